@@ -1,1 +1,5 @@
-//! gradscope
+//! # gradscope
+pub mod diagnose;
+pub mod plot;
+pub mod record;
+pub mod stats;

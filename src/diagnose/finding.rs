@@ -1,0 +1,132 @@
+//! What a diagnosis says.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::record::number;
+
+/// One rule that fired, with the number and the limit behind it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Finding {
+    /// Name of the rule, such as `dead-layer`.
+    pub rule: String,
+    /// Its family, such as `dead-relu`.
+    pub family: String,
+    /// How bad it is.
+    pub severity: Severity,
+    /// The layer that it is about; of several, the first. `None` where it is about the whole run.
+    pub layer: Option<String>,
+    /// All layers that are affected, in forward order.
+    pub layers: Vec<String>,
+    /// First captured epoch in which it held.
+    pub first_epoch: u64,
+    /// Last captured epoch in which it held.
+    pub last_epoch: u64,
+    /// The exact step from which it held, where that is known.
+    pub first_step: Option<u64>,
+    /// The measured quantity at its worst.
+    #[serde(with = "number")]
+    pub value: f64,
+    /// The limit that it crossed.
+    #[serde(with = "number")]
+    pub threshold: f64,
+    /// What `value` is, with its unit: "weakest ÷ strongest elasticity".
+    pub quantity: String,
+    /// Whether no other finding explains it.
+    pub root: bool,
+    /// Index (in the list of findings) of the finding that explains it.
+    pub caused_by: Option<usize>,
+    /// One or two sentences for a person.
+    pub message: String,
+    /// Further numbers behind it, by name.
+    pub evidence: BTreeMap<String, Value>,
+    /// What to change, best first. Of a consequence: empty, a remedy belongs to the root.
+    pub remedies: Vec<Remedy>,
+}
+
+/// How bad a finding is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    /// Worth knowing; the run learns.
+    Info,
+    /// Probably costs something.
+    Warning,
+    /// The run is harmed.
+    Error,
+}
+
+impl Severity {
+    /// As it stands in files.
+    pub fn name(self) -> &'static str {
+        match self {
+            Severity::Info => "info",
+            Severity::Warning => "warning",
+            Severity::Error => "error",
+        }
+    }
+}
+
+/// Something to change.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Remedy {
+    /// Flags of `gradscope run` that can be pasted after the command.
+    pub flag: String,
+    /// Why it helps, in one sentence.
+    pub why: String,
+}
+
+/// The verdict in one word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Verdict {
+    /// No finding above info.
+    Healthy,
+    /// A warning and no error.
+    Warning,
+    /// An error.
+    Unhealthy,
+}
+
+impl Verdict {
+    /// As it stands in files.
+    pub fn name(self) -> &'static str {
+        match self {
+            Verdict::Healthy => "healthy",
+            Verdict::Warning => "warning",
+            Verdict::Unhealthy => "unhealthy",
+        }
+    }
+}
+
+/// Everything that the rules have to say about a run.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Diagnosis {
+    /// In one word.
+    pub verdict: Verdict,
+    /// In one sentence: severity, root, layer, onset.
+    pub headline: String,
+    /// Worst first: roots before their consequences, errors before warnings before infos.
+    pub findings: Vec<Finding>,
+    /// Rules that could not be evaluated on this record, with what was missing. Never the same as
+    /// passed.
+    pub not_measured: Vec<NotMeasured>,
+}
+
+/// A rule that could not be evaluated.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NotMeasured {
+    /// Name of the rule.
+    pub rule: String,
+    /// What the record lacks.
+    pub why: String,
+}
+
+impl Diagnosis {
+    /// The findings that no other explains.
+    pub fn roots(&self) -> impl Iterator<Item = &Finding> {
+        self.findings.iter().filter(|f| f.root)
+    }
+}

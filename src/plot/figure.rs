@@ -1,0 +1,58 @@
+//! A finished picture with what belongs to it.
+
+/// A picture, how to read it, and the numbers behind it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Figure {
+    /// File name without `.svg`, such as `violin-weights`.
+    pub name: String,
+    /// What it shows.
+    pub title: String,
+    /// How to read it, in one to three plain sentences.
+    pub caption: String,
+    /// Part of the report that it belongs to.
+    pub section: Section,
+    /// A whole SVG document.
+    pub svg: String,
+    /// The numbers behind it.
+    pub table: Table,
+}
+
+/// Parts of the report, in its order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Section {
+    /// Violins of gradients.
+    Gradients,
+    /// L2 norms over depth and over epochs.
+    Norms,
+    /// Violins of weights.
+    Weights,
+    /// Violins of activations.
+    Activations,
+    /// Loss and score.
+    Curves,
+    /// One histogram a layer and quantity.
+    Histograms,
+}
+
+impl Section {
+    /// Its heading.
+    pub fn title(self) -> &'static str {
+        match self {
+            Section::Gradients => "Gradients",
+            Section::Norms => "Norms",
+            Section::Weights => "Weights",
+            Section::Activations => "Activations",
+            Section::Curves => "Curves",
+            Section::Histograms => "Histograms",
+        }
+    }
+}
+
+/// A table of text cells.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Table {
+    /// Headings.
+    pub columns: Vec<String>,
+    /// Rows, each as long as the headings.
+    pub rows: Vec<Vec<String>>,
+}

@@ -1,0 +1,391 @@
+//! The four kinds of line of a record, and what they are made of.
+
+use serde::{Deserialize, Serialize};
+
+use super::layer::LayerCapture;
+use super::number;
+use super::thinning::Envelope;
+
+/// Name and version of the format; the first line of every record carries it.
+pub const SCHEMA: &str = "gradscope.record/1";
+
+/// One line of a record.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "lowercase")]
+pub enum Line {
+    /// First: what was run, on what, with which layers.
+    Header(Box<Header>),
+    /// One optimizer step, or the envelope of several.
+    Step(Step),
+    /// The state at a captured epoch's last step, and the scores after it.
+    Epoch(Epoch),
+    /// Last: how the run ended. Missing where it was killed.
+    End(End),
+}
+
+/// What was run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Header {
+    /// [`SCHEMA`].
+    pub schema: String,
+    /// Version of gradscope that wrote the record.
+    pub gradscope: String,
+    /// Git commit that it was built from.
+    pub commit: String,
+    /// Version of the tensor library, where one was used.
+    pub libtorch: Option<String>,
+    /// The command line, word by word.
+    pub command: Vec<String>,
+    /// How it was trained.
+    pub run: Run,
+    /// What it was trained on.
+    pub data: Data,
+    /// Every layer with parameters, in forward order.
+    pub layers: Vec<Layer>,
+}
+
+/// How a model was trained.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Run {
+    /// Name of the model.
+    pub model: String,
+    /// What is minimised.
+    pub loss: Loss,
+    /// Seed of data, initial weights, shuffling and dropout.
+    pub seed: i64,
+    /// Epochs asked for.
+    pub epochs: u64,
+    /// Name of the optimizer: `sgd`, `adam`, `adamw`, `rmsprop`.
+    pub optimizer: String,
+    /// Learning rate at the start.
+    pub lr: f64,
+    /// Momentum (SGD, RMSprop); 0 for none.
+    pub momentum: f64,
+    /// Weight decay; 0 for none.
+    pub weight_decay: f64,
+    /// Largest global L2 norm of the gradient that is let through, if clipped.
+    pub clip_norm: Option<f64>,
+    /// Rows a batch.
+    pub batch_size: u64,
+    /// Optimizer steps an epoch.
+    pub steps_per_epoch: u64,
+    /// Initialiser of the weights, as `--init` spells it.
+    pub init: String,
+    /// Initialiser of the biases as `--bias` spells it, `default` where left to the layers.
+    pub bias: String,
+    /// Activation between layers, as `--act` spells it.
+    pub activation: String,
+    /// Normalisation, as `--norm` spells it.
+    pub norm: String,
+    /// Dropout probability; 0 for none.
+    pub dropout: f64,
+    /// Where it ran: `cpu`, `cuda:0`, `mps`.
+    pub device: String,
+    /// Threads of the tensor library.
+    pub threads: u64,
+}
+
+/// What is minimised.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Loss {
+    /// Binary cross-entropy.
+    Bce,
+    /// Mean squared error.
+    Mse,
+    /// Cross-entropy over classes, of logits.
+    CrossEntropy,
+}
+
+impl Loss {
+    /// As `--loss` spells it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Loss::Bce => "bce",
+            Loss::Mse => "mse",
+            Loss::CrossEntropy => "cross-entropy",
+        }
+    }
+}
+
+/// What the targets are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Task {
+    /// Classes; a score is the accuracy.
+    Classification,
+    /// Numbers; a score is minus the mean squared error, so that higher is better.
+    Regression,
+}
+
+impl Task {
+    /// What a score is called.
+    pub fn score_name(self) -> &'static str {
+        match self {
+            Task::Classification => "accuracy",
+            Task::Regression => "negative MSE",
+        }
+    }
+}
+
+/// What a model was trained on.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Data {
+    /// As `--data` spells it.
+    pub name: String,
+    /// Classification or regression.
+    pub task: Task,
+    /// Rows of the three splits.
+    pub train: u64,
+    /// Rows held out to choose by.
+    pub dev: u64,
+    /// Rows held out to the end.
+    pub test: u64,
+    /// Columns of an input.
+    pub inputs: u64,
+    /// Names of the classes; empty for regression.
+    pub classes: Vec<String>,
+    /// Mean training loss of the best constant prediction: entropy of the classes, or variance of the
+    /// targets. What guessing costs.
+    pub chance_loss: f64,
+    /// Root mean square of the training inputs as the model sees them.
+    pub input_rms: f64,
+    /// Mean of the training targets (regression).
+    pub target_mean: Option<f64>,
+    /// Standard deviation of the training targets (regression).
+    pub target_std: Option<f64>,
+}
+
+/// A layer with parameters.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Layer {
+    /// Unique name, such as `fc1`.
+    pub name: String,
+    /// What it computes.
+    pub kind: LayerKind,
+    /// Shape of its weight, output dimension first.
+    pub shape: Vec<u64>,
+    /// Inputs of one unit.
+    pub fan_in: u64,
+    /// Its units (rows of the weight).
+    pub units: u64,
+    /// Whether it has a bias.
+    pub bias: bool,
+    /// Parameters, bias included.
+    pub parameters: u64,
+    /// The nonlinearity that its output goes through (after a normalisation in between, if any).
+    pub activation: Activation,
+    /// Whether it gives the model's output.
+    pub output: bool,
+    /// Whether a normalisation stands between it and its nonlinearity, or after that.
+    pub normalized: bool,
+    /// Whether the optimizer is to change it.
+    pub trainable: bool,
+}
+
+/// What a layer computes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LayerKind {
+    /// Fully connected.
+    Linear,
+    /// Batch normalisation: a gain and a shift a feature.
+    BatchNorm,
+    /// Layer normalisation: a gain and a shift a feature.
+    LayerNorm,
+}
+
+impl LayerKind {
+    /// Whether its weight is a matrix or kernel: gains are left out of rules that compare gradients.
+    pub fn is_matrix(self) -> bool {
+        matches!(self, LayerKind::Linear)
+    }
+
+    /// As it stands in files.
+    pub fn name(self) -> &'static str {
+        match self {
+            LayerKind::Linear => "linear",
+            LayerKind::BatchNorm => "batch-norm",
+            LayerKind::LayerNorm => "layer-norm",
+        }
+    }
+}
+
+/// A nonlinearity.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Activation {
+    /// None.
+    Identity,
+    /// max(0, x).
+    Relu,
+    /// Leaky ReLU.
+    Lrelu,
+    /// Exponential linear unit.
+    Elu,
+    /// Gaussian error linear unit.
+    Gelu,
+    /// Scaled exponential linear unit.
+    Selu,
+    /// x · sigmoid(x).
+    Silu,
+    /// Logistic function.
+    Sigmoid,
+    /// Hyperbolic tangent.
+    Tanh,
+}
+
+impl Activation {
+    /// Every nonlinearity, in the order of `--help`.
+    pub const ALL: [Activation; 9] = [
+        Activation::Relu,
+        Activation::Lrelu,
+        Activation::Elu,
+        Activation::Gelu,
+        Activation::Selu,
+        Activation::Silu,
+        Activation::Sigmoid,
+        Activation::Tanh,
+        Activation::Identity,
+    ];
+
+    /// As `--act` spells it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Activation::Identity => "identity",
+            Activation::Relu => "relu",
+            Activation::Lrelu => "lrelu",
+            Activation::Elu => "elu",
+            Activation::Gelu => "gelu",
+            Activation::Selu => "selu",
+            Activation::Silu => "silu",
+            Activation::Sigmoid => "sigmoid",
+            Activation::Tanh => "tanh",
+        }
+    }
+
+    /// Whether a unit can be silent for good: its output and its gradient are exactly zero wherever
+    /// its pre-activation is negative.
+    pub fn can_die(self) -> bool {
+        self == Activation::Relu
+    }
+}
+
+/// One optimizer step, or the envelope of `steps` consecutive ones in a long run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Step {
+    /// Epoch that it belongs to, from 0.
+    pub epoch: u64,
+    /// Number of the (first) step in the run, from 0.
+    pub step: u64,
+    /// Steps that this point stands for.
+    pub steps: u64,
+    /// Loss of the batch.
+    pub loss: Envelope,
+    /// L2 norm of the gradient of all parameters, before clipping.
+    pub grad_l2: Envelope,
+    /// The layers, in the header's order; norms of the weight alone, not of the bias.
+    pub layers: Vec<StepLayer>,
+    /// The first NaN or infinity of the run, where it appeared in this step.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub non_finite: Option<NonFinite>,
+    /// Everything, where this step was a capture point that is no epoch's last step (the very first
+    /// step, and every K-th with `--capture-every K`). Taken after backward and before the update.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub capture: Option<Vec<LayerCapture>>,
+}
+
+/// L2 norms of one layer's weight at one step.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct StepLayer {
+    /// ‖W‖ before the update.
+    pub weight_l2: Envelope,
+    /// ‖g‖, before clipping.
+    pub grad_l2: Envelope,
+    /// ‖ΔW‖, the update that the optimizer made.
+    pub update_l2: Envelope,
+}
+
+/// Where the first NaN or infinity of a run appeared.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct NonFinite {
+    /// `activation`, `loss`, `gradient` or `weight`: the first of these, in this order, that was hit
+    /// in the step. A `weight` was hit by the step's update.
+    pub stage: String,
+    /// The first layer that was hit (the last, for a gradient: backward comes from there); `None` for
+    /// the loss.
+    pub layer: Option<String>,
+}
+
+/// The state at an epoch's last step (after backward, before the update), and what came of it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Epoch {
+    /// Number, from 0.
+    pub epoch: u64,
+    /// Number of its last step in the run.
+    pub step: u64,
+    /// The run was stopped inside this epoch; it counts the batches until then.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub partial: bool,
+    /// Learning rate.
+    pub lr: f64,
+    /// Mean loss over its batches, as they were trained on.
+    #[serde(with = "number")]
+    pub train_loss: f64,
+    /// Score on the training set after the epoch, evaluation mode.
+    #[serde(with = "number")]
+    pub train_score: f64,
+    /// Loss on the dev set after the epoch, evaluation mode; `None` without a dev set.
+    #[serde(with = "number::option")]
+    pub dev_loss: Option<f64>,
+    /// Score on the dev set.
+    #[serde(with = "number::option")]
+    pub dev_score: Option<f64>,
+    /// L2 norm of the gradient of all parameters at the captured step, before clipping.
+    #[serde(with = "number")]
+    pub grad_l2: f64,
+    /// The layers, in the header's order.
+    pub layers: Vec<LayerCapture>,
+}
+
+/// How a run ended.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct End {
+    /// Finished, or stopped by whom.
+    pub outcome: Outcome,
+    /// Whole epochs done.
+    pub epochs_done: u64,
+    /// Optimizer steps done.
+    pub steps_done: u64,
+    /// Seconds of training, capture included.
+    pub wall_s: f64,
+    /// Seconds of these that went into measuring and writing.
+    pub capture_s: f64,
+    /// On the test set, with the parameters of the best dev score; `None` without a test set.
+    pub test: Option<TestResult>,
+}
+
+/// Why a run ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Outcome {
+    /// All epochs were trained.
+    Finished,
+    /// SIGINT.
+    Interrupted,
+    /// SIGTERM.
+    Terminated,
+}
+
+/// Loss and score on the test set.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TestResult {
+    /// Mean loss.
+    #[serde(with = "number")]
+    pub loss: f64,
+    /// Accuracy, or minus the mean squared error.
+    #[serde(with = "number")]
+    pub score: f64,
+    /// Epoch after which the parameters were taken.
+    pub epoch: u64,
+}

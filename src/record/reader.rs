@@ -1,0 +1,179 @@
+//! Reads a record back, trusting nothing in it.
+
+use std::fmt;
+use std::fs::File;
+use std::io::{BufRead, BufReader, Read};
+use std::path::Path;
+
+use serde::Deserialize;
+
+use super::{End, Epoch, Header, LayerCapture, Line, RecordError, SCHEMA, Step, StepLayer};
+
+/// Longest line that is read, in bytes: a captured epoch of a thousand wide layers is far below it.
+const LONGEST_LINE: u64 = 256 << 20;
+
+/// A whole run in memory.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Record {
+    /// What was run.
+    pub header: Header,
+    /// Points of the step curves, in order.
+    pub steps: Vec<Step>,
+    /// Captured epochs, in order.
+    pub epochs: Vec<Epoch>,
+    /// How it ended; `None` where it was killed.
+    pub end: Option<End>,
+}
+
+/// Something about a record that its reader should know, though it is no error.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Warning {
+    /// The last line was cut, as a killed run leaves it, and is skipped.
+    CutLastLine {
+        /// Its number, from 1.
+        line: u64,
+    },
+}
+
+impl fmt::Display for Warning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::CutLastLine { line } => write!(f, "line {line}, the last, is cut short and was skipped"),
+        }
+    }
+}
+
+impl Record {
+    /// An empty record of this run.
+    pub fn new(header: Header) -> Self {
+        Self { header, steps: Vec::new(), epochs: Vec::new(), end: None }
+    }
+
+    /// Takes in the next line. The same check for a run in progress and for a file.
+    ///
+    /// # Errors
+    /// A sentence that says what does not fit.
+    pub fn push(&mut self, line: Line) -> Result<(), String> {
+        if self.end.is_some() {
+            return Err("a line follows the \"end\" line, which should be the last".into());
+        }
+        match line {
+            Line::Header(_) => return Err("a second header: a record holds one run".into()),
+            Line::Step(step) => {
+                self.check_layers(step.layers.len())?;
+                self.check_capture(step.capture.as_deref())?;
+                let next = self.steps.last().map_or(0, |s| s.step + s.steps);
+                if step.step < next || step.steps == 0 || step.step.checked_add(step.steps).is_none() {
+                    return Err(format!("step {} is out of order (the next is {next})", step.step));
+                }
+                self.steps.push(step);
+            }
+            Line::Epoch(epoch) => {
+                self.check_capture(Some(&epoch.layers))?;
+                if self.epochs.last().is_some_and(|e| e.epoch >= epoch.epoch) {
+                    return Err(format!("epoch {} is out of order", epoch.epoch));
+                }
+                self.epochs.push(epoch);
+            }
+            Line::End(end) => self.end = Some(end),
+        }
+        Ok(())
+    }
+
+    fn check_layers(&self, found: usize) -> Result<(), String> {
+        let expected = self.header.layers.len();
+        if found == expected {
+            Ok(())
+        } else {
+            Err(format!("it has {found} layers where the header has {expected}"))
+        }
+    }
+
+    fn check_capture(&self, capture: Option<&[LayerCapture]>) -> Result<(), String> {
+        let Some(capture) = capture else { return Ok(()) };
+        self.check_layers(capture.len())?;
+        for (layer, captured) in self.header.layers.iter().zip(capture) {
+            if let Some(firing) = captured.activations.as_ref().and_then(|a| a.firing.as_ref()) {
+                let units = layer.units;
+                if firing.rate.len() as u64 != units || firing.max_pre.len() as u64 != units {
+                    return Err(format!("layer {}: firing is not of its {units} units", layer.name));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads a record. A last line that was cut short is skipped, with a warning.
+    ///
+    /// # Errors
+    /// [`RecordError`], naming the line, where anything else cannot be read.
+    pub fn read(path: &Path) -> Result<(Self, Vec<Warning>), RecordError> {
+        let io = |source| RecordError::Read { path: path.into(), source };
+        let corrupt = |line, reason: String| RecordError::Corrupt { path: path.into(), line, reason };
+        let mut reader = BufReader::with_capacity(1 << 16, File::open(path).map_err(io)?);
+        let mut text = Vec::new();
+        let mut record: Option<Record> = None;
+        let mut warnings = Vec::new();
+        for number in 1.. {
+            text.clear();
+            let read = reader.by_ref().take(LONGEST_LINE + 1).read_until(b'\n', &mut text).map_err(io)?;
+            if read == 0 {
+                break;
+            }
+            if read as u64 > LONGEST_LINE {
+                return Err(corrupt(number, format!("longer than {} MiB", LONGEST_LINE >> 20)));
+            }
+            match &mut record {
+                None => record = Some(Record::new(parse_header(path, &text)?)),
+                Some(_) if text.iter().all(u8::is_ascii_whitespace) => {}
+                Some(record) => match serde_json::from_slice::<Line>(&text) {
+                    Ok(line) => record.push(line).map_err(|reason| corrupt(number, reason))?,
+                    // Only a line without its newline can have been cut.
+                    Err(_) if text.last() != Some(&b'\n') => {
+                        warnings.push(Warning::CutLastLine { line: number });
+                    }
+                    Err(error) => return Err(corrupt(number, json_reason(&error))),
+                },
+            }
+        }
+        let record = record.ok_or_else(|| RecordError::Empty { path: path.into() })?;
+        Ok((record, warnings))
+    }
+}
+
+impl Step {
+    /// Norms of every layer, in the header's order.
+    pub fn layer(&self, index: usize) -> Option<&StepLayer> {
+        self.layers.get(index)
+    }
+}
+
+fn parse_header(path: &Path, text: &[u8]) -> Result<Header, RecordError> {
+    #[derive(Deserialize)]
+    struct Peek {
+        kind: Option<String>,
+        schema: Option<String>,
+    }
+    let missing = |reason: String| RecordError::NoHeader { path: path.into(), reason };
+    let peek: Peek = serde_json::from_slice(text).map_err(|e| missing(json_reason(&e)))?;
+    if peek.kind.as_deref() != Some("header") {
+        let found = peek.kind.map_or("it names no kind".into(), |k| format!("its kind is {k:?}"));
+        return Err(missing(found));
+    }
+    match peek.schema {
+        Some(schema) if schema == SCHEMA => {}
+        found => return Err(RecordError::Schema { path: path.into(), found: found.unwrap_or_default() }),
+    }
+    match serde_json::from_slice(text) {
+        Ok(Line::Header(header)) => Ok(*header),
+        Ok(_) => Err(missing("it is of another kind".into())),
+        Err(error) => Err(missing(json_reason(&error))),
+    }
+}
+
+/// serde_json's message with its column, without the line number, which is always 1.
+fn json_reason(error: &serde_json::Error) -> String {
+    let message = error.to_string();
+    let what = message.split(" at line ").next().unwrap_or(&message);
+    format!("not readable at column {}: {what}", error.column())
+}

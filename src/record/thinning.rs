@@ -1,0 +1,186 @@
+//! What keeps a record bounded however long the run.
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use super::line::Step;
+use super::number::MaybeFinite;
+
+/// Points of the step curves after which one point stands for twice as many steps. A run of a million
+/// steps then has about 10,000 points.
+const POINTS_PER_STRIDE: u64 = 1_000;
+/// Captured epochs after which the distance between captures doubles.
+const EPOCHS_PER_STRIDE: u64 = 256;
+
+/// A number over one step or over several: smallest, largest and last, so that a spike is never lost.
+/// NaN wins over any number, for the same reason.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Envelope {
+    /// Smallest value.
+    pub min: f64,
+    /// Largest value.
+    pub max: f64,
+    /// Value at the last of the steps.
+    pub last: f64,
+}
+
+impl From<f64> for Envelope {
+    fn from(value: f64) -> Self {
+        Self { min: value, max: value, last: value }
+    }
+}
+
+impl Envelope {
+    /// Takes in what came after.
+    pub fn extend(&mut self, later: Envelope) {
+        let pick = |a: f64, b: f64, b_wins: bool| if a.is_nan() || (!b.is_nan() && !b_wins) { a } else { b };
+        self.min = pick(self.min, later.min, later.min < self.min);
+        self.max = pick(self.max, later.max, later.max > self.max);
+        self.last = later.last;
+    }
+
+    fn is_point(&self) -> bool {
+        let same = |a: f64, b: f64| a == b || (a.is_nan() && b.is_nan());
+        same(self.min, self.max) && same(self.max, self.last)
+    }
+}
+
+impl Serialize for Envelope {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        if self.is_point() {
+            MaybeFinite(self.last).serialize(serializer)
+        } else {
+            [self.min, self.max, self.last].map(MaybeFinite).serialize(serializer)
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Envelope {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(untagged)]
+        enum Form {
+            Point(MaybeFinite),
+            Range([MaybeFinite; 3]),
+        }
+        Ok(match Form::deserialize(deserializer)? {
+            Form::Point(v) => Envelope::from(v.0),
+            Form::Range([min, max, last]) => Envelope { min: min.0, max: max.0, last: last.0 },
+        })
+    }
+}
+
+/// Joins consecutive steps into one point, ever more of them as the run goes on: works without
+/// knowing its length beforehand.
+#[derive(Debug, Default)]
+pub struct StepThinning {
+    written: u64,
+    pending: Option<Step>,
+}
+
+impl StepThinning {
+    /// Takes a step; gives back the point that is complete, if one is. A step with a capture or with
+    /// the first non-finite value is never joined with others.
+    pub fn push(&mut self, step: Step) -> Vec<Step> {
+        let alone = step.capture.is_some() || step.non_finite.is_some();
+        let mut out = Vec::new();
+        if alone || self.pending.as_ref().is_some_and(|p| p.epoch != step.epoch) {
+            out.extend(self.flush());
+        }
+        match &mut self.pending {
+            None => self.pending = Some(step),
+            Some(point) => {
+                point.steps += step.steps;
+                point.loss.extend(step.loss);
+                point.grad_l2.extend(step.grad_l2);
+                for (a, b) in point.layers.iter_mut().zip(&step.layers) {
+                    a.weight_l2.extend(b.weight_l2);
+                    a.grad_l2.extend(b.grad_l2);
+                    a.update_l2.extend(b.update_l2);
+                }
+            }
+        }
+        if alone || self.pending.as_ref().is_some_and(|p| p.steps >= self.stride()) {
+            out.extend(self.flush());
+        }
+        out
+    }
+
+    /// The point that is not complete yet, at the end of an epoch or a run.
+    pub fn flush(&mut self) -> Option<Step> {
+        self.written += u64::from(self.pending.is_some());
+        self.pending.take()
+    }
+
+    fn stride(&self) -> u64 {
+        1 << (self.written / POINTS_PER_STRIDE).min(40)
+    }
+}
+
+/// Which epochs are captured: every one at first, then every second, fourth, …
+#[derive(Debug, Default)]
+pub struct EpochThinning {
+    kept: u64,
+    next: u64,
+}
+
+impl EpochThinning {
+    /// Whether this epoch is a capture point; epochs must be asked about in order.
+    pub fn keep(&mut self, epoch: u64) -> bool {
+        if epoch < self.next {
+            return false;
+        }
+        self.kept += 1;
+        self.next = epoch + (1 << (self.kept / EPOCHS_PER_STRIDE).min(40));
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn step(step: u64, loss: f64) -> Step {
+        Step {
+            epoch: 0,
+            step,
+            steps: 1,
+            loss: loss.into(),
+            grad_l2: 1.0.into(),
+            layers: vec![],
+            non_finite: None,
+            capture: None,
+        }
+    }
+
+    #[test]
+    fn a_million_steps_leave_about_ten_thousand_points_that_cover_every_step_and_every_spike() {
+        let mut thinning = StepThinning::default();
+        let mut points = Vec::new();
+        for i in 0..1_000_000 {
+            points.extend(thinning.push(step(i, if i == 777_777 { 50.0 } else { 1.0 })));
+        }
+        points.extend(thinning.flush());
+        assert!(points.len() <= 10_000, "{}", points.len());
+        assert_eq!(points.iter().map(|p| p.steps).sum::<u64>(), 1_000_000);
+        assert_eq!(points.iter().map(|p| p.loss.max).fold(0.0, f64::max), 50.0);
+        assert!(points[..1000].iter().all(|p| p.steps == 1));
+    }
+
+    #[test]
+    fn a_nan_is_never_hidden_by_a_number() {
+        for (a, b) in [(f64::NAN, 1.0), (1.0, f64::NAN)] {
+            let mut envelope = Envelope::from(a);
+            envelope.extend(b.into());
+            envelope.extend(2.0.into());
+            assert!(envelope.min.is_nan() && envelope.max.is_nan() && envelope.last == 2.0);
+        }
+    }
+
+    #[test]
+    fn captured_epochs_stay_few() {
+        let mut thinning = EpochThinning::default();
+        let kept: Vec<u64> = (0..1_000_000).filter(|e| thinning.keep(*e)).collect();
+        assert_eq!(kept[..256], (0..256).collect::<Vec<_>>());
+        assert!(kept.len() < 3_100, "{}", kept.len());
+    }
+}

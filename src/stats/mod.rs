@@ -1,0 +1,17 @@
+//! Numbers only: the mergeable distribution of a tensor's values, its quantiles, and the densities
+//! that violins are drawn from. Imports nothing of the project.
+
+mod bins;
+mod density;
+mod distribution;
+mod packed;
+mod random;
+mod spread;
+
+pub use bins::RELATIVE_WIDTH as BIN_RELATIVE_WIDTH;
+pub use density::{Density, GRID_POINTS, histogram};
+pub use distribution::{Distribution, SAMPLE_CAPACITY};
+pub use spread::Spread;
+
+/// Serialises a float vector compactly; see [`packed::floats`].
+pub use packed::floats as packed_floats;
