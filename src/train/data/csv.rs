@@ -1,0 +1,144 @@
+//! A table with a header line: one column is the target, the others are inputs.
+
+use std::path::Path;
+
+use super::{DataOptions, Split, Table, Targets};
+use crate::record::Task;
+use crate::train::TrainError;
+
+/// A numeric target with at most this many different whole numbers is taken for classes, where
+/// `--task` does not say.
+const MOST_GUESSED_CLASSES: usize = 20;
+/// More classes than this are a mistake: a number or an identifier taken for a class.
+const MOST_CLASSES: usize = 1_000;
+
+/// Reads the whole file; every complaint names line and column.
+pub(super) fn read(path: &Path, options: &DataOptions) -> Result<Table, TrainError> {
+    let file = std::fs::File::open(path)
+        .and_then(|f| if f.metadata()?.is_dir() { Err(std::io::ErrorKind::IsADirectory.into()) } else { Ok(f) })
+        .map_err(|source| TrainError::ReadData { path: path.into(), source })?;
+    let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(file);
+    let fault = |place: String, reason: String| TrainError::DataPlace { path: path.into(), place, reason };
+    let names = reader.headers().map_err(|e| csv_fault(path, &e))?.clone();
+    if names.is_empty() || names.iter().all(str::is_empty) {
+        return Err(fault("line 1".into(), "the file is empty; line 1 should name the columns".into()));
+    }
+    if names.iter().all(|name| name.parse::<f64>().is_ok()) {
+        return Err(fault("line 1".into(), "it holds numbers; line 1 should name the columns".into()));
+    }
+    let target = match &options.target {
+        None => names.len() - 1,
+        Some(name) => names.iter().position(|n| n == name).ok_or_else(|| {
+            let known: Vec<&str> = names.iter().collect();
+            fault("line 1".into(), format!("no column is called {name:?}; there are {}", known.join(", ")))
+        })?,
+    };
+    if names.len() < 2 {
+        return Err(fault("line 1".into(), "it has one column; a table needs inputs beside the target".into()));
+    }
+    let mut inputs = Vec::new();
+    let mut labels = Vec::new();
+    for row in reader.records() {
+        let row = row.map_err(|e| csv_fault(path, &e))?;
+        let line = row.position().map_or(0, csv::Position::line);
+        for (column, field) in row.iter().enumerate() {
+            if column == target {
+                labels.push((line, field.to_owned()));
+            } else {
+                let value = number(field)
+                    .map_err(|reason| fault(format!("line {line}, column {:?}", &names[column]), reason))?;
+                inputs.push(value);
+            }
+        }
+    }
+    if labels.is_empty() {
+        return Err(fault("line 2".into(), "no rows follow the names of the columns".into()));
+    }
+    let at_target = |line: u64, reason: String| fault(format!("line {line}, column {:?}", &names[target]), reason);
+    if let Some((line, _)) = labels.iter().find(|(_, l)| l.is_empty()) {
+        return Err(at_target(*line, "it is empty; every row needs a target".into()));
+    }
+    let targets = match options.task.unwrap_or_else(|| guess(&labels)) {
+        Task::Regression => Targets::Numbers(
+            labels
+                .iter()
+                .map(|(line, label)| number(label).map_err(|reason| at_target(*line, reason)))
+                .collect::<Result<_, _>>()?,
+        ),
+        Task::Classification => classes(&labels, &names[target]).map_err(|(line, reason)| at_target(line, reason))?,
+    };
+    Ok(Table {
+        inputs,
+        columns: names.len() - 1,
+        targets,
+        shuffled: false,
+        default_split: Split::Fractions([0.7, 0.15, 0.15]),
+    })
+}
+
+fn number(field: &str) -> Result<f32, String> {
+    match field.parse::<f32>() {
+        Ok(v) if v.is_finite() => Ok(v),
+        Ok(_) => Err(format!("{field:?} is not finite; every input should be a finite number")),
+        Err(_) if field.is_empty() => Err("it is empty; every input should be a finite number".into()),
+        Err(_) => Err(format!("{field:?} is no number; every input should be a finite number")),
+    }
+}
+
+/// Words, or few different whole numbers, are classes.
+fn guess(labels: &[(u64, String)]) -> Task {
+    let numbers: Option<Vec<f64>> = labels.iter().map(|(_, l)| l.parse().ok()).collect();
+    let Some(mut numbers) = numbers else { return Task::Classification };
+    if numbers.iter().any(|v| v.fract() != 0.0) {
+        return Task::Regression;
+    }
+    numbers.sort_by(f64::total_cmp);
+    numbers.dedup();
+    if numbers.len() <= MOST_GUESSED_CLASSES { Task::Classification } else { Task::Regression }
+}
+
+/// Class indices in the order of the classes' names: as numbers where all are, else as words.
+fn classes(labels: &[(u64, String)], column: &str) -> Result<Targets, (u64, String)> {
+    for (line, label) in labels {
+        if label.parse::<f64>().is_ok_and(|v| !v.is_finite()) {
+            return Err((*line, format!("{label:?} is no class; every row needs a target")));
+        }
+    }
+    let mut names: Vec<String> = labels.iter().map(|(_, label)| label.clone()).collect();
+    let as_number = |label: &String| label.parse::<f64>().unwrap_or(f64::INFINITY);
+    names.sort_by(|a, b| as_number(a).total_cmp(&as_number(b)).then_with(|| a.cmp(b)));
+    names.dedup();
+    match names.len() {
+        1 => Err((
+            labels[0].0,
+            format!("every row has the same class ({:?}); {column:?} should tell at least two apart", names[0]),
+        )),
+        n if n > MOST_CLASSES => Err((
+            labels[0].0,
+            format!("{n} different classes; use --task regression if {column:?} is a quantity"),
+        )),
+        _ => {
+            let index: std::collections::HashMap<&String, i64> = names.iter().zip(0..).collect();
+            let labels = labels.iter().map(|(_, label)| index[label]).collect();
+            Ok(Targets::Classes { names, labels })
+        }
+    }
+}
+
+fn csv_fault(path: &Path, error: &csv::Error) -> TrainError {
+    let place = |position: &Option<csv::Position>| {
+        position.as_ref().map_or("somewhere".into(), |p| format!("line {}", p.line()))
+    };
+    let (place, reason) = match error.kind() {
+        csv::ErrorKind::Io(source) => {
+            let source = std::io::Error::new(source.kind(), source.to_string());
+            return TrainError::ReadData { path: path.into(), source };
+        }
+        csv::ErrorKind::UnequalLengths { pos, expected_len, len } => {
+            (place(pos), format!("{len} fields, where line 1 names {expected_len} columns"))
+        }
+        csv::ErrorKind::Utf8 { pos, .. } => (place(pos), "it is not UTF-8 text".into()),
+        other => ("somewhere".into(), format!("{other:?}")),
+    };
+    TrainError::DataPlace { path: path.into(), place, reason }
+}

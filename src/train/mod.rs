@@ -1,0 +1,30 @@
+//! Everything that touches libtorch: data, models, initialisers, the probe and the training loop.
+//!
+//! Training emits record lines and knows nothing of rules, pictures or files; whoever listens writes
+//! them, diagnoses them or shows them.
+
+mod data;
+mod device;
+mod error;
+pub mod init;
+mod memory;
+pub mod model;
+mod network;
+mod objective;
+mod optimizer;
+mod probe;
+mod trainer;
+
+pub use data::{DataOptions, DataSource, Dataset, Rows, Split};
+pub use device::choose as choose_device;
+pub use error::{TrainError, sentence_of};
+pub use init::Scheme;
+pub use model::{Model, Norm, zoo};
+pub use network::Network;
+pub use optimizer::{OptimizerKind, OptimizerSettings};
+pub use trainer::{BatchSize, Config, Observer, Stop, train};
+
+/// The version of libtorch that this build is linked against.
+pub fn libtorch_version() -> &'static str {
+    env!("GRADSCOPE_LIBTORCH")
+}

@@ -1,0 +1,72 @@
+//! Loss and score of outputs against targets.
+
+use tch::{Kind, Reduction, Tensor};
+
+use super::data::Rows;
+use super::network::Network;
+use crate::record::{Activation, Loss, Task};
+
+/// Rows of one evaluation batch: bounds the memory of a pass over a large split.
+const EVALUATION_ROWS: i64 = 8_192;
+
+/// What is minimised, and how well it goes.
+#[derive(Clone, Copy, Debug)]
+pub struct Objective {
+    /// What is minimised.
+    pub loss: Loss,
+    /// Classification or regression.
+    pub task: Task,
+    /// Whether the network's output went through a sigmoid already.
+    pub probabilities: bool,
+}
+
+impl Objective {
+    /// For a network whose output layer has this nonlinearity.
+    pub fn new(loss: Loss, task: Task, output: Activation) -> Self {
+        Self { loss, task, probabilities: output == Activation::Sigmoid }
+    }
+
+    /// Mean loss over a batch, a scalar. Of probabilities binary cross-entropy is computed as
+    /// `torch.nn.BCELoss` does, of logits in its stable form.
+    pub fn loss(&self, output: &Tensor, target: &Tensor) -> Tensor {
+        match self.loss {
+            Loss::Mse => output.mse_loss(target, Reduction::Mean),
+            Loss::CrossEntropy => output.cross_entropy_for_logits(target),
+            Loss::Bce if self.probabilities => {
+                output.binary_cross_entropy::<Tensor>(target, None, Reduction::Mean)
+            }
+            Loss::Bce => output.binary_cross_entropy_with_logits::<Tensor>(target, None, None, Reduction::Mean),
+        }
+    }
+
+    /// Sum over a batch of what the score averages: hits, or minus the squared errors.
+    fn score_sum(&self, output: &Tensor, target: &Tensor) -> f64 {
+        match (self.task, self.loss) {
+            (Task::Regression, _) => -(output - target).square().sum(Kind::Double).double_value(&[]),
+            (Task::Classification, Loss::CrossEntropy) => hits(&output.argmax(-1, false), target),
+            (Task::Classification, _) => {
+                let boundary = if self.probabilities { 0.5 } else { 0.0 };
+                hits(&output.gt(boundary), &target.gt(0.5))
+            }
+        }
+    }
+
+    /// Mean loss and score over rows, in evaluation mode and without gradients.
+    pub fn evaluate(&self, network: &Network, rows: &Rows) -> (f64, f64) {
+        tch::no_grad(|| {
+            let (mut loss, mut score) = (0.0, 0.0);
+            for start in (0..rows.len()).step_by(EVALUATION_ROWS as usize) {
+                let length = EVALUATION_ROWS.min(rows.len() - start);
+                let (x, y) = (rows.x.narrow(0, start, length), rows.y.narrow(0, start, length));
+                let output = network.forward(&x, false, None);
+                loss += self.loss(&output, &y).double_value(&[]) * length as f64;
+                score += self.score_sum(&output, &y);
+            }
+            (loss / rows.len() as f64, score / rows.len() as f64)
+        })
+    }
+}
+
+fn hits(predicted: &Tensor, target: &Tensor) -> f64 {
+    predicted.eq_tensor(target).sum(Kind::Int64).double_value(&[])
+}

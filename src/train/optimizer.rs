@@ -1,0 +1,101 @@
+//! Optimizers by name, with PyTorch's defaults.
+
+use std::str::FromStr;
+
+use tch::nn::{self, OptimizerConfig};
+
+use super::TrainError;
+
+/// Which rule turns gradients into updates.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OptimizerKind {
+    /// Stochastic gradient descent, with momentum if asked for.
+    Sgd,
+    /// Adam (Kingma and Ba, 2014).
+    Adam,
+    /// Adam with decoupled weight decay (Loshchilov and Hutter, 2017).
+    AdamW,
+    /// RMSprop (Tieleman and Hinton, 2012).
+    RmsProp,
+}
+
+/// Adam's default decay rates of its two running means.
+const ADAM_BETAS: (f64, f64) = (0.9, 0.999);
+/// PyTorch's default for Adam, AdamW and RMSprop.
+const EPS: f64 = 1e-8;
+/// PyTorch's default smoothing of RMSprop.
+const RMSPROP_ALPHA: f64 = 0.99;
+
+impl FromStr for OptimizerKind {
+    type Err = TrainError;
+
+    fn from_str(text: &str) -> Result<Self, TrainError> {
+        Ok(match text {
+            "sgd" => Self::Sgd,
+            "adam" => Self::Adam,
+            "adamw" => Self::AdamW,
+            "rmsprop" => Self::RmsProp,
+            other => {
+                return Err(TrainError::Settings(format!(
+                    "no optimizer is called {other:?}; there are sgd, adam, adamw, rmsprop"
+                )));
+            }
+        })
+    }
+}
+
+/// An optimizer and its settings.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct OptimizerSettings {
+    /// Which one.
+    pub kind: OptimizerKind,
+    /// Learning rate.
+    pub lr: f64,
+    /// Momentum; only SGD and RMSprop have one.
+    pub momentum: f64,
+    /// Weight decay.
+    pub weight_decay: f64,
+}
+
+impl OptimizerSettings {
+    /// As `--optimizer` spells it.
+    pub fn name(&self) -> &'static str {
+        match self.kind {
+            OptimizerKind::Sgd => "sgd",
+            OptimizerKind::Adam => "adam",
+            OptimizerKind::AdamW => "adamw",
+            OptimizerKind::RmsProp => "rmsprop",
+        }
+    }
+
+    /// Refuses a momentum where there is none to set.
+    ///
+    /// # Errors
+    /// [`TrainError::Settings`].
+    pub fn check(&self) -> Result<(), TrainError> {
+        if self.momentum > 0.0 && matches!(self.kind, OptimizerKind::Adam | OptimizerKind::AdamW) {
+            return Err(TrainError::Settings(format!(
+                "--momentum is for sgd and rmsprop; {} has its own running means",
+                self.name()
+            )));
+        }
+        Ok(())
+    }
+
+    /// An optimizer over all trainable variables of the store.
+    ///
+    /// # Errors
+    /// [`TrainError::Torch`].
+    pub fn build(&self, store: &nn::VarStore) -> Result<nn::Optimizer, TrainError> {
+        let (beta1, beta2) = ADAM_BETAS;
+        let wd = self.weight_decay;
+        Ok(match self.kind {
+            OptimizerKind::Sgd => nn::sgd(self.momentum, 0.0, wd, false).build(store, self.lr)?,
+            OptimizerKind::Adam => nn::adam(beta1, beta2, wd).eps(EPS).build(store, self.lr)?,
+            OptimizerKind::AdamW => nn::adamw(beta1, beta2, wd).eps(EPS).build(store, self.lr)?,
+            OptimizerKind::RmsProp => {
+                nn::rms_prop(RMSPROP_ALPHA, EPS, wd, self.momentum, false).build(store, self.lr)?
+            }
+        })
+    }
+}

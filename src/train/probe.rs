@@ -1,0 +1,217 @@
+//! What is measured of a network at a capture point.
+//!
+//! A probe rides along with one ordinary training pass: it keeps what goes into and comes out of each
+//! nonlinearity, and adds a zero to every linear output whose own gradient, after backward, is the
+//! backward signal δ. Nothing is computed twice and the pass gives the same bits as without it.
+
+use tch::{Kind, Tensor};
+
+use super::memory;
+use super::network::{Network, Parameters, Tap};
+use crate::record::{Activation, Activations, Firing, LayerCapture};
+use crate::stats::Distribution;
+
+/// A unit-sample is saturated where its slope is below this share of the largest (rules.md's
+/// definition of saturation).
+const SATURATED_SLOPE: f64 = 0.05;
+
+/// What one pass showed of each layer.
+pub struct Probe {
+    layers: Vec<Seen>,
+}
+
+#[derive(Default)]
+struct Seen {
+    kind: Option<Activation>,
+    /// The zero added to the linear output.
+    signal: Option<Tensor>,
+    pre: Option<Tensor>,
+    post: Option<Tensor>,
+}
+
+impl Tap for Probe {
+    fn linear_output(&mut self, layer: usize, output: Tensor) -> Tensor {
+        let zero = output.zeros_like().set_requires_grad(true);
+        let watched = output + &zero;
+        self.layers[layer].signal = Some(zero);
+        watched
+    }
+
+    fn activation(&mut self, layer: usize, kind: Activation, pre: &Tensor, post: &Tensor) {
+        let seen = &mut self.layers[layer];
+        seen.kind = Some(kind);
+        seen.pre = Some(pre.detach());
+        seen.post = Some(post.detach());
+    }
+}
+
+impl Probe {
+    /// For one pass through this network.
+    pub fn new(network: &Network) -> Self {
+        Self { layers: network.layers().iter().map(|_| Seen::default()).collect() }
+    }
+
+    /// Everything but the update and the firing, after backward and before the optimizer's step.
+    pub fn capture(&self, network: &Network) -> Vec<LayerCapture> {
+        let layers = network.parameters().iter().zip(&self.layers);
+        layers.map(|(parameters, seen)| capture_layer(parameters, seen)).collect()
+    }
+
+    /// The first layer whose nonlinearity saw or gave a NaN or an infinity in this pass.
+    pub fn first_non_finite(&self) -> Option<usize> {
+        let bad = |t: &Option<Tensor>| t.as_ref().is_some_and(|t| !all_finite(t));
+        self.layers.iter().position(|seen| bad(&seen.pre) || bad(&seen.post))
+    }
+}
+
+/// Whether no value is NaN or infinite.
+pub fn all_finite(tensor: &Tensor) -> bool {
+    memory::values(tensor).iter().all(|v| v.is_finite())
+}
+
+fn capture_layer(parameters: &Parameters, seen: &Seen) -> LayerCapture {
+    let distribution = |t: &Tensor| Distribution::of(&memory::values(t));
+    let grad = |t: &Tensor| Some(t.grad()).filter(Tensor::defined);
+    let weight_grad = grad(&parameters.weight);
+    let signal = seen.signal.as_ref().and_then(grad);
+    LayerCapture {
+        weight: distribution(&parameters.weight),
+        bias: Some(distribution(&parameters.bias)),
+        weight_grad: weight_grad.as_ref().map(distribution),
+        bias_grad: grad(&parameters.bias).as_ref().map(distribution),
+        update: None,
+        weight_row_deviation: row_deviation(&parameters.weight),
+        grad_row_deviation: weight_grad.as_ref().and_then(row_deviation),
+        activations: activations(seen),
+        signal_l2: signal.map(|s| memory::l2(&memory::values(&s))),
+        steps: None,
+    }
+}
+
+/// The largest distance of a row from the mean row, over the norm of the mean row; `None` for vectors
+/// and single rows.
+fn row_deviation(matrix: &Tensor) -> Option<f64> {
+    let size = matrix.size();
+    let (rows, columns) = match size.as_slice() {
+        [rows, columns] if *rows >= 2 => (*rows as usize, *columns as usize),
+        _ => return None,
+    };
+    let values = memory::values(matrix);
+    let mut mean = vec![0.0; columns];
+    for row in values.chunks_exact(columns) {
+        mean.iter_mut().zip(row).for_each(|(m, v)| *m += f64::from(*v) / rows as f64);
+    }
+    let distance = |row: &[f32]| row.iter().zip(&mean).map(|(v, m)| (f64::from(*v) - m).powi(2)).sum::<f64>();
+    let largest = values.chunks_exact(columns).map(distance).fold(0.0, f64::max).sqrt();
+    let norm = mean.iter().map(|m| m * m).sum::<f64>().sqrt();
+    Some(if largest == 0.0 { 0.0 } else { largest / norm })
+}
+
+fn activations(seen: &Seen) -> Option<Activations> {
+    let (pre, post) = (seen.pre.as_ref()?, seen.post.as_ref()?);
+    Some(Activations {
+        pre: Distribution::of(&memory::values(pre)),
+        post: Distribution::of(&memory::values(post)),
+        units: post.size()[1] as u64,
+        pre_sample_std: sample_std(pre),
+        post_sample_std: sample_std(post),
+        saturated_fraction: saturated_fraction(seen.kind?, post),
+        firing: None,
+    })
+}
+
+/// Standard deviation over samples, root mean square over units, of `[n, units]`.
+fn sample_std(values: &Tensor) -> f64 {
+    let values = values.to_kind(Kind::Double);
+    let mean = values.mean_dim([0i64].as_slice(), true, Kind::Double);
+    (values - mean).square().mean(Kind::Double).sqrt().double_value(&[])
+}
+
+/// From what came out: the slopes of the logistic function and of tanh are functions of their value.
+fn saturated_fraction(kind: Activation, post: &Tensor) -> Option<f64> {
+    let slope_share = match kind {
+        Activation::Sigmoid => post * (1.0 - post) * 4.0,
+        Activation::Tanh => 1.0 - post.square(),
+        _ => return None,
+    };
+    Some(slope_share.lt(SATURATED_SLOPE).to_kind(Kind::Double).mean(Kind::Double).double_value(&[]))
+}
+
+/// Counts, pass after pass, on how many samples each ReLU unit fired.
+pub struct FiringCount {
+    exact: bool,
+    layers: Vec<Option<Fired>>,
+}
+
+struct Fired {
+    samples: i64,
+    fired: Tensor,
+    max_pre: Tensor,
+}
+
+impl FiringCount {
+    /// `exact` where every sample of the training set is shown once, with the parameters held still.
+    pub fn new(network: &Network, exact: bool) -> Self {
+        Self { exact, layers: network.layers().iter().map(|_| None).collect() }
+    }
+
+    /// Layers with a unit that has not fired so far.
+    pub fn has_silent_unit(&self) -> bool {
+        self.layers.iter().flatten().any(|f| f.fired.min().int64_value(&[]) == 0)
+    }
+
+    /// Puts what was counted into the captures.
+    pub fn write(&self, captures: &mut [LayerCapture]) {
+        for (capture, fired) in captures.iter_mut().zip(&self.layers) {
+            let (Some(activations), Some(fired)) = (&mut capture.activations, fired) else { continue };
+            let rate = fired.fired.to_kind(Kind::Float) / fired.samples as f64;
+            activations.firing = Some(Firing {
+                samples: fired.samples as u64,
+                exact: self.exact,
+                rate: memory::values(&rate).into_owned(),
+                max_pre: memory::values(&fired.max_pre).into_owned(),
+            });
+        }
+    }
+}
+
+impl Tap for FiringCount {
+    fn activation(&mut self, layer: usize, kind: Activation, pre: &Tensor, _post: &Tensor) {
+        if !kind.can_die() {
+            return;
+        }
+        let pre = pre.detach();
+        let fired = pre.gt(0.0).sum_dim_intlist([0i64].as_slice(), false, Kind::Int64);
+        let max_pre = pre.amax([0i64].as_slice(), false);
+        let samples = pre.size()[0];
+        match &mut self.layers[layer] {
+            Some(seen) => {
+                seen.samples += samples;
+                seen.fired += fired;
+                seen.max_pre = seen.max_pre.maximum(&max_pre);
+            }
+            empty => *empty = Some(Fired { samples, fired, max_pre }),
+        }
+    }
+}
+
+/// Two taps on one pass.
+pub struct Both<'a>(pub Option<&'a mut Probe>, pub Option<&'a mut FiringCount>);
+
+impl Tap for Both<'_> {
+    fn linear_output(&mut self, layer: usize, output: Tensor) -> Tensor {
+        match &mut self.0 {
+            Some(probe) => probe.linear_output(layer, output),
+            None => output,
+        }
+    }
+
+    fn activation(&mut self, layer: usize, kind: Activation, pre: &Tensor, post: &Tensor) {
+        if let Some(probe) = &mut self.0 {
+            probe.activation(layer, kind, pre, post);
+        }
+        if let Some(count) = &mut self.1 {
+            count.activation(layer, kind, pre, post);
+        }
+    }
+}
