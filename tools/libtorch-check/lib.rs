@@ -1,0 +1,1 @@
+//! Nothing at run time: see Cargo.toml.
