@@ -73,9 +73,7 @@ fn commit(root: &Path) -> Option<String> {
             while !directory.is_dir() && directory.pop() {}
             println!("cargo::rerun-if-changed={}", directory.display());
             let packed = watched(&common.join("packed-refs"))?;
-            let line = packed
-                .lines()
-                .find(|line| line.ends_with(&format!(" {branch}")))?;
+            let line = packed.lines().find(|line| line.ends_with(&format!(" {branch}")))?;
             Some(line.to_owned())
         })?,
     };

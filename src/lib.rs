@@ -3,3 +3,6 @@ pub mod diagnose;
 pub mod plot;
 pub mod record;
 pub mod stats;
+mod text;
+#[cfg(feature = "train")]
+pub mod train;

@@ -165,6 +165,9 @@ mod tests {
     fn an_unknown_key_is_refused_with_its_line() {
         let text = ZOO[0].replace("[defaults]", "colour = 1\n[defaults]");
         let message = Model::parse("net.toml", &text).unwrap_err().to_string();
-        assert!(message.contains("net.toml") && message.contains("colour") && message.contains("line"), "{message}");
+        assert!(
+            message.contains("net.toml") && message.contains("colour") && message.contains("line"),
+            "{message}"
+        );
     }
 }

@@ -14,11 +14,22 @@ const NORM_EPS: f64 = 1e-5;
 
 /// One thing that a forward pass does.
 enum Module {
-    Linear { layer: usize },
-    BatchNorm { layer: usize, running_mean: Tensor, running_var: Tensor },
-    LayerNorm { layer: usize },
+    Linear {
+        layer: usize,
+    },
+    BatchNorm {
+        layer: usize,
+        running_mean: Tensor,
+        running_var: Tensor,
+    },
+    LayerNorm {
+        layer: usize,
+    },
     /// The nonlinearity of a layer; the output layer has one too, if only the identity.
-    Activation { layer: usize, kind: Activation },
+    Activation {
+        layer: usize,
+        kind: Activation,
+    },
     Dropout,
 }
 
@@ -55,7 +66,14 @@ pub struct Network {
 impl Network {
     /// Builds a network and draws its parameters from libtorch's generator as PyTorch does: layer by
     /// layer, its default weight and bias first, then the schemes over them in place.
-    pub fn new(model: &Model, inputs: i64, outputs: i64, init: &Scheme, bias: &Scheme, device: Device) -> Self {
+    pub fn new(
+        model: &Model,
+        inputs: i64,
+        outputs: i64,
+        init: &Scheme,
+        bias: &Scheme,
+        device: Device,
+    ) -> Self {
         let mut network = Self {
             store: VarStore::new(device),
             modules: Vec::new(),
@@ -203,7 +221,13 @@ impl Network {
                 }
                 Module::LayerNorm { layer } => {
                     let Parameters { weight, bias } = &self.parameters[*layer];
-                    value.layer_norm([self.layers[*layer].units as i64], Some(weight), Some(bias), NORM_EPS, false)
+                    value.layer_norm(
+                        [self.layers[*layer].units as i64],
+                        Some(weight),
+                        Some(bias),
+                        NORM_EPS,
+                        false,
+                    )
                 }
                 Module::Activation { layer, kind } => {
                     let output = self.activate(&value, *kind);

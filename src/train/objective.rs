@@ -35,7 +35,9 @@ impl Objective {
             Loss::Bce if self.probabilities => {
                 output.binary_cross_entropy::<Tensor>(target, None, Reduction::Mean)
             }
-            Loss::Bce => output.binary_cross_entropy_with_logits::<Tensor>(target, None, None, Reduction::Mean),
+            Loss::Bce => {
+                output.binary_cross_entropy_with_logits::<Tensor>(target, None, None, Reduction::Mean)
+            }
         }
     }
 

@@ -129,7 +129,7 @@ fn sample_std(values: &Tensor) -> f64 {
 
 /// From what came out: the slopes of the logistic function and of tanh are functions of their value.
 fn saturated_fraction(kind: Activation, post: &Tensor) -> Option<f64> {
-    let slope_share = match kind {
+    let slope_share: Tensor = match kind {
         Activation::Sigmoid => post * (1.0 - post) * 4.0,
         Activation::Tanh => 1.0 - post.square(),
         _ => return None,

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use tch::nn::Optimizer;
 use tch::{Device, Kind, Tensor};
 
+use super::TrainError;
 use super::data::{DataOptions, DataSource, Dataset};
 use super::device;
 use super::init::Scheme;
@@ -14,10 +15,9 @@ use super::network::Network;
 use super::objective::Objective;
 use super::optimizer::OptimizerSettings;
 use super::probe::{Both, FiringCount, Probe};
-use super::TrainError;
 use crate::record::{
-    End, Epoch, EpochThinning, Header, LayerCapture, LayerSteps, Line, Loss, NonFinite, Outcome, RecordError, Run,
-    SCHEMA, Step, StepLayer, StepThinning, TestResult,
+    End, Epoch, EpochThinning, Header, LayerCapture, LayerSteps, Line, Loss, NonFinite, Outcome, RecordError,
+    Run, SCHEMA, Step, StepLayer, StepThinning, TestResult,
 };
 use crate::stats::{Distribution, Spread};
 
@@ -114,7 +114,8 @@ pub fn train(config: &Config, observer: &mut dyn Observer, stop: Stop) -> Result
         &config.bias,
         config.device,
     );
-    let threads = config.threads.unwrap_or_else(|| device::threads_for(network.parameter_count(), batch as u64));
+    let threads =
+        config.threads.unwrap_or_else(|| device::threads_for(network.parameter_count(), batch as u64));
     tch::set_num_threads(threads as i32);
     observer.observe(Line::Header(Box::new(header(config, &dataset, &network, batch as u64, threads))))?;
     let optimizer = config.optimizer.build(network.store())?;
@@ -296,8 +297,11 @@ impl Trainer<'_> {
     fn order(&self, epoch: u64) -> Option<Tensor> {
         let rows = self.dataset.train.len();
         // A different stream each epoch that no draw before it can shift.
-        tch::manual_seed(self.config.seed.wrapping_add((epoch as i64 + 1).wrapping_mul(1_000_003)) & i64::MAX);
-        (self.batch < rows).then(|| Tensor::randperm(rows, (Kind::Int64, Device::Cpu)).to_device(self.config.device))
+        tch::manual_seed(
+            self.config.seed.wrapping_add((epoch as i64 + 1).wrapping_mul(1_000_003)) & i64::MAX,
+        );
+        (self.batch < rows)
+            .then(|| Tensor::randperm(rows, (Kind::Int64, Device::Cpu)).to_device(self.config.device))
     }
 
     fn rows(&self, order: Option<&Tensor>, start: i64, length: i64) -> (Tensor, Tensor) {
@@ -326,19 +330,19 @@ impl Trainer<'_> {
         if capture {
             let exact = self.step == 0 || self.cheap_exact_pass() || epoch + 1 == self.config.epochs;
             let suspect = screening.as_ref().is_some_and(|s| s.has_silent_unit());
-            firing = self.timed(|t| (exact || suspect).then(|| t.exact_firing()));
+            firing = self.timed(|t| if exact || suspect { t.exact_firing() } else { None });
         }
         self.optimizer.zero_grad();
         let mut taps = Both(probe.as_mut(), screening);
         let watched = taps.0.is_some() || taps.1.is_some();
         let output = self.network.forward(x, true, watched.then_some(&mut taps));
-        let screened = taps.1.take();
+        let Both(probe, screened) = taps;
         let loss = self.objective.loss(&output, y);
         loss.f_backward()?;
         let loss = loss.double_value(&[]);
         let non_finite = self.non_finite_forward(x, loss);
         let mut captured = self.timed(|t| {
-            probe.as_ref().map(|probe| {
+            probe.map(|probe| {
                 let mut layers = probe.capture(t.network);
                 if let Some(count) = firing.as_ref().or(screened.as_deref()) {
                     count.write(&mut layers);
@@ -419,7 +423,7 @@ impl Trainer<'_> {
             return None;
         }
         let mut probe = Probe::new(self.network);
-        tch::no_grad(|| self.network.forward(x, true, Some(&mut probe)));
+        let _ = tch::no_grad(|| self.network.forward(x, true, Some(&mut probe)));
         let layer = probe.first_non_finite();
         Some(self.non_finite_at(if layer.is_some() { "activation" } else { "loss" }, layer))
     }
@@ -459,7 +463,7 @@ impl Trainer<'_> {
         tch::no_grad(|| {
             for start in (0..train.len()).step_by(FIRING_ROWS as usize) {
                 let x = train.x.narrow(0, start, FIRING_ROWS.min(train.len() - start));
-                self.network.forward(&x, false, Some(&mut count));
+                let _ = self.network.forward(&x, false, Some(&mut count));
             }
         });
         Some(count)

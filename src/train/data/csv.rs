@@ -15,7 +15,9 @@ const MOST_CLASSES: usize = 1_000;
 /// Reads the whole file; every complaint names line and column.
 pub(super) fn read(path: &Path, options: &DataOptions) -> Result<Table, TrainError> {
     let file = std::fs::File::open(path)
-        .and_then(|f| if f.metadata()?.is_dir() { Err(std::io::ErrorKind::IsADirectory.into()) } else { Ok(f) })
+        .and_then(
+            |f| if f.metadata()?.is_dir() { Err(std::io::ErrorKind::IsADirectory.into()) } else { Ok(f) },
+        )
         .map_err(|source| TrainError::ReadData { path: path.into(), source })?;
     let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(file);
     let fault = |place: String, reason: String| TrainError::DataPlace { path: path.into(), place, reason };
@@ -34,7 +36,10 @@ pub(super) fn read(path: &Path, options: &DataOptions) -> Result<Table, TrainErr
         })?,
     };
     if names.len() < 2 {
-        return Err(fault("line 1".into(), "it has one column; a table needs inputs beside the target".into()));
+        return Err(fault(
+            "line 1".into(),
+            "it has one column; a table needs inputs beside the target".into(),
+        ));
     }
     let mut inputs = Vec::new();
     let mut labels = Vec::new();
@@ -54,7 +59,8 @@ pub(super) fn read(path: &Path, options: &DataOptions) -> Result<Table, TrainErr
     if labels.is_empty() {
         return Err(fault("line 2".into(), "no rows follow the names of the columns".into()));
     }
-    let at_target = |line: u64, reason: String| fault(format!("line {line}, column {:?}", &names[target]), reason);
+    let at_target =
+        |line: u64, reason: String| fault(format!("line {line}, column {:?}", &names[target]), reason);
     if let Some((line, _)) = labels.iter().find(|(_, l)| l.is_empty()) {
         return Err(at_target(*line, "it is empty; every row needs a target".into()));
     }
@@ -65,7 +71,9 @@ pub(super) fn read(path: &Path, options: &DataOptions) -> Result<Table, TrainErr
                 .map(|(line, label)| number(label).map_err(|reason| at_target(*line, reason)))
                 .collect::<Result<_, _>>()?,
         ),
-        Task::Classification => classes(&labels, &names[target]).map_err(|(line, reason)| at_target(line, reason))?,
+        Task::Classification => {
+            classes(&labels, &names[target]).map_err(|(line, reason)| at_target(line, reason))?
+        }
     };
     Ok(Table {
         inputs,
@@ -111,7 +119,10 @@ fn classes(labels: &[(u64, String)], column: &str) -> Result<Targets, (u64, Stri
     match names.len() {
         1 => Err((
             labels[0].0,
-            format!("every row has the same class ({:?}); {column:?} should tell at least two apart", names[0]),
+            format!(
+                "every row has the same class ({:?}); {column:?} should tell at least two apart",
+                names[0]
+            ),
         )),
         n if n > MOST_CLASSES => Err((
             labels[0].0,

@@ -322,7 +322,9 @@ fn chance(y: &Tensor, targets: &Targets) -> Result<(f64, Option<f64>, Option<f64
             let mean = y.mean(Kind::Double);
             let variance = (&y - &mean).square().mean(Kind::Double).double_value(&[]);
             if variance <= 0.0 {
-                return Err(TrainError::Data("the training targets are all equal: there is nothing to learn".into()));
+                return Err(TrainError::Data(
+                    "the training targets are all equal: there is nothing to learn".into(),
+                ));
             }
             Ok((variance, Some(mean.double_value(&[])), Some(variance.sqrt())))
         }
