@@ -16,8 +16,8 @@ use super::objective::Objective;
 use super::optimizer::OptimizerSettings;
 use super::probe::{Both, FiringCount, Probe};
 use crate::record::{
-    End, Epoch, EpochThinning, Header, LayerCapture, LayerSteps, Line, Loss, NonFinite, Outcome, RecordError,
-    Run, SCHEMA, Step, StepLayer, StepThinning, TestResult,
+    Activation, End, Epoch, EpochThinning, Header, LayerCapture, LayerSteps, Line, Loss, NonFinite, Outcome,
+    RecordError, Run, SCHEMA, Step, StepLayer, StepThinning, TestResult,
 };
 use crate::stats::{Distribution, Spread};
 
@@ -105,9 +105,14 @@ pub fn train(config: &Config, observer: &mut dyn Observer, stop: Stop) -> Result
         BatchSize::Rows(n) => (n as i64).min(rows),
     };
     check_batch_norm(&config.model, rows, batch)?;
+    let mut model = config.model.clone();
+    // A sigmoid at the output is for binary cross-entropy; the other losses take the plain numbers.
+    if dataset.loss != Loss::Bce {
+        model.output = Activation::Identity;
+    }
     tch::manual_seed(config.seed);
     let network = Network::new(
-        &config.model,
+        &model,
         dataset.info.inputs as i64,
         dataset.outputs,
         &config.init,
@@ -119,7 +124,7 @@ pub fn train(config: &Config, observer: &mut dyn Observer, stop: Stop) -> Result
     tch::set_num_threads(threads as i32);
     observer.observe(Line::Header(Box::new(header(config, &dataset, &network, batch as u64, threads))))?;
     let optimizer = config.optimizer.build(network.store())?;
-    let objective = Objective::new(dataset.loss, dataset.info.task, config.model.output);
+    let objective = Objective::new(dataset.loss, dataset.info.task, model.output);
     let weights = network.parameters().iter().map(|p| vec![0.0; p.weight.numel()]).collect();
     Trainer {
         config,
