@@ -1,0 +1,214 @@
+//! A sheet to draw on: plotters' drawing area and coordinate systems, in pixels, with groups.
+
+use std::cell::RefCell;
+use std::fmt::Write;
+use std::ops::Range;
+use std::rc::Rc;
+
+use plotters::coord::Shift;
+use plotters::coord::cartesian::Cartesian2d;
+use plotters::coord::types::RangedCoordf64;
+use plotters::drawing::{DrawingArea, IntoDrawingArea};
+use plotters::element::{Circle, PathElement, Polygon, Rectangle, Text};
+use plotters::style::text_anchor::{HPos, Pos, VPos};
+use plotters::style::{Color, FontDesc, FontFamily, FontStyle, TextStyle};
+
+use super::svg::{Backend, UNITS};
+use super::text::escape;
+use super::theme::{self, Ink};
+
+/// A point of the picture, in pixels.
+pub type Point = (f64, f64);
+
+/// A rectangle of the picture, in pixels.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Frame {
+    /// Left edge.
+    pub left: f64,
+    /// Upper edge.
+    pub top: f64,
+    /// Right edge.
+    pub right: f64,
+    /// Lower edge.
+    pub bottom: f64,
+}
+
+impl Frame {
+    /// Its width.
+    pub fn width(&self) -> f64 {
+        self.right - self.left
+    }
+
+    /// Its height.
+    pub fn height(&self) -> f64 {
+        self.bottom - self.top
+    }
+}
+
+/// Where a text stands relative to its point.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Anchor {
+    /// Begins there, vertically centred.
+    Start,
+    /// Centred there.
+    Middle,
+    /// Ends there, vertically centred.
+    End,
+}
+
+/// The picture while it is drawn.
+pub struct Canvas {
+    out: Rc<RefCell<String>>,
+    root: DrawingArea<Backend, Shift>,
+    height: f64,
+}
+
+impl Canvas {
+    /// Of [`theme::WIDTH`] and this height.
+    pub fn new(height: f64) -> Self {
+        let out = Rc::new(RefCell::new(String::with_capacity(1 << 14)));
+        let root = Backend::new(Rc::clone(&out), theme::WIDTH, height).into_drawing_area();
+        Self { out, root, height }
+    }
+
+    /// Its whole height.
+    pub fn height(&self) -> f64 {
+        self.height
+    }
+
+    /// A coordinate system over a part of the picture; `y` grows upward.
+    pub fn panel(&self, frame: Frame, x: Range<f64>, y: Range<f64>) -> Panel {
+        let pixels = (unit(frame.left)..unit(frame.right), unit(frame.bottom)..unit(frame.top));
+        Panel { area: self.root.apply_coord_spec(Cartesian2d::new(x, y, pixels)) }
+    }
+
+    /// What `draw` draws belongs together, and tells `title` to whoever points at it.
+    pub fn group(&self, class: &str, layer: Option<usize>, title: &str, draw: impl FnOnce()) {
+        let data = layer.map(|i| format!(r#" data-layer="{i}""#)).unwrap_or_default();
+        let title =
+            if title.is_empty() { String::new() } else { format!("<title>{}</title>", escape(title)) };
+        self.raw(format_args!(r#"<g class="{class}"{data}>{title}"#));
+        draw();
+        self.raw(format_args!("</g>"));
+    }
+
+    /// An invisible surface that makes a whole group answer to the pointer.
+    pub fn hit(&self, frame: Frame) {
+        self.raw(format_args!(
+            r#"<rect class="gs-hit" x="{:.1}" y="{:.1}" width="{:.1}" height="{:.1}" fill="none" pointer-events="all"/>"#,
+            frame.left,
+            frame.top,
+            frame.width().max(0.0),
+            frame.height().max(0.0)
+        ));
+    }
+
+    /// A label.
+    pub fn text(&self, at: Point, anchor: Anchor, ink: Ink, text: &str) {
+        self.write(at, anchor, ink, theme::TEXT, text);
+    }
+
+    /// A note.
+    pub fn small(&self, at: Point, anchor: Anchor, ink: Ink, text: &str) {
+        self.write(at, anchor, ink, theme::SMALL, text);
+    }
+
+    fn write(&self, at: Point, anchor: Anchor, ink: Ink, size: f64, text: &str) {
+        let horizontal = match anchor {
+            Anchor::Start => HPos::Left,
+            Anchor::Middle => HPos::Center,
+            Anchor::End => HPos::Right,
+        };
+        let font = FontDesc::new(FontFamily::SansSerif, size, FontStyle::Normal);
+        let style = TextStyle::from(font).color(&ink).pos(Pos::new(horizontal, VPos::Center));
+        drawn(self.root.draw(&Text::new(text, units(at), style)));
+    }
+
+    /// A line through points.
+    pub fn line(&self, points: &[Point], ink: Ink, width: f64) {
+        let points: Vec<_> = points.iter().copied().map(units).collect();
+        drawn(self.root.draw(&PathElement::new(points, ink.stroke_width(unit(width) as u32))));
+    }
+
+    /// A filled shape.
+    pub fn shape(&self, points: &[Point], ink: Ink) {
+        let points: Vec<_> = points.iter().copied().map(units).collect();
+        drawn(self.root.draw(&Polygon::new(points, ink)));
+    }
+
+    /// A filled rectangle.
+    pub fn bar(&self, frame: Frame, ink: Ink) {
+        let corners = [units((frame.left, frame.top)), units((frame.right, frame.bottom))];
+        drawn(self.root.draw(&Rectangle::new(corners, ink.filled())));
+    }
+
+    /// A filled circle.
+    pub fn dot(&self, at: Point, radius: f64, ink: Ink) {
+        drawn(self.root.draw(&Circle::new(units(at), unit(radius), ink.filled())));
+    }
+
+    fn raw(&self, text: std::fmt::Arguments<'_>) {
+        // Writing to a String cannot fail.
+        let _ = self.out.borrow_mut().write_fmt(text);
+    }
+
+    /// The whole document. `name` makes its ids unique within a page.
+    pub fn finish(self, name: &str, title: &str, description: &str) -> String {
+        let (name, title, description) = (escape(name), escape(title), escape(description));
+        format!(
+            "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"gs\" viewBox=\"0 0 {width} {height:.0}\" \
+             width=\"100%\" role=\"img\" aria-labelledby=\"gs-{name}-title gs-{name}-desc\" \
+             font-family=\"system-ui, sans-serif\">\
+             <title id=\"gs-{name}-title\">{title}</title><desc id=\"gs-{name}-desc\">{description}</desc>\
+             <style>{style}</style>\
+             <rect class=\"gs-page\" width=\"{width}\" height=\"{height:.0}\" fill=\"#fff\"/>\
+             {body}</svg>\n",
+            width = theme::WIDTH,
+            height = self.height,
+            style = theme::style_sheet(),
+            body = self.out.borrow(),
+        )
+    }
+}
+
+/// A coordinate system over a part of a [`Canvas`].
+pub struct Panel {
+    area: DrawingArea<Backend, Cartesian2d<RangedCoordf64, RangedCoordf64>>,
+}
+
+impl Panel {
+    /// Where a point of the data is in the picture.
+    pub fn at(&self, x: f64, y: f64) -> Point {
+        let (x, y) = self.area.map_coordinate(&(x, y));
+        (f64::from(x) / UNITS, f64::from(y) / UNITS)
+    }
+
+    /// A filled shape, in coordinates of the data.
+    pub fn shape(&self, points: Vec<Point>, ink: Ink) {
+        drawn(self.area.draw(&Polygon::new(points, ink)));
+    }
+
+    /// A line, in coordinates of the data.
+    pub fn line(&self, points: Vec<Point>, ink: Ink, width: f64) {
+        drawn(self.area.draw(&PathElement::new(points, ink.stroke_width(unit(width) as u32))));
+    }
+
+    /// A filled rectangle between two corners, in coordinates of the data.
+    pub fn bar(&self, a: Point, b: Point, ink: Ink) {
+        drawn(self.area.draw(&Rectangle::new([a, b], ink.filled())));
+    }
+}
+
+fn unit(pixels: f64) -> i32 {
+    (pixels * UNITS).round() as i32
+}
+
+fn units((x, y): Point) -> (i32, i32) {
+    (unit(x), unit(y))
+}
+
+/// The backend's error type has no values and nothing else holds the shared drawing area during a
+/// call, so there is no error to handle.
+fn drawn<E>(result: Result<(), E>) {
+    debug_assert!(result.is_ok(), "drawing into a text cannot fail");
+}

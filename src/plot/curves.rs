@@ -1,0 +1,155 @@
+//! Loss and score over epochs.
+
+use crate::record::{Epoch, Task};
+
+use super::axis::{Kind, Scale};
+use super::canvas::Canvas;
+use super::figure::{Figure, Section, Table};
+use super::format::number;
+use super::lines::{Across, CHART_HEIGHT, Chart, Series};
+use super::scene::Scene;
+use super::theme::Ink;
+
+/// Labels of the vertical axis, at most.
+const TICKS: usize = 6;
+
+/// The loss on the training and dev sets.
+pub fn loss(scene: &Scene) -> Figure {
+    let chance = Some(scene.record.header.data.chance_loss).filter(|c| c.is_finite());
+    let curve = Curve::of(scene, |e| e.train_loss, |e| e.dev_loss);
+    let scale = Scale::of(curve.values().chain(chance), false, TICKS);
+    let log = if scale.kind == Kind::Linear { "" } else { " The axis is logarithmic." };
+    let loss = scene.record.header.run.loss.name();
+    let guessing = match chance {
+        Some(chance) => format!(
+            "A training loss that does not leave the line \"guessing\" ({}, the best constant answer) means \
+             that nothing is learned; ",
+            number(chance)
+        ),
+        None => String::new(),
+    };
+    let caption = format!(
+        "Mean {loss} loss of each epoch, lower is better.{log} {guessing}a dev loss that rises while the \
+         training loss falls means that the data is learned by heart."
+    );
+    // Without the first half, the second begins the sentence.
+    let caption = caption.replace(". a dev", ". A dev");
+    let reference = chance.map(|c| (c, format!("guessing {}", number(c))));
+    curve.figure("loss", "Loss over epochs".into(), format!("{loss} loss"), caption, scale, reference)
+}
+
+/// The score on the training and dev sets.
+pub fn accuracy(scene: &Scene) -> Figure {
+    let task = scene.record.header.data.task;
+    let curve = Curve::of(scene, |e| e.train_score, |e| e.dev_score);
+    let scale = match task {
+        Task::Classification => accuracy_scale(&curve),
+        Task::Regression => Scale::of(curve.values(), false, TICKS),
+    };
+    let what = match task {
+        Task::Classification => "Share of right answers after each epoch; 1 is all of them.",
+        Task::Regression => {
+            "Minus the mean squared error after each epoch, so that higher is better and 0 is perfect."
+        }
+    };
+    let log = if scale.kind == Kind::Linear { "" } else { " The axis is logarithmic." };
+    let caption = format!(
+        "{what}{log} Both are measured in evaluation mode; the gap between them is what does not carry over \
+         to data that was not trained on."
+    );
+    let name = task.score_name();
+    let title = match task {
+        Task::Classification => "Accuracy over epochs",
+        Task::Regression => "Negative MSE over epochs",
+    };
+    curve.figure("accuracy", title.into(), name.into(), caption, scale, None)
+}
+
+/// From 0, or from a half where no score is near it, to 1: small steps are not blown up.
+fn accuracy_scale(curve: &Curve) -> Scale {
+    let finite = curve.values().filter(|v| v.is_finite());
+    let low = finite.fold(1.0, f64::min);
+    let floor = if low < 0.55 { 0.0 } else { 0.5 };
+    Scale::of(curve.values().chain([floor, 1.0]), false, TICKS)
+}
+
+/// A number of every captured epoch on the training set and, where there is one, on the dev set.
+struct Curve {
+    epochs: Vec<u64>,
+    train: Vec<f64>,
+    dev: Vec<Option<f64>>,
+}
+
+impl Curve {
+    fn of(scene: &Scene, train: impl Fn(&Epoch) -> f64, dev: impl Fn(&Epoch) -> Option<f64>) -> Self {
+        let epochs = &scene.record.epochs;
+        Self {
+            epochs: epochs.iter().map(|e| e.epoch).collect(),
+            train: epochs.iter().map(train).collect(),
+            dev: epochs.iter().map(dev).collect(),
+        }
+    }
+
+    fn values(&self) -> impl Iterator<Item = f64> {
+        self.train.iter().copied().chain(self.dev.iter().filter_map(|v| *v))
+    }
+
+    fn has_dev(&self) -> bool {
+        self.dev.iter().any(Option::is_some)
+    }
+
+    fn figure(
+        &self,
+        name: &str,
+        title: String,
+        quantity: String,
+        caption: String,
+        scale: Scale,
+        reference: Option<(f64, String)>,
+    ) -> Figure {
+        let (first, last) = (self.epochs.first(), self.epochs.last());
+        let series = |label: &str, n: usize, values: Vec<Option<f64>>| {
+            let points = self.epochs.iter().zip(values).filter_map(|(e, v)| Some((*e as f64, v?)));
+            let points: Vec<_> = points.collect();
+            let end = points.last().map_or(f64::NAN, |p| p.1);
+            Series {
+                label: label.into(),
+                label_ink: Ink::series(n),
+                ink: Ink::series(n),
+                mark: n,
+                tooltip: format!("{label} {quantity}: {} at the last epoch", super::format::precise(end)),
+                points,
+                alarming: Vec::new(),
+                layer: None,
+            }
+        };
+        let mut lines = vec![series("train", 0, self.train.iter().map(|v| Some(*v)).collect())];
+        if self.has_dev() {
+            lines.push(series("dev", 1, self.dev.clone()));
+        }
+        let chart = Chart {
+            title: format!("{quantity} by epoch"),
+            across: Across::Epochs(first.copied().unwrap_or(0), last.copied().unwrap_or(0)),
+            series: lines,
+            reference,
+            scale,
+        };
+        let canvas = Canvas::new(CHART_HEIGHT);
+        chart.draw(&canvas, 0.0);
+        let svg = canvas.finish(name, &title, &caption);
+        let table = self.table(&quantity);
+        Figure { name: name.into(), title, caption, section: Section::Curves, svg, table }
+    }
+
+    fn table(&self, quantity: &str) -> Table {
+        let dev = self.has_dev();
+        let mut columns = vec!["epoch".to_owned(), format!("train {quantity}")];
+        columns.extend(dev.then(|| format!("dev {quantity}")));
+        let rows = self.epochs.iter().zip(&self.train).zip(&self.dev).map(|((epoch, train), d)| {
+            let mut row = vec![epoch.to_string(), number(*train)];
+            row.extend(dev.then(|| d.map_or_else(|| "-".into(), number)));
+            row
+        });
+        Table { rows: rows.collect(), columns }
+    }
+}

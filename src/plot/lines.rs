@@ -1,0 +1,249 @@
+//! Line charts: curves over epochs and profiles over depth.
+
+use super::axis::{Place, Scale, linear_ticks};
+use super::canvas::{Anchor, Canvas, Frame, Panel, Point};
+use super::sheet;
+use super::text::{fit, width};
+use super::theme::{Ink, LINE, PHONE_TEXT, WIDTH};
+
+/// Height of the plot itself.
+const HEIGHT: f64 = 220.0;
+/// Height of a whole chart: heading, plot, labels beneath.
+pub const CHART_HEIGHT: f64 = sheet::TITLE_HEIGHT + HEIGHT + LINE + 14.0;
+/// Widest label at the end of a line, and beneath a layer.
+const WIDEST_LABEL: f64 = 170.0;
+const WIDEST_NAME: f64 = 130.0;
+/// Every point has its mark while there are no more than this.
+const MOST_MARKS: usize = 40;
+/// Labels of the horizontal axis, at most.
+const TICKS: usize = 8;
+/// Shortest distance of two labels at the ends of lines.
+const LABEL_GAP: f64 = 21.0;
+
+/// One line.
+pub struct Series {
+    /// Text at its end; empty for a line that is context for others.
+    pub label: String,
+    /// Colour of that text.
+    pub label_ink: Ink,
+    /// Colour of the line.
+    pub ink: Ink,
+    /// Shape of its marks.
+    pub mark: usize,
+    /// (x, value), ascending in x.
+    pub points: Vec<(f64, f64)>,
+    /// Points (by index) that are marked as alarming.
+    pub alarming: Vec<usize>,
+    /// Layer that it is about.
+    pub layer: Option<usize>,
+    /// For whoever points at it.
+    pub tooltip: String,
+}
+
+/// What the horizontal axis is.
+pub enum Across {
+    /// Epochs, from the first to the last.
+    Epochs(u64, u64),
+    /// Layers in forward order: name and ink.
+    Layers(Vec<(String, Ink)>),
+}
+
+/// A chart of lines.
+pub struct Chart {
+    /// What it shows.
+    pub title: String,
+    /// The horizontal axis.
+    pub across: Across,
+    /// The lines, later ones over earlier ones.
+    pub series: Vec<Series>,
+    /// A level to compare with, and its label.
+    pub reference: Option<(f64, String)>,
+    /// The vertical axis.
+    pub scale: Scale,
+}
+
+impl Chart {
+    /// Draws it at this height of the picture.
+    pub fn draw(&self, canvas: &Canvas, top: f64) {
+        let named = self.series.iter().map(|s| s.label.as_str());
+        let named = named.chain(self.reference.iter().map(|r| r.1.as_str()));
+        let label_room = named.map(|l| width(l, PHONE_TEXT)).fold(0.0, f64::max).min(WIDEST_LABEL);
+        let frame = Frame {
+            left: sheet::left_margin(&self.scale),
+            top: top + sheet::TITLE_HEIGHT,
+            right: WIDTH - label_room - 22.0,
+            bottom: top + sheet::TITLE_HEIGHT + HEIGHT,
+        };
+        let (low, high) = match &self.across {
+            Across::Epochs(first, last) if first == last => (*first as f64 - 0.5, *last as f64 + 0.5),
+            Across::Epochs(first, last) => (*first as f64, *last as f64),
+            Across::Layers(names) => (-0.5, names.len() as f64 - 0.5),
+        };
+        let panel = canvas.panel(frame, low..high, self.scale.low..self.scale.high);
+        sheet::title_at(canvas, top, &self.title);
+        sheet::vertical_axis(canvas, frame, &panel, &self.scale);
+        self.horizontal_axis(canvas, frame, &panel);
+        if let Some(Place::Scale(at)) = self.reference.as_ref().and_then(|(v, _)| self.scale.place(*v)) {
+            panel.line(vec![(low, at), (high, at)], Ink::Reference, 1.6);
+        }
+        for series in &self.series {
+            canvas.group("gs-layer gs-series", series.layer, &series.tooltip, || {
+                self.series(canvas, &panel, series);
+            });
+        }
+        self.end_labels(canvas, frame, &panel);
+    }
+
+    fn series(&self, canvas: &Canvas, panel: &Panel, series: &Series) {
+        let places: Vec<Option<Place>> = series.points.iter().map(|p| self.scale.place(p.1)).collect();
+        let thin = series.label.is_empty();
+        let same_kind = |a: Option<Place>, b: Option<Place>| match (a, b) {
+            (Some(Place::Scale(_)), Some(Place::Scale(_))) => true,
+            (Some(Place::Zero(_)), Some(Place::Zero(_))) => true,
+            _ => false,
+        };
+        // A line leaves off where its values leave the scale, and goes on where they return.
+        let mut run: Vec<Point> = Vec::new();
+        for (i, place) in places.iter().enumerate() {
+            let joined = i > 0 && same_kind(places[i - 1], *place);
+            if !joined && run.len() > 1 {
+                panel.line(std::mem::take(&mut run), series.ink, if thin { 1.0 } else { 2.0 });
+            }
+            if !joined {
+                run.clear();
+            }
+            run.extend(place.map(|p| (series.points[i].0, p.at())));
+        }
+        if run.len() > 1 {
+            panel.line(run, series.ink, if thin { 1.0 } else { 2.0 });
+        }
+        let few = places.len() <= MOST_MARKS && !thin;
+        for (i, place) in places.iter().enumerate() {
+            let Some(place) = *place else { continue };
+            let alone = !(i > 0 && same_kind(places[i - 1], Some(place)))
+                && !places.get(i + 1).is_some_and(|next| same_kind(*next, Some(place)));
+            let at = panel.at(series.points[i].0, place.at());
+            let alarming = series.alarming.contains(&i);
+            if matches!(place, Place::Odd(_)) {
+                canvas.text(at, Anchor::Middle, Ink::Alarm, "✕");
+            } else if few || alone || alarming {
+                mark(canvas, at, series.mark, if alarming { Ink::Alarm } else { series.ink });
+            }
+        }
+    }
+
+    fn horizontal_axis(&self, canvas: &Canvas, frame: Frame, panel: &Panel) {
+        let y = frame.bottom + LINE / 2.0 + 4.0;
+        canvas.group("gs-axis", None, "", || match &self.across {
+            Across::Epochs(first, last) => {
+                let ticks = epoch_ticks(*first, *last);
+                let mut free = f64::NEG_INFINITY;
+                for epoch in ticks {
+                    let (label, x) = (epoch.to_string(), panel.at(epoch as f64, 0.0).0);
+                    let half = width(&label, PHONE_TEXT) / 2.0;
+                    if x - half >= free {
+                        canvas.text((x, y), Anchor::Middle, Ink::Muted, &label);
+                        free = x + half + 10.0;
+                    }
+                }
+            }
+            Across::Layers(names) => {
+                let slot = frame.width() / names.len().max(1) as f64;
+                let room = slot.max(WIDEST_NAME.min(frame.width() / 3.0)) - 8.0;
+                let mut free = f64::NEG_INFINITY;
+                for (i, (name, ink)) in names.iter().enumerate() {
+                    let label = fit(name, PHONE_TEXT, room);
+                    let half = width(&label, PHONE_TEXT) / 2.0;
+                    let x = panel.at(i as f64, 0.0).0.clamp(half, WIDTH - half);
+                    if x - half >= free {
+                        canvas.text((x, y), Anchor::Middle, *ink, &label);
+                        free = x + half + 8.0;
+                    }
+                }
+            }
+        });
+    }
+
+    /// Names at the right ends of the lines, pushed apart where they would overlap.
+    fn end_labels(&self, canvas: &Canvas, frame: Frame, panel: &Panel) {
+        let mut labels: Vec<(f64, &str, Ink)> = Vec::new();
+        for s in self.series.iter().filter(|s| !s.label.is_empty()) {
+            let last = s.points.iter().rev().find_map(|p| self.scale.place(p.1));
+            labels.extend(last.map(|p| (panel.at(0.0, p.at()).1, s.label.as_str(), s.label_ink)));
+        }
+        if let Some((value, label)) = &self.reference {
+            let at = self.scale.place(*value).map(|p| panel.at(0.0, p.at()).1);
+            labels.extend(at.map(|y| (y, label.as_str(), Ink::Muted)));
+        }
+        labels.sort_by(|a, b| a.0.total_cmp(&b.0));
+        let wanted: Vec<f64> = labels.iter().map(|l| l.0).collect();
+        let placed = push_apart(&wanted, LABEL_GAP, frame.top, frame.bottom);
+        for ((wanted, text, ink), y) in labels.into_iter().zip(placed) {
+            if (y - wanted).abs() > 4.0 {
+                let bend = [(frame.right + 3.0, wanted), (frame.right + 14.0, y)];
+                canvas.line(&bend, Ink::Ghost, 1.0);
+            }
+            canvas.text((frame.right + 17.0, y), Anchor::Start, ink, &fit(text, PHONE_TEXT, WIDEST_LABEL));
+        }
+    }
+}
+
+/// A mark that can be told from others by its shape.
+fn mark(canvas: &Canvas, (x, y): Point, shape: usize, ink: Ink) {
+    let r = 3.6;
+    match shape % 4 {
+        0 => canvas.dot((x, y), 3.4, ink),
+        1 => canvas.shape(&[(x, y - 4.6), (x + 4.6, y), (x, y + 4.6), (x - 4.6, y)], ink),
+        2 => canvas.bar(Frame { left: x - 3.1, top: y - 3.1, right: x + 3.1, bottom: y + 3.1 }, ink),
+        _ => canvas.shape(&[(x, y - r - 0.6), (x + r + 0.6, y + r), (x - r - 0.6, y + r)], ink),
+    }
+}
+
+/// Whole epochs at round numbers.
+fn epoch_ticks(first: u64, last: u64) -> Vec<u64> {
+    if last - first <= TICKS as u64 {
+        return (first..=last).collect();
+    }
+    let ticks = linear_ticks(first as f64, last as f64, TICKS);
+    ticks.into_iter().map(|t| t.at.round() as u64).collect()
+}
+
+/// Moves ascending places as little as it takes for each to have `gap` to the next, within bounds
+/// where they can hold all of them.
+fn push_apart(wanted: &[f64], gap: f64, low: f64, high: f64) -> Vec<f64> {
+    let mut placed = wanted.to_vec();
+    let room = gap * (placed.len() as f64 - 1.0);
+    let high = high.max(low + room);
+    // Down first, then up from the bottom: what was pushed out comes back in.
+    for i in 0..placed.len() {
+        let least = if i == 0 { low } else { placed[i - 1] + gap };
+        placed[i] = placed[i].max(least);
+    }
+    for i in (0..placed.len()).rev() {
+        let most = if i + 1 == placed.len() { high } else { placed[i + 1] - gap };
+        placed[i] = placed[i].min(most);
+    }
+    placed
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn labels_are_pushed_apart_within_bounds() {
+        let placed = push_apart(&[10.0, 11.0, 12.0, 99.0], 20.0, 0.0, 100.0);
+        assert!(placed.windows(2).all(|w| w[1] - w[0] >= 20.0), "{placed:?}");
+        assert!(placed[0] >= 0.0 && placed[3] <= 100.0, "{placed:?}");
+        assert_eq!(push_apart(&[5.0, 50.0], 20.0, 0.0, 100.0), [5.0, 50.0]);
+        assert!(push_apart(&[], 20.0, 0.0, 100.0).is_empty());
+    }
+
+    #[test]
+    fn epochs_are_labelled_with_whole_numbers() {
+        assert_eq!(epoch_ticks(0, 0), [0]);
+        assert_eq!(epoch_ticks(0, 3), [0, 1, 2, 3]);
+        assert_eq!(epoch_ticks(0, 19), [0, 5, 10, 15]);
+        assert_eq!(epoch_ticks(0, 3000)[1], 500);
+    }
+}

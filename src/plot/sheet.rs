@@ -1,0 +1,79 @@
+//! What pictures have in common: a heading, axes with their grid, names of layers.
+
+use super::axis::{Kind, Scale};
+use super::canvas::{Anchor, Canvas, Frame, Panel};
+use super::scene::LayerView;
+use super::text::{clean, width};
+use super::theme::{Ink, LINE, PHONE_TEXT};
+
+/// Height of the heading above a plot.
+pub const TITLE_HEIGHT: f64 = 34.0;
+/// Space between labels that stand side by side.
+const GAP: f64 = 8.0;
+
+/// What the axis shows, at the top of a picture.
+pub fn title(canvas: &Canvas, text: &str) {
+    title_at(canvas, 0.0, text);
+}
+
+/// The same at the top of a panel further down.
+pub fn title_at(canvas: &Canvas, top: f64, text: &str) {
+    canvas.text((2.0, top + 12.0), Anchor::Start, Ink::Muted, text);
+}
+
+/// A layer's name with the mark of one that a finding is about.
+pub fn label_of(layer: &LayerView) -> (String, Ink) {
+    let name = clean(layer.name);
+    if layer.flagged { (format!("✕ {name}"), Ink::Alarm) } else { (name, Ink::Text) }
+}
+
+/// Room that the labels of a vertical axis need.
+pub fn left_margin(scale: &Scale) -> f64 {
+    let widest = scale.ticks.iter().map(|t| width(&t.label, PHONE_TEXT)).fold(0.0, f64::max);
+    widest.max(24.0) + 10.0
+}
+
+/// Grid and labels of values that grow upward.
+pub fn vertical_axis(canvas: &Canvas, frame: Frame, panel: &Panel, scale: &Scale) {
+    canvas.group("gs-axis", None, "", || {
+        let mut free = f64::INFINITY;
+        for t in &scale.ticks {
+            let y = panel.at(0.0, t.at).1;
+            canvas.line(&[(frame.left, y), (frame.right, y)], grid_ink(scale, t.at, t.lane), 1.0);
+            if y + LINE / 2.0 <= free {
+                canvas.text((frame.left - 7.0, y), Anchor::End, Ink::Muted, &t.label);
+                free = y - LINE / 2.0;
+            }
+        }
+    });
+}
+
+/// Grid and labels, above and below, of values that grow to the right.
+pub fn horizontal_axis(canvas: &Canvas, frame: Frame, panel: &Panel, scale: &Scale) {
+    canvas.group("gs-axis", None, "", || {
+        let mut taken: Vec<(f64, f64)> = Vec::new();
+        let lanes_first = scale.ticks.iter().filter(|t| t.lane).chain(scale.ticks.iter().filter(|t| !t.lane));
+        for t in lanes_first {
+            let x = panel.at(t.at, 0.0).0;
+            canvas.line(&[(x, frame.top), (x, frame.bottom)], grid_ink(scale, t.at, t.lane), 1.0);
+            let half = (width(&t.label, PHONE_TEXT) + GAP) / 2.0;
+            if taken.iter().all(|(low, high)| x + half <= *low || x - half >= *high) {
+                taken.push((x - half, x + half));
+                for y in [frame.top - LINE / 2.0, frame.bottom + LINE / 2.0] {
+                    canvas.text((x, y), Anchor::Middle, Ink::Muted, &t.label);
+                }
+            }
+        }
+    });
+}
+
+fn grid_ink(scale: &Scale, at: f64, lane: bool) -> Ink {
+    let zero = scale.kind == Kind::Linear && at.abs() < 1e-9 * (scale.high - scale.low);
+    if zero {
+        Ink::Axis
+    } else if lane {
+        Ink::Reference
+    } else {
+        Ink::Grid
+    }
+}

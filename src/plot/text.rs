@@ -1,0 +1,135 @@
+//! Text that comes from strangers: made harmless, and measured without a font.
+
+/// Longest name in a tooltip; a layer may be called anything.
+const LONGEST_TITLE: usize = 200;
+
+/// Width of a text in ems, on the safe side for the sans-serif fonts that systems come with (DejaVu
+/// Sans and Verdana are the widest of them).
+pub fn ems(text: &str) -> f64 {
+    text.chars().map(char_ems).sum()
+}
+
+/// Width of a text in pixels.
+pub fn width(text: &str, size: f64) -> f64 {
+    ems(text) * size
+}
+
+fn char_ems(c: char) -> f64 {
+    match c {
+        'i' | 'j' | 'l' | 'I' | '|' | '\'' | '.' | ',' | ':' | ';' | '!' | ' ' | '·' => 0.34,
+        'f' | 't' | 'r' | '(' | ')' | '[' | ']' | '/' | '-' | '_' | '⁻' => 0.44,
+        '⁰' | '¹' | '²' | '³' | '⁴'..='⁹' => 0.42,
+        '0'..='9' | 'a'..='e' | 'g' | 'h' | 'k' | 'n'..='q' | 's' | 'u' | 'v' | 'x'..='z' => 0.64,
+        'm' | 'w' | 'M' | 'W' | '%' | '@' | '…' => 1.0,
+        'A'..='Z' => 0.76,
+        '\u{0}'..='\u{2fff}' => 0.85,
+        // Ideographs and emoji are an em wide, and a little more in some fonts.
+        _ => 1.1,
+    }
+}
+
+/// Without characters that XML forbids, that steer the direction of writing or that have no width:
+/// they could make a name read as another one.
+pub fn clean(text: &str) -> String {
+    text.chars().filter(|c| !is_unwanted(*c)).map(|c| if c.is_whitespace() { ' ' } else { c }).collect()
+}
+
+fn is_unwanted(c: char) -> bool {
+    (c.is_control() && !c.is_whitespace())
+        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}')
+        || matches!(c, '\u{061c}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{fffe}' | '\u{ffff}')
+}
+
+/// A name that fits into `room` pixels at this font size. The middle is left out of one that does
+/// not: the ends of `encoder.layers.0.attention.query` are what tells layers apart.
+pub fn fit(text: &str, size: f64, room: f64) -> String {
+    let text = clean(text);
+    if width(&text, size) <= room {
+        return text;
+    }
+    let chars: Vec<char> = text.chars().collect();
+    let budget = room / size - char_ems('…');
+    let (mut head, mut tail) = (0, chars.len());
+    let (mut head_ems, mut tail_ems) = (0.0, 0.0);
+    loop {
+        // The end of a dotted name says more than its beginning.
+        let from_tail = tail_ems <= head_ems;
+        let next = if from_tail { tail.checked_sub(1) } else { Some(head) };
+        let Some(next) = next.filter(|n| head < tail && *n < chars.len()) else { break };
+        let wide = char_ems(chars[next]);
+        if head_ems + tail_ems + wide > budget {
+            break;
+        }
+        if from_tail {
+            (tail, tail_ems) = (next, tail_ems + wide);
+        } else {
+            (head, head_ems) = (next + 1, head_ems + wide);
+        }
+    }
+    chars[..head].iter().chain(&['…']).chain(&chars[tail..]).collect()
+}
+
+/// A name for a tooltip: whole, unless it is absurdly long.
+pub fn in_full(text: &str) -> String {
+    let text = clean(text);
+    match text.char_indices().nth(LONGEST_TITLE) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text,
+    }
+}
+
+/// Escaped for text and for attributes of XML and HTML alike.
+pub fn escape(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in clean(text).chars() {
+        match c {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '"' => out.push_str("&quot;"),
+            '\'' => out.push_str("&#39;"),
+            c => out.push(c),
+        }
+    }
+    out
+}
+
+/// A layer's name as part of a file name: nothing that a shell, a URL or a file system minds.
+pub fn file_stem(name: &str) -> String {
+    const LONGEST: usize = 60;
+    let safe = |c: char| if c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-') { c } else { '_' };
+    let stem: String = name.chars().map(safe).take(LONGEST).collect();
+    let stem = stem.trim_matches(['.', '_', '-']);
+    if stem.is_empty() { "layer".into() } else { stem.into() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hostile_text_is_harmless() {
+        let text = "</g><script>\"'&]]>\u{0}\u{1b}\u{202e}\u{fffe}\n";
+        assert_eq!(escape(text), "&lt;/g&gt;&lt;script&gt;&quot;&#39;&amp;]]&gt; ");
+    }
+
+    #[test]
+    fn a_long_name_keeps_both_ends_and_fits() {
+        let name = "encoder.layers.0.attention.query";
+        let short = fit(name, 13.0, 120.0);
+        assert!(width(&short, 13.0) <= 120.0, "{short}");
+        assert!(short.starts_with("enc") && short.contains('…') && short.ends_with("query"), "{short}");
+        assert_eq!(fit("fc1", 13.0, 120.0), "fc1");
+        for room in [0.0, 10.0, 14.0, 30.0] {
+            assert!(fit(&"x".repeat(10_000), 13.0, room).chars().count() <= 3);
+        }
+    }
+
+    #[test]
+    fn file_names_are_safe() {
+        let names = ["fc1", "../../etc/passwd", "a b/c", "", "…", ".hidden", "CON:x"];
+        let stems = names.map(file_stem);
+        assert_eq!(stems, ["fc1", "etc_passwd", "a_b_c", "layer", "layer", "hidden", "CON_x"]);
+        assert!(file_stem(&"x".repeat(10_000)).len() <= 60);
+    }
+}

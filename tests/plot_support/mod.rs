@@ -1,0 +1,281 @@
+//! Synthetic records: no training, only what a picture is drawn from.
+
+#![allow(dead_code, reason = "each test file uses some of it")]
+
+use std::collections::BTreeSet;
+
+use gradscope::plot::{self, Figure};
+use gradscope::record::{
+    Activation, Activations, Data, Epoch, Header, Layer, LayerCapture, LayerKind, Loss, Record, Run, SCHEMA,
+    Task,
+};
+use gradscope::stats::Distribution;
+
+/// A run whose layers and epochs are filled in by hand.
+pub struct Scenario {
+    pub record: Record,
+    pub flagged: BTreeSet<String>,
+}
+
+/// A generator that is the same on every machine.
+pub struct Random(u64);
+
+impl Random {
+    pub fn new(seed: u64) -> Self {
+        Self(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
+    }
+
+    pub fn uniform(&mut self) -> f64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0 >> 11) as f64 / (1u64 << 53) as f64
+    }
+
+    pub fn normal(&mut self) -> f64 {
+        (0..12).map(|_| self.uniform()).sum::<f64>() - 6.0
+    }
+
+    pub fn normals(&mut self, n: usize, scale: f64) -> Vec<f32> {
+        (0..n).map(|_| (self.normal() * scale) as f32).collect()
+    }
+}
+
+impl Scenario {
+    /// Layers with these names, not flagged, and no epoch yet.
+    pub fn new(names: &[&str]) -> Self {
+        let layer = |(i, name): (usize, &&str)| Layer {
+            name: (*name).into(),
+            kind: LayerKind::Linear,
+            shape: vec![3, 3],
+            fan_in: 3,
+            units: 3,
+            bias: true,
+            parameters: 12,
+            activation: Activation::Relu,
+            output: i + 1 == names.len(),
+            normalized: false,
+            trainable: true,
+        };
+        let header = Header {
+            schema: SCHEMA.into(),
+            gradscope: "0.1.0".into(),
+            commit: "unknown".into(),
+            libtorch: None,
+            command: vec!["gradscope".into(), "run".into()],
+            run: Run {
+                model: "mlp".into(),
+                loss: Loss::Bce,
+                seed: 1,
+                epochs: 1,
+                optimizer: "sgd".into(),
+                lr: 0.01,
+                momentum: 0.0,
+                weight_decay: 0.0,
+                clip_norm: None,
+                batch_size: 64,
+                steps_per_epoch: 10,
+                init: "default".into(),
+                bias: "default".into(),
+                activation: "relu".into(),
+                norm: "none".into(),
+                dropout: 0.0,
+                device: "cpu".into(),
+                threads: 1,
+            },
+            data: Data {
+                name: "moons".into(),
+                task: Task::Classification,
+                train: 640,
+                dev: 160,
+                test: 200,
+                inputs: 2,
+                classes: vec!["0".into(), "1".into()],
+                chance_loss: 0.693_147,
+                input_rms: 1.0,
+                target_mean: None,
+                target_std: None,
+            },
+            layers: names.iter().enumerate().map(layer).collect(),
+        };
+        Self { record: Record::new(header), flagged: BTreeSet::new() }
+    }
+
+    /// The same with an epoch of `(weights, gradients)` a layer.
+    pub fn epoch(mut self, losses: [f64; 2], scores: [f64; 2], layers: Vec<LayerCapture>) -> Self {
+        let epoch = self.record.epochs.len() as u64;
+        self.record.epochs.push(Epoch {
+            epoch,
+            step: epoch * 10 + 9,
+            partial: false,
+            lr: 0.01,
+            train_loss: losses[0],
+            train_score: scores[0],
+            dev_loss: Some(losses[1]),
+            dev_score: Some(scores[1]),
+            grad_l2: 1.0,
+            layers,
+        });
+        self
+    }
+
+    pub fn flag(mut self, names: &[&str]) -> Self {
+        self.flagged.extend(names.iter().map(|n| (*n).to_owned()));
+        self
+    }
+
+    pub fn figures(&self) -> Vec<Figure> {
+        plot::figures(&self.record, &self.flagged)
+    }
+
+    pub fn figure(&self, name: &str) -> Figure {
+        let figure = self.figures().into_iter().find(|f| f.name == name);
+        figure.unwrap_or_else(|| panic!("no figure {name}"))
+    }
+}
+
+/// A layer of these weights, gradients and activations.
+pub fn capture(weight: &[f32], grad: Option<&[f32]>, post: Option<&[f32]>) -> LayerCapture {
+    LayerCapture {
+        weight: Distribution::of(weight),
+        bias: Some(Distribution::of(&weight[..weight.len().min(3)])),
+        weight_grad: grad.map(Distribution::of),
+        bias_grad: grad.map(|g| Distribution::of(&g[..g.len().min(3)])),
+        update: None,
+        weight_row_deviation: None,
+        grad_row_deviation: None,
+        activations: post.map(|p| Activations {
+            pre: Distribution::of(p),
+            post: Distribution::of(p),
+            units: 3,
+            pre_sample_std: 1.0,
+            post_sample_std: 1.0,
+            saturated_fraction: None,
+            firing: None,
+        }),
+        signal_l2: None,
+        steps: None,
+    }
+}
+
+/// A network whose gradients shrink by `decay` a layer toward the front, over some epochs.
+pub fn network(names: &[&str], size: usize, decay: f64, epochs: usize) -> Scenario {
+    let mut random = Random::new(7);
+    let mut scenario = Scenario::new(names);
+    for e in 0..epochs {
+        let layers = (0..names.len())
+            .map(|i| {
+                let depth = (names.len() - 1 - i) as i32;
+                let scale = 0.02 * decay.powi(depth) / (1.0 + e as f64 * 0.2);
+                let post: Vec<f32> = random.normals(200, 1.0).into_iter().map(|v| v.max(0.0)).collect();
+                capture(&random.normals(size, 0.5), Some(&random.normals(size, scale)), Some(&post))
+            })
+            .collect();
+        let t = e as f64;
+        let train = 0.1 + 0.6 * (-t / 8.0).exp() + 0.01 * random.normal();
+        let score = 1.0 - 0.5 * (-t / 6.0).exp();
+        scenario = scenario.epoch([train, train + 0.03], [score, score - 0.03], layers);
+    }
+    scenario
+}
+
+/// Every situation that a picture has to stay readable in, by name.
+pub fn gallery() -> Vec<(&'static str, Scenario)> {
+    let fc: Vec<String> = (1..=60).map(|i| format!("fc{i}")).collect();
+    let fc: Vec<&str> = fc.iter().map(String::as_str).collect();
+    let blocks: Vec<String> = (0..60)
+        .map(|i| format!("encoder.layers.{}.attention.{}", i / 4, ["query", "key", "value", "out"][i % 4]))
+        .collect();
+    let blocks: Vec<&str> = blocks.iter().map(String::as_str).collect();
+    let nan = f32::NAN;
+    let mut random = Random::new(3);
+    let long = "</script><img onerror=alert(1)>\u{202e}\"'&]]>".to_owned() + &"x".repeat(10_000);
+    vec![
+        ("three", network(&fc[..3], 9, 0.5, 5)),
+        ("five-vanishing", network(&fc[..5], 9, 0.01, 20).flag(&["fc1", "fc2"])),
+        ("eight", network(&fc[..8], 4096, 0.1, 20).flag(&["fc1", "fc2", "fc3"])),
+        ("sixty", network(&fc, 1000, 0.6, 30).flag(&fc[..12])),
+        ("sixty-long-names", network(&blocks, 200, 0.9, 3).flag(&blocks[3..5])),
+        ("five-long-names", network(&blocks[..5], 200, 0.5, 300)),
+        ("hostile-names", network(&[&long, "", "a\nb", "层-🦀-名", "A", "a"], 30, 0.5, 2).flag(&[&long])),
+        ("one-layer-one-epoch", network(&fc[..1], 6, 1.0, 1)),
+        ("five-one-epoch", network(&fc[..5], 9, 1.0, 1)),
+        ("dead", dead(&fc[..5])),
+        ("tiny", network(&fc[..5], 9, 1e-7, 3)),
+        (
+            "odd",
+            Scenario::new(&["fc1", "fc2", "fc3", "fc4", "fc5", "fc6"])
+                .epoch([0.7, 0.71], [0.5, 0.5], odd_layers(&mut random))
+                .epoch([f64::NAN, 0.9], [0.5, 0.5], odd_layers(&mut random))
+                .epoch([f64::INFINITY, f64::NAN], [0.5, 0.5], odd_layers(&mut random))
+                .flag(&["fc4"]),
+        ),
+        (
+            "all-nan",
+            Scenario::new(&["fc1", "fc2"]).epoch(
+                [f64::NAN; 2],
+                [0.5; 2],
+                vec![
+                    capture(&[nan; 4], Some(&[nan; 4]), Some(&[nan; 4])),
+                    capture(&[nan; 2], Some(&[nan; 2]), None),
+                ],
+            ),
+        ),
+        (
+            "no-gradients",
+            Scenario::new(&["fc1", "fc2"]).epoch(
+                [0.5; 2],
+                [0.9; 2],
+                vec![capture(&[1.0, 2.0, 4.0], None, None), capture(&[0.5], None, None)],
+            ),
+        ),
+        ("regression-exploding", exploding(&fc[..4])),
+        ("twenty-four", network(&fc[..24], 300, 0.8, 12)),
+    ]
+}
+
+fn odd_layers(random: &mut Random) -> Vec<LayerCapture> {
+    let mut with_nan = random.normals(40, 0.1);
+    with_nan[3] = f32::NAN;
+    with_nan[4] = f32::INFINITY;
+    let mut zeros = random.normals(3000, 0.01);
+    zeros[..1000].fill(0.0);
+    vec![
+        capture(&[0.01; 9], Some(&[0.0; 9]), Some(&[0.5; 40])),
+        capture(&[1.0; 2000], Some(&[-0.125; 9]), Some(&[0.0; 40])),
+        capture(&random.normals(9, 0.3), None, None),
+        capture(&with_nan, Some(&with_nan), Some(&with_nan)),
+        capture(&zeros, Some(&zeros), Some(&zeros)),
+        capture(&[f32::NAN; 3], Some(&[f32::INFINITY; 3]), Some(&[f32::NAN; 3])),
+    ]
+}
+
+fn dead(names: &[&str]) -> Scenario {
+    let mut scenario = Scenario::new(names);
+    let mut random = Random::new(11);
+    for _ in 0..5 {
+        let layers = names
+            .iter()
+            .map(|_| capture(&random.normals(9, 0.01), Some(&[0.0; 9]), Some(&[0.0; 60])))
+            .collect();
+        scenario = scenario.epoch([0.6934, 0.6933], [0.5, 0.5], layers);
+    }
+    scenario.flag(names)
+}
+
+fn exploding(names: &[&str]) -> Scenario {
+    let mut scenario = Scenario::new(names);
+    scenario.record.header.data.task = Task::Regression;
+    scenario.record.header.run.loss = Loss::Mse;
+    let mut random = Random::new(5);
+    for e in 0..12 {
+        let scale = 10f64.powi(e * 3 - 2).min(1e30);
+        let layers = names
+            .iter()
+            .map(|_| capture(&random.normals(60, scale), Some(&random.normals(60, scale)), None))
+            .collect();
+        let loss = if e < 10 { scale } else { f64::NAN };
+        scenario = scenario.epoch([loss, loss * 1.2], [-loss, -loss * 1.2], layers);
+    }
+    scenario
+}
