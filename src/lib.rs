@@ -2,6 +2,7 @@
 pub mod diagnose;
 pub mod plot;
 pub mod record;
+pub mod report;
 pub mod stats;
 mod text;
 #[cfg(feature = "train")]

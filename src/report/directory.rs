@@ -1,0 +1,161 @@
+//! The directory that a report is written into.
+
+use std::fs;
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+
+use tempfile::TempPath;
+
+use super::{File, ReportError, plots, summary};
+use crate::record;
+
+/// The record's place in a report directory.
+pub const RECORD_FILE: &str = "record.jsonl";
+/// Bytes of a file that are enough to tell what wrote it.
+const SIGNATURE_LENGTH: u64 = 4_096;
+
+/// A directory that may be written into: either gradscope's own, or empty, or to be made.
+///
+/// Two steps, so that a bad path is an error before the work starts and nothing is left behind by a
+/// request that fails for another reason: [`check`](Self::check) touches nothing,
+/// [`create`](Self::create) makes the directory.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OutputDir {
+    path: PathBuf,
+}
+
+impl OutputDir {
+    /// Looks whether this directory can be written into, and may be. `force` allows a directory with
+    /// files that gradscope did not write; even then only its own files are replaced.
+    ///
+    /// # Errors
+    /// [`ReportError`], always one of wrong usage.
+    pub fn check(path: &Path, force: bool) -> Result<Self, ReportError> {
+        if path.as_os_str().is_empty() {
+            return Err(ReportError::NoPath);
+        }
+        let mut existing = path;
+        while !existing.try_exists().map_err(|e| unusable(existing, e))? {
+            existing = match existing.parent() {
+                Some(parent) if parent.as_os_str().is_empty() => Path::new("."),
+                Some(parent) => parent,
+                None => break,
+            };
+        }
+        if !existing.is_dir() {
+            return Err(ReportError::NotADirectory { path: existing.into() });
+        }
+        if existing == path && !force && !is_empty(path)? && !is_own(path) {
+            return Err(ReportError::Foreign { path: path.into() });
+        }
+        // Permission bits do not tell (root, read-only mounts), so it is tried: a file without a name
+        // or, where there is no such thing, one that is gone at once.
+        tempfile::tempfile_in(existing).map_err(ReportError::not_writable(existing))?;
+        Ok(Self { path: path.into() })
+    }
+
+    /// Makes the directory, if it is not there.
+    ///
+    /// # Errors
+    /// [`ReportError::NotWritable`].
+    pub fn create(&self) -> Result<(), ReportError> {
+        fs::create_dir_all(&self.path).map_err(ReportError::not_writable(&self.path))
+    }
+
+    /// The directory.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Where the record belongs.
+    pub fn record(&self) -> PathBuf {
+        self.path.join(RECORD_FILE)
+    }
+
+    /// Puts a whole report into place.
+    ///
+    /// Every file is first written, in full, under a temporary name; only when all of them are on the
+    /// disk do they take their names, and plots of an earlier report that have no successor go. So a
+    /// disk that fills leaves the earlier report as it was.
+    pub(super) fn replace(&self, files: &[File]) -> Result<Vec<PathBuf>, ReportError> {
+        self.create()?;
+        let plots = self.path.join(plots::DIRECTORY);
+        fs::create_dir_all(&plots).map_err(ReportError::write(&plots))?;
+        let staged: Vec<(TempPath, PathBuf)> =
+            files.iter().map(|file| self.stage(file)).collect::<Result<_, _>>()?;
+        let put = |(temporary, target): (TempPath, PathBuf)| {
+            temporary.persist(&target).map_err(|e| ReportError::write(&target)(e.error))?;
+            Ok(target)
+        };
+        let written: Vec<PathBuf> = staged.into_iter().map(put).collect::<Result<_, _>>()?;
+        for stale in earlier_plots(&plots).filter(|path| !written.contains(path)) {
+            fs::remove_file(&stale).map_err(ReportError::write(&stale))?;
+        }
+        Ok(written)
+    }
+
+    fn stage(&self, file: &File) -> Result<(TempPath, PathBuf), ReportError> {
+        let target = self.path.join(&file.path);
+        let write = || {
+            let beside = target.parent().unwrap_or(&self.path);
+            let mut temporary = temporary_file().tempfile_in(beside)?;
+            temporary.write_all(file.content.as_bytes())?;
+            // Some file systems say only now that there was no room.
+            temporary.as_file().sync_all()?;
+            Ok(temporary.into_temp_path())
+        };
+        let path = write().map_err(ReportError::write(&target))?;
+        Ok((path, target))
+    }
+}
+
+/// Plots of this and of an earlier report.
+fn earlier_plots(directory: &Path) -> impl Iterator<Item = PathBuf> {
+    let entries = fs::read_dir(directory).into_iter().flatten().flatten();
+    let is_plot = |path: &PathBuf| path.extension().is_some_and(|e| e == "svg") && path.is_file();
+    entries.map(|entry| entry.path()).filter(is_plot)
+}
+
+/// Readable by whoever may read other new files, unlike temporary files by default.
+fn temporary_file() -> tempfile::Builder<'static, 'static> {
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".gradscope-");
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+    builder
+}
+
+/// A file in the middle of a path is "not a directory" to the system; everything else is named as it
+/// is.
+fn unusable(path: &Path, error: io::Error) -> ReportError {
+    match path.ancestors().find(|p| p.is_file()) {
+        Some(file) if error.kind() == io::ErrorKind::NotADirectory => {
+            ReportError::NotADirectory { path: file.into() }
+        }
+        _ => ReportError::not_writable(path)(error),
+    }
+}
+
+fn is_empty(path: &Path) -> Result<bool, ReportError> {
+    let mut entries = fs::read_dir(path).map_err(ReportError::not_writable(path))?;
+    Ok(entries.next().is_none())
+}
+
+/// Whether a report was written here: told by the record or, where a record from elsewhere was
+/// rendered, by the summary.
+fn is_own(path: &Path) -> bool {
+    let schema = |file: &str, schema: &str| {
+        let family = schema.split_once('/').map_or(schema, |(family, _)| family);
+        beginning(&path.join(file)).is_ok_and(|text| {
+            // A run that was stopped before its first line leaves an empty record.
+            text.is_empty() || text.contains(&format!("\"{family}/"))
+        })
+    };
+    schema(RECORD_FILE, record::SCHEMA) || schema(summary::FILE_NAME, summary::SCHEMA)
+}
+
+fn beginning(path: &Path) -> io::Result<String> {
+    let mut bytes = Vec::new();
+    fs::File::open(path)?.take(SIGNATURE_LENGTH).read_to_end(&mut bytes)?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
