@@ -29,7 +29,8 @@ fn chain(error: &anyhow::Error) -> String {
 
 fn status(error: &anyhow::Error) -> u8 {
     let run_failed = error.chain().any(|cause| {
-        let record = cause.downcast_ref::<RecordError>().is_some_and(|e| matches!(e, RecordError::Write { .. }));
+        let record =
+            cause.downcast_ref::<RecordError>().is_some_and(|e| matches!(e, RecordError::Write { .. }));
         let report = cause.downcast_ref::<ReportError>().is_some_and(ReportError::is_run_failure);
         record || report || cause.is::<OutputFailed>() || training_failed(cause)
     });

@@ -44,5 +44,7 @@ pub fn models() -> anyhow::Result<u8> {
 /// `gradscope models` in a build that cannot train any.
 #[cfg(not(feature = "train"))]
 pub fn models() -> anyhow::Result<u8> {
-    anyhow::bail!("this build has no models: it was built without libtorch (feature `train`); use the full build")
+    anyhow::bail!(
+        "this build has no models: it was built without libtorch (feature `train`); use the full build"
+    )
 }

@@ -6,9 +6,9 @@ mod failure;
 mod findings;
 mod list;
 mod output;
-mod render;
 #[cfg(feature = "train")]
 mod progress;
+mod render;
 #[cfg(feature = "train")]
 mod resolve;
 #[cfg(feature = "train")]

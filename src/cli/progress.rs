@@ -3,7 +3,7 @@
 use std::io::{self, IsTerminal};
 use std::time::{Duration, Instant};
 
-use gradscope::diagnose::{Severity, Settings, diagnose};
+use gradscope::diagnose::{Settings, Severity, diagnose};
 use gradscope::plot::number;
 use gradscope::record::{Record, Step};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};

@@ -1,19 +1,17 @@
 //! From a record to files and a verdict: the end of `run`, and all of `report`.
 
 use std::collections::BTreeSet;
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use gradscope::diagnose::{Diagnosis, Severity, diagnose};
 use gradscope::plot;
-use gradscope::record::Record;
-use gradscope::report::{self, OutputDir, Summary};
+use gradscope::record::{Record, RecordError};
+use gradscope::report::{self, OutputDir, RECORD_FILE, Summary};
 
 use super::args::ReportArgs;
 use super::findings::Findings;
 use super::{output, verdict};
-
-/// Name of the record in a report directory.
-pub const RECORD_FILE: &str = "record.jsonl";
 
 /// `gradscope report RECORD`
 pub fn run(args: &ReportArgs, colours: bool) -> anyhow::Result<u8> {
@@ -26,7 +24,7 @@ pub fn run(args: &ReportArgs, colours: bool) -> anyhow::Result<u8> {
         output::note(&format!("{}: {warning}", source.display()));
     }
     directory.create()?;
-    directory.keep_record(&source)?;
+    keep_record(&source, &directory.record())?;
     let diagnosis = render(&directory, &record, &findings)?;
     conclude(&record, &diagnosis, &directory, args.json, args.quiet, colours)?;
     Ok(findings.status(&diagnosis))
@@ -39,6 +37,19 @@ fn home_of(source: &Path) -> PathBuf {
         return parent.to_owned();
     }
     Path::new("reports").join(source.file_stem().unwrap_or(source.as_os_str()))
+}
+
+/// A report directory holds the record that it was made from.
+fn keep_record(source: &Path, target: &Path) -> Result<(), RecordError> {
+    let failed = |source| RecordError::Write { path: target.into(), source };
+    if fs::canonicalize(source).ok() == fs::canonicalize(target).ok() {
+        return Ok(());
+    }
+    let beside = target.parent().unwrap_or(Path::new("."));
+    let copy = tempfile::NamedTempFile::new_in(beside).map_err(failed)?;
+    fs::copy(source, copy.path()).map_err(failed)?;
+    copy.persist(target).map_err(|e| failed(e.error))?;
+    Ok(())
 }
 
 /// Diagnoses, draws and writes everything.
@@ -65,7 +76,7 @@ pub fn conclude(
     colours: bool,
 ) -> anyhow::Result<()> {
     if json {
-        output::print(&Summary::new(record, diagnosis).to_json())?;
+        output::print(&Summary::of(record, diagnosis).to_json()?)?;
         return Ok(());
     }
     let mut text = verdict::verdict(diagnosis, &record.header.command, colours);

@@ -10,7 +10,7 @@ use gradscope::train::{self, Observer};
 use super::args::{RunArgs, reproducible};
 use super::findings::Findings;
 use super::progress::Progress;
-use super::render::{RECORD_FILE, conclude, render};
+use super::render::{conclude, render};
 use super::signals::Signals;
 use super::{exit, resolve};
 
@@ -67,7 +67,7 @@ struct Live {
 impl Observer for Session<'_> {
     fn observe(&mut self, line: Line) -> Result<(), RecordError> {
         if let Line::Header(header) = line {
-            let path = self.directory.path().join(RECORD_FILE);
+            let path = self.directory.record();
             let failed = |source| RecordError::Write { path: path.clone(), source };
             self.directory.create().map_err(|e| failed(std::io::Error::other(e)))?;
             let writer = Writer::create(&path, &header)?;
@@ -84,7 +84,7 @@ impl Observer for Session<'_> {
         let captured = matches!(line, Line::Epoch(_));
         // Refused lines would be a defect of the trainer, but no reason to panic.
         live.record.push(line).map_err(|reason| RecordError::Write {
-            path: self.directory.path().join(RECORD_FILE),
+            path: self.directory.record(),
             source: std::io::Error::other(reason),
         })?;
         if captured {

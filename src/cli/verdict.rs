@@ -165,7 +165,8 @@ mod tests {
 
     #[test]
     fn a_remedy_replaces_the_flag_that_it_changes() {
-        let command = ["gradscope", "run", "--model", "relu5", "--bias", "-8", "--lr=1", "--data", "csv:my file.csv"];
+        let command =
+            ["gradscope", "run", "--model", "relu5", "--bias", "-8", "--lr=1", "--data", "csv:my file.csv"];
         let command = command.map(String::from);
         assert_eq!(
             with_flag(&command, "--bias 0"),

@@ -57,34 +57,34 @@ pub enum BatchSize {
 impl Config {
     /// What the record's first line says of this run.
     pub(super) fn header(&self, dataset: &Dataset, network: &Network, batch: u64, threads: u64) -> Header {
-    Header {
-        schema: SCHEMA.into(),
-        gradscope: env!("CARGO_PKG_VERSION").into(),
-        commit: env!("GRADSCOPE_COMMIT").into(),
-        libtorch: Some(super::libtorch_version().into()),
-        command: self.command.clone(),
-        run: Run {
-            model: self.model.name.clone(),
-            loss: dataset.loss,
-            seed: self.seed,
-            epochs: self.epochs,
-            optimizer: self.optimizer.name().into(),
-            lr: self.optimizer.lr,
-            momentum: self.optimizer.momentum,
-            weight_decay: self.optimizer.weight_decay,
-            clip_norm: self.clip_norm,
-            batch_size: batch,
-            steps_per_epoch: dataset.info.train.div_ceil(batch),
-            init: self.init.text.clone(),
-            bias: self.bias.text.clone(),
-            activation: self.model.act.name().into(),
-            norm: self.model.norm.name().into(),
-            dropout: self.model.dropout,
-            device: device::name(self.device),
-            threads,
-        },
-        data: dataset.info.clone(),
-        layers: network.layers().to_vec(),
-    }
+        Header {
+            schema: SCHEMA.into(),
+            gradscope: env!("CARGO_PKG_VERSION").into(),
+            commit: env!("GRADSCOPE_COMMIT").into(),
+            libtorch: Some(super::libtorch_version().into()),
+            command: self.command.clone(),
+            run: Run {
+                model: self.model.name.clone(),
+                loss: dataset.loss,
+                seed: self.seed,
+                epochs: self.epochs,
+                optimizer: self.optimizer.name().into(),
+                lr: self.optimizer.lr,
+                momentum: self.optimizer.momentum,
+                weight_decay: self.optimizer.weight_decay,
+                clip_norm: self.clip_norm,
+                batch_size: batch,
+                steps_per_epoch: dataset.info.train.div_ceil(batch),
+                init: self.init.text.clone(),
+                bias: self.bias.text.clone(),
+                activation: self.model.act.name().into(),
+                norm: self.model.norm.name().into(),
+                dropout: self.model.dropout,
+                device: device::name(self.device),
+                threads,
+            },
+            data: dataset.info.clone(),
+            layers: network.layers().to_vec(),
+        }
     }
 }

@@ -17,6 +17,7 @@ mod optimizer;
 mod probe;
 mod trainer;
 
+pub use config::{BatchSize, Config};
 pub use data::{DataOptions, DataSource, Dataset, Rows, Split};
 pub use device::choose as choose_device;
 pub use error::{TrainError, sentence_of};
@@ -24,7 +25,6 @@ pub use init::Scheme;
 pub use model::{Model, Norm, zoo};
 pub use network::Network;
 pub use optimizer::{OptimizerKind, OptimizerSettings};
-pub use config::{BatchSize, Config};
 pub use trainer::{Observer, Stop, train};
 
 /// The version of libtorch that this build is linked against.

@@ -1,5 +1,7 @@
 //! L2 norms of every step: of weights, gradients and updates.
 
+use tch::Tensor;
+
 use super::memory;
 use super::network::Network;
 use crate::record::{LayerCapture, LayerSteps, StepLayer};
@@ -22,7 +24,7 @@ impl StepMeter {
 
     /// Keeps the weights as they are, and measures them and their gradients.
     pub fn before_update(&mut self, network: &Network) -> (Vec<StepLayer>, f64) {
-        let mut total = 0.0;
+        let mut total = 0.0f64;
         let mut layers = Vec::with_capacity(self.weights.len());
         for (parameters, before) in network.parameters().iter().zip(&mut self.weights) {
             before.copy_from_slice(&memory::values(&parameters.weight));

@@ -15,8 +15,8 @@ use super::norms::{LayerNorms, StepMeter};
 use super::objective::Objective;
 use super::probe::{Both, FiringCount, Probe};
 use crate::record::{
-    Activation, End, Epoch, EpochThinning, LayerCapture, Line, Loss, NonFinite, Outcome, RecordError, Step, StepLayer,
-    StepThinning, TestResult,
+    Activation, End, Epoch, EpochThinning, LayerCapture, Line, Loss, NonFinite, Outcome, RecordError, Step,
+    StepLayer, StepThinning, TestResult,
 };
 
 /// Multiply-adds of a pass over the training set up to which firing is measured exactly at every
