@@ -8,8 +8,8 @@ DEMO    = reports/demo
 SLIM    = --no-default-features
 
 # nextest runs the tests of all files side by side; without it cargo's own runner does.
-RUN_TESTS = $(CARGO) $$($(CARGO) nextest --version >/dev/null 2>&1 && echo nextest run \
-	|| echo test --lib --bins --tests --examples) --locked
+RUN_TESTS = $(CARGO) $(if $(shell $(CARGO) nextest --version 2>/dev/null),nextest \
+	run,test --lib --bins --tests --examples) --locked
 
 .PHONY: help libtorch build demo test bench fmt clean distclean
 
