@@ -33,6 +33,16 @@ fn close(a: f64, b: f64, scale: f64) -> bool {
     (a - b).abs() <= 1e-9 * scale.abs().max(f64::MIN_POSITIVE)
 }
 
+/// Whether a quantile lies between the two values whose ranks it falls between, or a bin beside them.
+fn within_a_bin(found: Option<f64>, sorted: &[f64], q: f64) -> bool {
+    let Some(found) = found else { return sorted.is_empty() };
+    let rank = q * (sorted.len() - 1) as f64;
+    let (low, high) = (sorted[rank.floor() as usize], sorted[rank.ceil() as usize]);
+    // The subnormals share one bin.
+    let slack = |v: f64| BIN_RELATIVE_WIDTH * v.abs() + f64::from(f32::MIN_POSITIVE);
+    found >= low - slack(low) && found <= high + slack(high)
+}
+
 /// Everything that merging must not change: the exact parts.
 fn counts(d: &Distribution) -> (u64, u64, u64, u64, Option<f64>, Option<f64>) {
     (d.count(), d.zeros(), d.nan(), d.infinities(), d.min(), d.max())
@@ -84,10 +94,8 @@ proptest! {
         let (ab_c, bc) = (merged(&[&merged(&[&a, &b]), &c]), merged(&[&b, &c]));
         prop_assert_eq!(counts(&ab_c), counts(&merged(&[&a, &bc])));
         for q in [0.0, 0.1, 0.5, 0.9, 1.0] {
-            let (x, y) = (merged(&[&a, &b]).quantile(q), whole.quantile(q));
-            prop_assert_eq!(x.is_some(), y.is_some());
-            if let (Some(x), Some(y)) = (x, y) {
-                prop_assert!((x - y).abs() <= 1e-12 + 2.0 * BIN_RELATIVE_WIDTH * y.abs().max(x.abs()), "{} {}", x, y);
+            for d in [&merged(&[&a, &b]), &merged(&[&b, &a]), &whole] {
+                prop_assert!(within_a_bin(d.quantile(q), &finite(&values), q), "{q}: {:?}", d.quantile(q));
             }
         }
     }
@@ -96,11 +104,7 @@ proptest! {
     fn a_quantile_is_within_a_bin_of_an_exact_one(values in vec(-8f32..8.0, 300..3_000), q in 0.0f64..=1.0) {
         let d = Distribution::of(&values);
         let exact = finite(&values);
-        let rank = q * (exact.len() - 1) as f64;
-        let (low, high) = (exact[rank.floor() as usize], exact[rank.ceil() as usize]);
-        let found = d.quantile(q).unwrap();
-        let slack = |v: f64| BIN_RELATIVE_WIDTH * v.abs() + 1e-38;
-        prop_assert!(found >= low - slack(low) && found <= high + slack(high), "{found} not in {low}..{high}");
+        prop_assert!(within_a_bin(d.quantile(q), &exact, q), "{:?}", d.quantile(q));
     }
 
     #[test]
@@ -167,7 +171,7 @@ fn nan_and_infinities_are_in_the_norm_and_beside_the_moments() {
 fn a_layer_far_from_zero_keeps_its_small_spread() {
     let values: Vec<f32> = (0..10_000).map(|i| -8.0 + 1e-5 * (i % 2) as f32).collect();
     let d = Distribution::of(&values);
-    assert!((d.std().unwrap() / 4.77e-6 - 1.0).abs() < 0.01, "{:?}", d.std());
+    assert!((d.std().unwrap() / 5.0e-6 - 1.0).abs() < 0.01, "{:?}", d.std());
 }
 
 #[test]

@@ -113,14 +113,14 @@ impl Distribution {
             d.mean = pivot + shifted / n;
             d.squared_deviations = (shifted_squares - shifted * shifted / n).max(0.0);
         }
-        if exact {
+        if d.finite() <= SAMPLE_CAPACITY as u64 {
             d.sample = values.iter().copied().filter(|v| v.is_finite()).map(|v| v + 0.0).collect();
         } else {
-            d.bins = (-bins::LARGEST..).zip(&table).filter(|(_, c)| **c > 0).map(|(i, c)| (i, *c)).collect();
+            let counted = (-bins::LARGEST..).zip(&table).filter(|(_, c)| **c > 0);
+            d.bins = counted.map(|(i, c)| (i, *c)).collect();
             d.sample = d.draw(values);
         }
         d.sample.sort_unstable_by(f32::total_cmp);
-        d.canonical();
         d
     }
 
@@ -147,13 +147,6 @@ impl Distribution {
         }
         // Adding zero turns -0.0 into 0.0.
         chosen.iter().map(|&i| values[i as usize] + 0.0).filter(|v| v.is_finite()).collect()
-    }
-
-    /// Few finite values among many that are not: the sample may be complete after all.
-    fn canonical(&mut self) {
-        if self.is_exact() {
-            self.bins.clear();
-        }
     }
 
     /// Adds what another distribution has seen. Counts, bins and extremes add exactly, in any order.
@@ -186,9 +179,8 @@ impl Distribution {
         self.max = self.max.max(other.max);
         self.l1 += other.l1;
         self.sum_of_squares += other.sum_of_squares;
-        self.bins = bins;
         self.sample = sample;
-        self.canonical();
+        self.bins = if self.is_exact() { Vec::new() } else { bins };
     }
 
     /// All values seen.
