@@ -49,43 +49,44 @@ pub fn norms(scene: &Scene) -> Figure {
     Figure { name: "norms".into(), title, caption, section: Section::Norms, svg, table }
 }
 
-fn over_depth(scene: &Scene) -> Chart {
+fn over_depth<'a>(scene: &Scene<'a>) -> Chart<'a> {
     let flagged: Vec<usize> = scene.layers.iter().filter(|l| l.flagged).map(|l| l.index).collect();
-    let series = |label: &str, n: usize, norm: &dyn Fn(usize) -> Option<f64>, alarming: Vec<usize>| {
-        let points: Vec<_> =
-            scene.layers.iter().filter_map(|l| Some((l.index as f64, norm(l.index)?))).collect();
-        // By index among the points that there are.
-        let alarming = points
-            .iter()
-            .enumerate()
-            .filter(|(_, p)| alarming.contains(&(p.0 as usize)))
-            .map(|(i, _)| i)
-            .collect();
-        Series {
-            label: label.into(),
-            label_ink: Ink::series(n),
-            ink: Ink::series(n),
-            mark: n,
-            tooltip: format!("L2 norm of each layer's {label}"),
-            points,
-            alarming,
-            layer: None,
-        }
-    };
+    let series =
+        |label: &str, ink: Ink, mark: usize, norm: &dyn Fn(usize) -> Option<f64>, alarming: Vec<usize>| {
+            let points: Vec<_> =
+                scene.layers.iter().filter_map(|l| Some((l.index as f64, norm(l.index)?))).collect();
+            // By index among the points that there are.
+            let alarming = points
+                .iter()
+                .enumerate()
+                .filter(|(_, p)| alarming.contains(&(p.0 as usize)))
+                .map(|(i, _)| i)
+                .collect();
+            Series {
+                label: label.into(),
+                label_ink: ink,
+                ink,
+                mark,
+                tooltip: format!("L2 norm of each layer's {label}"),
+                points,
+                alarming,
+                layer: None,
+            }
+        };
     let layers = &scene.epoch.layers;
-    let weight = series("weight", 0, &|i| Some(layers[i].weight.l2()), Vec::new());
-    let gradient = series("gradient", 1, &|i| Some(layers[i].weight_grad.as_ref()?.l2()), flagged);
+    let weight = series("weight", Ink::Muted, 2, &|i| Some(layers[i].weight.l2()), Vec::new());
+    let gradient = series("gradient", Ink::Line, 0, &|i| Some(layers[i].weight_grad.as_ref()?.l2()), flagged);
     let values = weight.points.iter().chain(&gradient.points).map(|p| p.1);
     Chart {
         scale: Scale::of(values, true, TICKS),
         title: format!("L2 norm by layer, epoch {}", scene.epoch.epoch),
-        across: Across::Layers(scene.layers.iter().map(label_of).collect()),
+        across: Across::Layers(scene.layers.clone()),
         series: [weight, gradient].into_iter().filter(|s| !s.points.is_empty()).collect(),
         reference: None,
     }
 }
 
-fn over_epochs(scene: &Scene) -> Chart {
+fn over_epochs<'a>(scene: &Scene<'a>) -> Chart<'a> {
     let epochs = &scene.record.epochs;
     let norm = |e: &Epoch, layer: usize| e.layers[layer].weight_grad.as_ref().map(Distribution::l2);
     let named = named_layers(scene);

@@ -19,8 +19,8 @@ const WIDEST_HALF: f64 = 48.0;
 /// Height of a row.
 const ROW: f64 = 24.0;
 /// Widest name and widest note beside a row.
-const WIDEST_NAME: f64 = 200.0;
-const WIDEST_NOTE: f64 = 210.0;
+const WIDEST_NAME: f64 = 230.0;
+const WIDEST_NOTE: f64 = 200.0;
 /// Room at either end that half of an axis label may need.
 const LEAST_MARGIN: f64 = 26.0;
 
@@ -101,9 +101,9 @@ impl Columns {
 }
 
 fn rows(axis: &str, violins: &[Violin], scale: &Scale) -> Canvas {
-    let named = |v: &Violin| width(&label_of(&v.layer).0, PHONE_TEXT);
+    let names = sheet::labels_of(violins.iter().map(|v| &v.layer), PHONE_TEXT, WIDEST_NAME);
     let noted = |v: &Violin| width(&all_notes(v), PHONE_SMALL);
-    let name_room = violins.iter().map(named).fold(0.0, f64::max).min(WIDEST_NAME);
+    let name_room = names.iter().map(|n| width(&n.0, PHONE_TEXT)).fold(0.0, f64::max);
     let note_room = violins.iter().map(noted).fold(0.0, f64::max).min(WIDEST_NOTE);
     let top = sheet::TITLE_HEIGHT + LINE;
     let frame = Frame {
@@ -125,8 +125,7 @@ fn rows(axis: &str, violins: &[Violin], scale: &Scale) -> Canvas {
             canvas.hit(hit);
             let pen = Pen { canvas: &canvas, panel: &panel, centre, half: 0.44, upright: false };
             pen.violin(v, scale);
-            let (label, ink) = label_of(&v.layer);
-            canvas.text((frame.left - 8.0, y), Anchor::End, ink, &fit(&label, PHONE_TEXT, name_room));
+            canvas.text((frame.left - 8.0, y), Anchor::End, names[i].1, &names[i].0);
             let alarm = v.notes.iter().any(|n| n.1);
             let notes = fit(&all_notes(v), PHONE_SMALL, WIDEST_NOTE);
             if !notes.is_empty() {
