@@ -10,9 +10,10 @@ use super::theme::{Ink, LINE, PHONE_TEXT, WIDTH};
 /// Height of the plot itself.
 const HEIGHT: f64 = 220.0;
 /// Height of a whole chart: heading, plot, labels beneath.
-pub const CHART_HEIGHT: f64 = sheet::TITLE_HEIGHT + HEIGHT + LINE + 14.0;
-/// Widest label at the end of a line, and beneath a layer.
-const WIDEST_LABEL: f64 = 170.0;
+pub const CHART_HEIGHT: f64 = sheet::TITLE_HEIGHT + HEIGHT + sheet::UNDER + LINE / 2.0 + 8.0;
+/// Widest label at the end of a line.
+pub const WIDEST_LABEL: f64 = 170.0;
+/// Widest name beneath a layer, where there is room for few.
 const WIDEST_NAME: f64 = 130.0;
 /// Every point has its mark while there are no more than this.
 const MOST_MARKS: usize = 40;
@@ -72,6 +73,9 @@ impl Chart<'_> {
     pub fn draw(&self, canvas: &Canvas, top: f64) {
         let named = self.series.iter().map(|s| s.label.as_str());
         let named = named.chain(self.reference.iter().map(|r| r.1.as_str()));
+        let together = format!("✕ {}", layers_together(self.series.len()));
+        let named =
+            named.chain([together.as_str()].into_iter().filter(|_| self.series.len() >= SHARED_LABEL));
         let label_room = named.map(|l| width(l, PHONE_TEXT)).fold(0.0, f64::max).min(WIDEST_LABEL);
         let frame = Frame {
             left: sheet::left_margin(&self.scale),
@@ -102,17 +106,21 @@ impl Chart<'_> {
     fn series(&self, canvas: &Canvas, panel: &Panel, series: &Series) {
         let places: Vec<Option<Place>> = series.points.iter().map(|p| self.scale.place(p.1)).collect();
         let thin = series.label.is_empty();
-        let same_kind = |a: Option<Place>, b: Option<Place>| match (a, b) {
-            (Some(Place::Scale(_)), Some(Place::Scale(_))) => true,
-            (Some(Place::Zero(_)), Some(Place::Zero(_))) => true,
-            _ => false,
+        let stroke = match places.len() {
+            _ if thin => 1.0,
+            n if n > MOST_MARKS => 1.5,
+            _ => 2.0,
+        };
+        let same_kind = |a: Option<Place>, b: Option<Place>| {
+            use Place::{Scale, Zero};
+            matches!((a, b), (Some(Scale(_)), Some(Scale(_))) | (Some(Zero(_)), Some(Zero(_))))
         };
         // A line leaves off where its values leave the scale, and goes on where they return.
         let mut run: Vec<Point> = Vec::new();
         for (i, place) in places.iter().enumerate() {
             let joined = i > 0 && same_kind(places[i - 1], *place);
             if !joined && run.len() > 1 {
-                panel.line(std::mem::take(&mut run), series.ink, if thin { 1.0 } else { 2.0 });
+                panel.line(std::mem::take(&mut run), series.ink, stroke);
             }
             if !joined {
                 run.clear();
@@ -120,13 +128,15 @@ impl Chart<'_> {
             run.extend(place.map(|p| (series.points[i].0, p.at())));
         }
         if run.len() > 1 {
-            panel.line(run, series.ink, if thin { 1.0 } else { 2.0 });
+            panel.line(run, series.ink, stroke);
         }
         let few = places.len() <= MOST_MARKS && !thin;
         for (i, place) in places.iter().enumerate() {
             let Some(place) = *place else { continue };
-            let alone = !(i > 0 && same_kind(places[i - 1], Some(place)))
-                && !places.get(i + 1).is_some_and(|next| same_kind(*next, Some(place)));
+            let neighbours = [i.checked_sub(1), Some(i + 1)].into_iter().flatten();
+            let mut joined =
+                neighbours.filter_map(|n| *places.get(n)?).map(|n| same_kind(Some(n), Some(place)));
+            let alone = !joined.any(|j| j);
             let at = panel.at(series.points[i].0, place.at());
             let alarming = series.alarming.contains(&i);
             if matches!(place, Place::Odd(_)) {
@@ -138,7 +148,7 @@ impl Chart<'_> {
     }
 
     fn horizontal_axis(&self, canvas: &Canvas, frame: Frame, panel: &Panel) {
-        let y = frame.bottom + LINE / 2.0 + 4.0;
+        let y = frame.bottom + sheet::UNDER;
         canvas.group("gs-axis", None, "", || match &self.across {
             Across::Epochs(first, last) => {
                 let label = |epoch: u64| (epoch.to_string(), Ink::Muted, panel.at(epoch as f64, 0.0).0);
@@ -180,6 +190,10 @@ impl Chart<'_> {
     }
 }
 
+fn layers_together(n: usize) -> String {
+    format!("{n} layers")
+}
+
 /// Joins labels (ascending) that would name the same place, where they are many.
 fn shared(labels: Vec<(f64, String, Ink)>) -> Vec<(f64, String, Ink)> {
     let groups = labels.chunk_by(|a, b| b.0 - a.0 < 1.0);
@@ -187,7 +201,7 @@ fn shared(labels: Vec<(f64, String, Ink)>) -> Vec<(f64, String, Ink)> {
         [(y, _, first), ..] if group.len() >= SHARED_LABEL => {
             let alarming = group.iter().all(|l| l.2 == Ink::Alarm);
             let (mark, ink) = if alarming { ("✕ ", *first) } else { ("", Ink::Text) };
-            vec![(*y, format!("{mark}{} layers", group.len()), ink)]
+            vec![(*y, format!("{mark}{}", layers_together(group.len())), ink)]
         }
         _ => group.to_vec(),
     };

@@ -9,11 +9,11 @@ use super::axis::Scale;
 use super::canvas::Canvas;
 use super::figure::{Figure, Section, Table};
 use super::format::{number, precise};
-use super::lines::{Across, CHART_HEIGHT, Chart, Series};
+use super::lines::{Across, CHART_HEIGHT, Chart, Series, WIDEST_LABEL};
 use super::scene::Scene;
-use super::sheet::label_of;
+use super::sheet::labels_of;
 use super::text::in_full;
-use super::theme::{Ink, SERIES};
+use super::theme::{Ink, PHONE_TEXT, SERIES};
 
 /// Labels of a vertical axis, at most.
 const TICKS: usize = 6;
@@ -90,6 +90,7 @@ fn over_epochs<'a>(scene: &Scene<'a>) -> Chart<'a> {
     let epochs = &scene.record.epochs;
     let norm = |e: &Epoch, layer: usize| e.layers[layer].weight_grad.as_ref().map(Distribution::l2);
     let named = named_layers(scene);
+    let labels = labels_of(named.iter().map(|i| &scene.layers[*i]), PHONE_TEXT, WIDEST_LABEL);
     let mut series: Vec<Series> = scene
         .layers
         .iter()
@@ -97,12 +98,11 @@ fn over_epochs<'a>(scene: &Scene<'a>) -> Chart<'a> {
             let points: Vec<_> =
                 epochs.iter().filter_map(|e| Some((e.epoch as f64, norm(e, l.index)?))).collect();
             let place = named.iter().position(|n| *n == l.index);
-            let (label, flag_ink) = label_of(l);
             let ink = place.map_or(Ink::Ghost, Ink::series);
             let last = points.last().map_or(f64::NAN, |p| p.1);
             Series {
-                label: if place.is_some() { label } else { String::new() },
-                label_ink: if l.flagged { flag_ink } else { ink },
+                label: place.map_or_else(String::new, |p| labels[p].0.clone()),
+                label_ink: if l.flagged { Ink::Alarm } else { ink },
                 ink,
                 mark: place.unwrap_or(0),
                 tooltip: format!("{}: gradient L2 {} at the last epoch", in_full(l.name), precise(last)),

@@ -10,6 +10,9 @@ use super::theme::{Ink, LINE, PHONE_TEXT};
 pub const TITLE_HEIGHT: f64 = 34.0;
 /// Before the name of a layer that a finding is about: colour alone would not reach everyone.
 const MARK: &str = "✕ ";
+/// From the lower edge of a plot to the middle of the labels beneath: out of the way of a label of the
+/// vertical axis that stands at the edge.
+pub const UNDER: f64 = 20.0;
 /// Space between labels that stand side by side.
 const GAP: f64 = 8.0;
 
@@ -25,7 +28,13 @@ pub fn title_at(canvas: &Canvas, top: f64, text: &str) {
 
 /// A layer's name with the mark of one that a finding is about.
 pub fn label_of(layer: &LayerView) -> (String, Ink) {
-    marked(clean(layer.name), layer.flagged)
+    marked(named(layer.name), layer.flagged)
+}
+
+/// A name that can be seen.
+fn named(name: &str) -> String {
+    let name = clean(name);
+    if name.trim().is_empty() { "(no name)".into() } else { name }
 }
 
 fn marked(name: String, flagged: bool) -> (String, Ink) {
@@ -39,7 +48,8 @@ pub fn labels_of<'a>(
     room: f64,
 ) -> Vec<(String, Ink)> {
     let mark = if layers.clone().any(|l| l.flagged) { width(MARK, size) } else { 0.0 };
-    let names = shorten(layers.clone().map(|l| l.name), size, room - mark);
+    let names: Vec<String> = layers.clone().map(|l| named(l.name)).collect();
+    let names = shorten(names.iter().map(String::as_str), size, room - mark);
     layers.zip(names).map(|(l, name)| marked(name, l.flagged)).collect()
 }
 

@@ -73,7 +73,7 @@ impl Columns {
         let top = sheet::TITLE_HEIGHT;
         let frame = Frame { left: self.left, top, right: WIDTH - 8.0, bottom: top + COLUMN_HEIGHT };
         let lines = self.notes.iter().map(Vec::len).max().unwrap_or(0);
-        let foot = LINE + SMALL_LINE * lines as f64 + 8.0;
+        let foot = sheet::UNDER + LINE / 2.0 + SMALL_LINE * lines as f64 + 6.0;
         let canvas = Canvas::new(frame.bottom + foot);
         let panel = canvas.panel(frame, 0.0..violins.len().max(1) as f64, scale.low..scale.high);
         sheet::title(&canvas, axis);
@@ -88,7 +88,7 @@ impl Columns {
                 let pen = Pen { canvas: &canvas, panel: &panel, centre: i as f64 + 0.5, half, upright: true };
                 pen.violin(v, scale);
                 let (label, ink) = label_of(&v.layer);
-                let y = frame.bottom + LINE / 2.0 + 4.0;
+                let y = frame.bottom + sheet::UNDER;
                 canvas.text((x, y), Anchor::Middle, ink, &label);
                 for (k, (note, alarm)) in notes.iter().enumerate() {
                     let at = (x, y + LINE / 2.0 + SMALL_LINE * (k as f64 + 0.5));
@@ -112,7 +112,7 @@ fn rows(axis: &str, violins: &[Violin], scale: &Scale) -> Canvas {
         right: WIDTH - note_room.max(LEAST_MARGIN) - 12.0,
         bottom: top + ROW * violins.len().max(1) as f64,
     };
-    let canvas = Canvas::new(frame.bottom + LINE + 6.0);
+    let canvas = Canvas::new(frame.bottom + LINE + 4.0);
     let panel = canvas.panel(frame, scale.low..scale.high, 0.0..violins.len().max(1) as f64);
     sheet::title(&canvas, axis);
     sheet::horizontal_axis(&canvas, frame, &panel, scale);
