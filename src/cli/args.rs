@@ -328,6 +328,23 @@ mod tests {
     }
 
     #[test]
+    fn a_negative_zero_nan_or_absurd_number_is_refused_for_every_flag() {
+        let zero_too = ["lr", "clip-norm", "epochs", "threads", "capture-every", "samples", "hidden"];
+        let zero_is_fine = ["momentum", "weight-decay", "dropout", "noise", "lrelu-slope", "seed"];
+        let parse = |flag: &str, value: &str| {
+            Cli::try_parse_from(["gradscope", "run", "--model", "mlp", &format!("--{flag}"), value])
+        };
+        for flag in zero_too.iter().chain(&zero_is_fine) {
+            for value in ["-1", "NaN", "1e300", "inf", "x", ""] {
+                let message = parse(flag, value).expect_err(value).to_string();
+                assert!(message.contains(&format!("--{flag}")), "--{flag} {value}: {message}");
+                assert!(message.contains("should be") || value.is_empty(), "--{flag} {value}: {message}");
+            }
+            assert_eq!(parse(flag, "0").is_ok(), zero_is_fine.contains(flag), "--{flag} 0");
+        }
+    }
+
+    #[test]
     fn the_kept_command_repeats_the_run_wherever_its_output_went() {
         let words =
             "/x/gradscope --color never run --model relu5 --bias -8 --out=a --out b --force -q --lr 1";

@@ -101,14 +101,18 @@ pub fn train(config: &Config, observer: &mut dyn Observer, stop: Stop) -> Result
 /// Batch statistics of a single row are undefined; PyTorch refuses them in the middle of a run.
 fn check_batch_norm(model: &Model, rows: i64, batch: i64) -> Result<(), TrainError> {
     let batch_norm = matches!(model.norm, Norm::BatchPre | Norm::BatchPost);
-    if batch_norm && (batch == 1 || rows % batch == 1) {
-        return Err(TrainError::Settings(format!(
-            "--norm {} needs at least 2 rows a batch, but --batch-size {batch} leaves a batch of 1 of {rows} rows: use --batch-size {}",
-            model.norm.name(),
-            if batch == 1 { 2 + rows % 2 } else { batch + 1 }
-        )));
+    let lonely = |batch: i64| batch == 1 || rows % batch == 1;
+    if !batch_norm || !lonely(batch) {
+        return Ok(());
     }
-    Ok(())
+    let advice = match (batch + 1..=rows).find(|b| !lonely(*b)) {
+        Some(better) => format!("use --batch-size {better}"),
+        None => "use more rows".into(),
+    };
+    Err(TrainError::Settings(format!(
+        "--norm {} needs at least 2 rows a batch, but --batch-size {batch} leaves a batch of 1 of {rows} rows: {advice}",
+        model.norm.name(),
+    )))
 }
 
 struct Trainer<'a> {
