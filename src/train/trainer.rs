@@ -156,12 +156,12 @@ impl Trainer<'_> {
     fn run(mut self) -> Result<Outcome, TrainError> {
         for epoch in 0..self.config.epochs {
             let state = self.epoch(epoch)?;
-            let stopped = state.stopped;
+            let (stopped, whole) = (state.stopped, state.rows == self.dataset.train.len());
             self.close_epoch(epoch, state)?;
+            self.epochs_done += u64::from(whole);
             if let Some(outcome) = stopped {
                 return self.end(outcome);
             }
-            self.epochs_done += 1;
         }
         self.end(Outcome::Finished)
     }
