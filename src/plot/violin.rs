@@ -212,7 +212,7 @@ impl Picture<'_> {
             (_, Some(_)) => "; exact zeros are counted beside the name, layers of nothing else stand at 0.",
             (_, None) => "; exact zeros are counted beside the name.",
         };
-        caption + scene.alarm_note()
+        scene.caption(caption)
     }
 }
 

@@ -230,6 +230,13 @@ pub fn gallery() -> Vec<(&'static str, Scenario)> {
             ),
         ),
         ("regression-exploding", exploding(&fc[..4])),
+        ("thirty-odd", {
+            let layers = |random: &mut Random| (0..5).flat_map(|_| odd_layers(random)).collect::<Vec<_>>();
+            Scenario::new(&fc[..30])
+                .epoch([0.7, 0.71], [0.5, 0.5], layers(&mut random))
+                .epoch([0.6, 0.61], [0.6, 0.5], layers(&mut random))
+                .flag(&fc[6..12])
+        }),
         ("twenty-four", network(&fc[..24], 300, 0.8, 12)),
     ]
 }
