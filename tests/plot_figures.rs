@@ -128,6 +128,17 @@ fn curves_list_every_captured_epoch() {
 }
 
 #[test]
+fn lines_that_end_at_the_same_place_share_a_label_only_if_they_are_layers() {
+    let dead = || capture(&[1.0], Some(&[0.0; 3]), None);
+    let scenario = Scenario::new(&["fc1", "fc2", "fc3"])
+        .epoch([0.7, 0.7], [0.5, 0.5], vec![dead(), dead(), dead()])
+        .flag(&["fc1", "fc2", "fc3"]);
+    assert!(texts(&scenario.figure("norms")).contains(&"✕ 3 layers".into()));
+    let loss = texts(&scenario.figure("loss")).join(" ");
+    assert!(["train", "dev", "guessing 0.693"].iter().all(|l| loss.contains(l)), "{loss}");
+}
+
+#[test]
 fn a_record_without_a_captured_epoch_has_no_pictures() {
     assert!(Scenario::new(&["fc1"]).figures().is_empty());
 }
