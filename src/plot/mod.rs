@@ -1,6 +1,6 @@
 //! Record → SVG, drawn with plotters: violins, histograms, curves, norms over depth. One theme.
 //!
-//! A picture is a function from a [`Scene`](scene::Scene) to a [`Figure`]; a new one is one file here
+//! A picture is a function from a `Scene` to a [`Figure`]; a new one is one file here
 //! and one line in [`figures`]. Beneath them: `axis` decides where values go, `canvas` draws in pixels
 //! or coordinates of the data, `svg` is the backend that plotters writes through, `theme` holds every
 //! colour and size, `text` makes strangers' names harmless, `format` writes numbers.
@@ -27,6 +27,7 @@ use crate::record::Record;
 
 pub use figure::{Figure, Section, Table};
 pub use format::{count, number};
+pub use theme::style_sheet;
 
 /// Every picture of a run, in the report's order; none where no epoch was captured.
 ///
