@@ -106,10 +106,9 @@ pub fn order(hit: &Hit) -> (Kind, u64, usize) {
 fn precedes(g: &Hit, f: &Hit) -> bool {
     // Too large an update makes gradients explode as an explosion makes updates too large: whichever
     // came first. A rank alone would make two roots of one learning rate.
-    if g.kind.is_burst() && f.kind.is_burst() {
-        if let (Some(a), Some(b)) = (g.first_step, f.first_step) {
-            return (a, g.kind) < (b, f.kind);
-        }
+    let bursts = g.kind.is_burst() && f.kind.is_burst();
+    if let (true, Some(a), Some(b)) = (bursts, g.first_step, f.first_step) {
+        return (a, g.kind) < (b, f.kind);
     }
     if g.kind.is_dead() && f.kind.is_dead() {
         return order(g) < order(f);

@@ -20,6 +20,8 @@ mod series;
 mod settings;
 #[cfg(test)]
 mod test_support;
+#[cfg(test)]
+mod tests;
 mod text;
 mod verdict;
 
@@ -27,7 +29,7 @@ pub use explain::explain;
 pub use fail_on::FailOn;
 pub use finding::{Diagnosis, Finding, NotMeasured, Remedy, Severity, Verdict};
 pub use rule::Rule;
-pub use settings::{Near, Param, Settings, SettingsError};
+pub use settings::{Near, Param, Settings, SettingsError, Source};
 
 use std::cmp::Reverse;
 

@@ -180,10 +180,18 @@ impl Plan<'_> {
                 "a sigmoid's slope is at most 1/4, layer after layer; a ReLU's is 1",
             );
             self.add("--act tanh --init xavier-uniform", "the slope of tanh is 1 at zero");
+            self.normalise("it keeps the size of signals from layer to layer");
+            if let Some(init) = self.init().filter(|_| tiny) {
+                self.add(
+                    format!("--init {init}"),
+                    "the weights are tiny; it eases the decay, the sigmoids remain",
+                );
+            }
         } else if let Some(init) = self.init().filter(|_| tiny || !deep || !squashing) {
             let why = if tiny {
                 format!(
-                    "the weights ({}) are so small that each layer shrinks the gradient; no learning rate makes up for it",
+                    "the weights ({}) are so small that each layer shrinks the gradient; no learning rate \
+                     makes up for it",
                     self.run.init
                 )
             } else {
@@ -278,7 +286,8 @@ impl Plan<'_> {
     fn fitting_why(&self) -> String {
         let u = self.first_update().unwrap_or(f64::NAN);
         format!(
-            "the first step moved the median layer by {} of its size; at this rate it would have been {TARGET_UPDATE}",
+            "the first step moved the median layer by {} of its size; at this rate it would have been \
+             {TARGET_UPDATE}",
             sig(u)
         )
     }

@@ -17,15 +17,17 @@ pub static DEAD_LAYER: Rule = Rule {
     family: "dead-relu",
     summary: "Every unit of a ReLU layer is silent on every sample: nothing passes, in either direction",
     params: &[],
-    measures: "How often each unit's pre-activation is above zero over the whole training set, in evaluation \
-               mode. Never in N samples bounds a unit's rate below 3/N at 95% (Hanley and Lippman-Hand, 1983).",
-    fires: "Where no unit of the layer fired on any sample at the last captured epoch. Born dead if it was so \
-            before the first step, else died at the epoch since which it holds. Error with harm, else warning. \
-            It counts, so it has no parameters.",
-    false_alarms: "None known. Zero fractions and zero gradients, the usual test, flag healthy layers: these \
-                   reach 92% zeros at 100% accuracy. A layer beside a residual link may be dead without harm.",
-    remedies: "Dead by its bias: bias 0 or BatchNorm 4 of 4; leaky ReLU 1 of 4; GELU, Adam, learning rate x 10 \
-               0 of 4. Killed later: BatchNorm 4 of 4, leaky ReLU with slope 0.2 1 of 4; others 0.",
+    measures: "How often each unit's pre-activation is above zero over the whole training set, in \
+               evaluation mode. Never in N samples bounds a unit's rate below 3/N at 95% (Hanley and \
+               Lippman-Hand, 1983).",
+    fires: "Where no unit of the layer fired on any sample at the last captured epoch. Born dead if it was \
+            so before the first step, else died at the epoch since which it holds. Error with harm, else \
+            warning. It counts, so it has no parameters.",
+    false_alarms: "None known. Zero fractions and zero gradients, the usual test, flag healthy layers: \
+                   these reach 92% zeros at 100% accuracy. A layer beside a residual link may be dead \
+                   without harm.",
+    remedies: "Dead by its bias: bias 0 or BatchNorm 4 of 4; leaky ReLU 1 of 4; GELU, Adam, learning rate x \
+               10 0 of 4. Killed later: BatchNorm 4 of 4, leaky ReLU with slope 0.2 1 of 4; others 0.",
     evaluate: layer,
 };
 
@@ -85,16 +87,16 @@ fn dead_hit(case: &Case, index: usize) -> Option<Hit> {
         let reason = Reason::of(first, max_pre);
         evidence.extend(reason.evidence());
         let message = format!(
-            "{name} was born dead: {who}, largest pre-activation {}, because {}. No gradient passes it, so neither \
-             it nor the layers before it can learn.",
+            "{name} was born dead: {who}, largest pre-activation {}, because {}. No gradient passes it, so \
+             neither it nor the layers before it can learn.",
             sig(max_pre),
             reason.words(),
         );
         (Kind::BornDead(reason.silence), message)
     } else {
         let message = format!(
-            "{name} died in epoch {first_epoch}: {who}, largest pre-activation {}; before that some fired. No \
-             gradient passes it any more, so neither it nor the layers before it can learn.",
+            "{name} died in epoch {first_epoch}: {who}, largest pre-activation {}; before that some fired. \
+             No gradient passes it any more, so neither it nor the layers before it can learn.",
             sig(max_pre),
         );
         (Kind::LaterDead, message)
@@ -200,12 +202,12 @@ pub static DEAD_UNITS: Rule = Rule {
     family: "dead-relu",
     summary: "Many units of a ReLU layer are silent on every sample",
     params: &[SHARE, UNITS, CAPTURES, NOTE],
-    measures: "The share of a layer's units whose pre-activation is above zero on no sample of the whole training \
-               set, in evaluation mode. Layers that are dead altogether are left to dead-layer.",
-    fires: "Warning at {share} of a layer of at least {units} units, at {captures} captured epochs in a row, with \
-            harm. Info at {note}.",
-    false_alarms: "Only noted without harm: a healthy network often has a quarter of its units dead, and SageMaker \
-                   Debugger's and DeepDiagnosis' shares of zeros flag such layers.",
+    measures: "The share of a layer's units whose pre-activation is above zero on no sample of the whole \
+               training set, in evaluation mode. Layers that are dead altogether are left to dead-layer.",
+    fires: "Warning at {share} of a layer of at least {units} units, at {captures} captured epochs in a \
+            row, with harm. Info at {note}.",
+    false_alarms: "None above info without harm. Earlier tools alarm at shares of silent units or zeros \
+                   alone, harm or not (SageMaker Debugger, DeepDiagnosis), which flags healthy layers.",
     remedies: "As dead-layer: bias 0 or BatchNorm; smaller steps where units died in training.",
     evaluate: units,
 };

@@ -13,19 +13,16 @@ use crate::record::LayerCapture;
 const RATIO: Param = Param::limit(
     "ratio",
     10.0,
-    "growth from the last hidden layer to the first that matters at all; a short network may have a large gain \
-     a layer and come to no harm",
+    "growth from the last hidden layer to the first that matters at all; a short network may have a large \
+     gain a layer and come to no harm",
 );
-const GAIN: Param = Param::limit(
-    "gain",
-    1.5,
-    "growth a layer; calibrated on 1,728 labelled runs of a PyTorch prototype, bears a factor of 2 in the excess",
-);
+const GAIN: Param = Param::limit("gain", 1.5, "growth a layer");
 const GAIN_NORMALIZED: Param = Param::limit(
     "gain-normalized",
     2.0,
-    "with normalisation, whose own gain at the start is 1.2 a layer and no fault (Yang et al., 2019); a guess",
-);
+    "with normalisation, whose own gain at the start is 1.2 a layer and no fault",
+)
+.guessed();
 
 pub static DEPTH: Rule = Rule {
     name: "exploding-depth",
@@ -76,8 +73,8 @@ fn depth(case: &Case) -> Result<Vec<Hit>, Unmeasured> {
     let severity = case.with_harm(Severity::Info);
     let [front, back] = [b.first, b.last].map(|l| case.names(&[l]));
     let message = format!(
-        "before the first step the gradient grows {}-fold a layer on its way back (limit {}): {front} receives {} \
-         times what {back} does. Steps that suit the last layers are too large for the first.",
+        "before the first step the gradient grows {}-fold a layer on its way back (limit {}): {front} \
+         receives {} times what {back} does. Steps that suit the last layers are too large for the first.",
         sig(b.gain),
         sig(limit),
         sig(b.ratio),
@@ -133,14 +130,9 @@ fn theil_sen(signals: &[f64]) -> Option<f64> {
     series::median(&mut slopes).map(|slope| (-slope).exp())
 }
 
-const JUMP: Param = Param::limit(
-    "jump",
-    30.0,
-    "times the running median; calibrated on 1,728 labelled runs of a PyTorch prototype. AutoTrainer's 70 \
-     compares layers, not steps",
-);
+const JUMP: Param = Param::limit("jump", 30.0, "times the running median, far above what batches do to it");
 const REPEATED_JUMP: Param =
-    Param::limit("repeated-jump", 10.0, "times the running median, where it repeats; the same calibration");
+    Param::limit("repeated-jump", 10.0, "times the running median, where it repeats");
 const REPEATS: Param =
     Param::count("repeats", 3, "of 5 steps that reach the repeated jump; fewer may be a bad batch");
 const HISTORY: Param =
@@ -150,8 +142,8 @@ const LOSS_JUMP: Param =
 const LOSS_SHARE: Param = Param::limit(
     "loss-share",
     0.5,
-    "share of the loss of guessing below which a jump of the loss is of no consequence (late in training small \
-     losses jump by themselves)",
+    "share of the loss of guessing below which a jump of the loss is of no consequence (late in training \
+     small losses jump by themselves)",
 );
 
 pub static TIME: Rule = Rule {
@@ -159,14 +151,14 @@ pub static TIME: Rule = Rule {
     family: "exploding",
     summary: "The gradient or the update bursts in the middle of training, and the loss with it",
     params: &[JUMP, REPEATED_JUMP, REPEATS, HISTORY, LOSS_JUMP, LOSS_SHARE],
-    measures: "Every step, the norm of the whole gradient and the median layer's update against their medians \
-               over the last 50 steps; and what the loss does in the 10 steps after (medians of 5).",
+    measures: "Every step, the norm of the whole gradient and the median layer's update against their \
+               medians over the last 50 steps; and what the loss does in the 10 steps after (medians of 5).",
     fires: "At {jump} times the median, or {repeated-jump} times on {repeats} of 5 steps, with at least \
             {history} steps of history, if the loss then reaches {loss-jump} times its running median and \
             {loss-share} of what guessing costs, or is no longer finite. Error with harm, else info.",
     false_alarms: "Full-batch linear regression at the edge of stability. Without harm it is only noted.",
-    remedies: "Clipping with a tenth of the learning rate 3 of 4 where the rate is too high; the rate that this \
-               run's own update asks for 25 of 31.",
+    remedies: "Clipping with a tenth of the learning rate 3 of 4 where the rate is too high; the rate that \
+               this run's own update asks for 25 of 31.",
     evaluate: time,
 };
 
@@ -224,8 +216,8 @@ fn time(case: &Case) -> Result<Vec<Hit>, Unmeasured> {
 fn time_hit(case: &Case, point: &Point, jump: f64, running_loss: Option<f64>) -> Hit {
     let limit = case.get(if jump >= case.get(&JUMP) { &JUMP } else { &REPEATED_JUMP });
     let message = format!(
-        "the gradient or the update burst at step {} (epoch {}) to {} times its running median (limit {}), and the \
-         loss followed from {}",
+        "the gradient or the update burst at step {} (epoch {}) to {} times its running median (limit {}), \
+         and the loss followed from {}",
         point.step,
         point.epoch,
         sig(jump),

@@ -12,8 +12,8 @@ use super::super::text::{self, sig};
 const LIMIT: Param = Param::limit(
     "limit",
     1e-5,
-    "spread of the outputs over their size; float32 resolves 1e-7, a network that has learned anything spreads far \
-     more. Calibrated on 1,728 labelled runs of a PyTorch prototype",
+    "spread of the outputs over their size; float32 resolves 1e-7, a network that has learned anything \
+     spreads far more",
 );
 
 pub static CONSTANT: Rule = Rule {
@@ -21,8 +21,8 @@ pub static CONSTANT: Rule = Rule {
     family: "output",
     summary: "The network answers every input with the same output",
     params: &[LIMIT],
-    measures: "The standard deviation of the outputs over the samples of the captured batch, over their mean \
-               magnitude.",
+    measures: "The standard deviation of the outputs over the samples of the captured batch, over their \
+               mean magnitude.",
     fires: "Warning below {limit} while the loss is no better than guessing.",
     false_alarms: "None known; it is nearly always a consequence, of dead layers or of vanishing gradients.",
     remedies: "Belong to its cause.",
@@ -46,8 +46,8 @@ fn evaluate(case: &Case) -> Result<Vec<Hit>, Unmeasured> {
     let epoch = |c: Option<&Capture>| c.map_or(0, |c| c.epoch);
     let mean = run.last().and_then(|c| c.layers.get(output)?.activations.as_ref()?.post.mean());
     let message = format!(
-        "the network answers every input with the same output{} since epoch {}: the outputs spread by {} of their size \
-         (limit {}), and the loss is no better than guessing",
+        "the network answers every input with the same output{} since epoch {}: the outputs spread by {} of \
+         their size (limit {}), and the loss is no better than guessing",
         mean.map_or(String::new(), |m| format!(" ({} on average)", sig(m))),
         epoch(run.first()),
         sig(value),

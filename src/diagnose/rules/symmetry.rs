@@ -12,14 +12,14 @@ use crate::record::LayerCapture;
 const TOLERANCE: Param = Param::limit(
     "tolerance",
     1e-3,
-    "distance of a row from the mean of the rows, over the norm of the mean; rounding leaves far less, any random \
-     initialiser far more. Calibrated on 1,728 labelled runs of a PyTorch prototype",
+    "distance of a row from the mean of the rows, over the norm of the mean; rounding leaves far less, any \
+     random initialiser far more",
 );
 const ZERO_SHARE: Param = Param::limit(
     "zero-share",
     0.5,
-    "share of the matrices that must qualify where gradients are exactly zero: a zero-initialised residual branch \
-     has none at first, by intent",
+    "share of the matrices that must qualify where gradients are exactly zero: a zero-initialised residual \
+     branch has none at first, by intent",
 );
 
 pub static SYMMETRIC: Rule = Rule {
@@ -27,10 +27,11 @@ pub static SYMMETRIC: Rule = Rule {
     family: "symmetry",
     summary: "The units of a layer start equal and receive equal gradients, so that they stay copies",
     params: &[TOLERANCE, ZERO_SHARE],
-    measures: "At the first two captures, how far the rows of a layer's weights, and the rows of their gradient, are \
-               from their mean. Layers of at least two units.",
-    fires: "Error where both are within {tolerance}, unless the rows have come apart since and the run makes progress. \
-            Layers whose gradient is exactly zero count only where {zero-share} of the matrices qualify.",
+    measures: "At the first two captures, how far the rows of a layer's weights, and the rows of their \
+               gradient, are from their mean. Layers of at least two units.",
+    fires: "Error where both are within {tolerance}, unless the rows have come apart since and the run \
+            makes progress. Layers whose gradient is exactly zero count only where {zero-share} of the \
+            matrices qualify.",
     false_alarms: "None known. Layers that are dead are told apart by their rows, which differ.",
     remedies: "Constant or zero weights: He or Xavier 4 of 4; Adam, BatchNorm, dropout 0 of 4.",
     evaluate,
@@ -73,8 +74,8 @@ fn evaluate(case: &Case) -> Result<Vec<Hit>, Unmeasured> {
     }
     let value = deviations.iter().map(|d| d.1).fold(0.0, f64::max);
     let message = format!(
-        "the units of {} are copies of each other from the first step: their weights and their gradients differ by no \
-         more than {} (limit {}), so that each layer does the work of a single unit",
+        "the units of {} are copies of each other from the first step: their weights and their gradients \
+         differ by no more than {} (limit {}), so that each layer does the work of a single unit",
         case.names(&layers),
         sig(value),
         sig(tolerance),

@@ -13,11 +13,10 @@ use super::super::text::{self, percent, sig};
 const LIMIT: Param = Param::limit(
     "limit",
     0.3,
-    "update over weight of the median layer; healthy in the first epoch: 0.002 to 0.04, SGD and Adam alike. \
-     Calibrated on 1,728 labelled runs of a PyTorch prototype, does not bear a factor of 2",
+    "update over weight of the median layer, several times what is healthy in the first epoch, with SGD and \
+     Adam alike. Does not bear a factor of 2",
 );
-const COUNT: Param =
-    Param::count("count", 3, "steps that reach it; the same calibration, does not bear a factor of 2");
+const COUNT: Param = Param::count("count", 3, "steps that reach it; does not bear a factor of 2");
 const WINDOW: Param = Param::count("window", 20, "steps among which they are counted");
 const BEFORE: Param = Param::count(
     "before-non-finite",
@@ -36,7 +35,7 @@ const LOSS_SHARE: Param = Param::limit(
     "share of the loss of guessing above which, without harm, it is still a warning",
 );
 const MILD: Param =
-    Param::limit("mild", 0.1, "median over an epoch's steps that is more than twice what is healthy");
+    Param::limit("mild", 0.1, "median over the steps of an epoch, more than twice what is healthy");
 const MILD_CAPTURES: Param = Param::count("mild-captures", 2, "captured epochs in a row (or all there are)");
 
 pub static UPDATE_HIGH: Rule = Rule {
@@ -44,19 +43,20 @@ pub static UPDATE_HIGH: Rule = Rule {
     family: "update",
     summary: "The optimizer's steps are too large for the weights that they change",
     params: &[LIMIT, COUNT, WINDOW, BEFORE, WORSE, MUCH_WORSE, LOSS_SHARE, MILD, MILD_CAPTURES],
-    measures: "Every step, the norm of the update that was made over the norm of the weights (at least a tenth of \
-               what unit rows would have), median over the layers.",
-    fires: "At {limit} or more on {count} of {window} steps, or once in the {before-non-finite} steps before a NaN \
-            or infinity, if the run is worse for it: the loss is {worse} times what it was over the next 10 steps \
-            or {much-worse} times over any 5 later, there is no progress, or something is not finite. Error with \
-            harm, warning if the loss is above {loss-share} of guessing, else info. Milder: a median over the \
-            epoch above {mild} at {mild-captures} captured epochs in a row; warning with harm, else info.",
-    false_alarms: "Weights that start near zero grow quickly by right. Bursts that the run gets over are only \
-                   noted. TheDeepChecker's range for log10 of the ratio, -4 to -1, alarms at these.",
-    remedies: "SGD: learning rate / 100 4 of 4, Adam 1e-3 3 of 4, clipping with learning rate / 10 3 of 4; learning \
-               rate / 10 1 of 4; clipping or warm-up alone 0 of 4. Adam: learning rate / 100 4 of 4, / 10 2 of 4; \
-               clipping, warm-up, BatchNorm 0. Best single prescription: the rate at which this run's first update \
-               would have been 0.01, 25 of 31.",
+    measures: "Every step, the norm of the update that was made over the norm of the weights (at least a \
+               tenth of what unit rows would have), median over the layers.",
+    fires: "At {limit} or more on {count} of {window} steps, or once in the {before-non-finite} steps \
+            before a NaN or infinity, if the run is worse for it: the loss is {worse} times what it was \
+            over the next 10 steps or {much-worse} times over any 5 later, there is no progress, or \
+            something is not finite. Error with harm, warning if the loss is above {loss-share} of \
+            guessing, else info. Milder: a median over the epoch above {mild} at {mild-captures} captured \
+            epochs in a row; warning with harm, else info.",
+    false_alarms: "Weights that start near zero grow quickly by right. Bursts that the run gets over are \
+                   only noted. TheDeepChecker's range for log10 of the ratio, -4 to -1, alarms at these.",
+    remedies: "SGD: learning rate / 100 4 of 4, Adam 1e-3 3 of 4, clipping with learning rate / 10 3 of 4; \
+               learning rate / 10 1 of 4; clipping or warm-up alone 0 of 4. Adam: learning rate / 100 4 of \
+               4, / 10 2 of 4; clipping, warm-up, BatchNorm 0. Best single prescription: the rate at which \
+               this run's first update would have been 0.01, 25 of 31.",
     evaluate: high,
 };
 
@@ -100,20 +100,21 @@ fn burst(case: &Case) -> Option<Hit> {
     })?;
     let point = &points[first];
     let later_high = points[first..].iter().filter(|p| p.updates_from(limit) > 0);
-    let last = later_high.clone().last().unwrap_or(point);
+    let last = later_high.clone().next_back().unwrap_or(point);
     let count: u64 = later_high.clone().map(|p| p.updates_from(limit)).sum();
     let value = later_high.filter_map(|p| p.update).map(|u| u.1).fold(0.0, f64::max);
     let loss = q.captures.last().map(|c| c.loss).or(points.last().map(|p| p.loss.last));
     let open = q.chance.is_some_and(|ch| !loss.is_some_and(|l| l <= case.get(&LOSS_SHARE) * ch));
     let severity = case.with_harm(if open { Severity::Warning } else { Severity::Info });
     let message = format!(
-        "the optimizer's steps are too large: from step {} (epoch {}) on, {} moved the median layer by {} of its \
-         size or more (at worst {}; healthy is 0.2% to 4%). The loss was {} before and is {} at the end.",
+        "the optimizer's steps were too large: from step {} (epoch {}) on, {} moved the median layer by {} \
+         of its size or more (at worst {}; healthy is {}). The loss was {} before and is {} at the end.",
         point.step,
         point.epoch,
         text::count(count, "step"),
         percent(limit),
         percent(value),
+        healthy(),
         sig(loss_before(points, first)),
         sig(loss.unwrap_or(f64::NAN)),
     );
@@ -138,11 +139,12 @@ fn mild(case: &Case) -> Option<Hit> {
     let run = case.held(case.count(&MILD_CAPTURES), above)?;
     let value = run.iter().filter_map(Capture::median_update).fold(0.0, f64::max);
     let message = format!(
-        "the optimizer's steps are large: the median step of an epoch moves the median layer by {} of its size \
-         since epoch {} (limit {}; healthy is 0.2% to 4%)",
+        "the optimizer's steps are large: the median step of an epoch moves the median layer by {} of its \
+         size since epoch {} (limit {}; healthy is {})",
         percent(value),
         run.first()?.epoch,
         percent(limit),
+        healthy(),
     );
     Some(Hit {
         kind: Kind::UpdateHigh,
@@ -157,6 +159,12 @@ fn mild(case: &Case) -> Option<Hit> {
         message,
         evidence: BTreeMap::new(),
     })
+}
+
+/// The healthy range in a sentence.
+fn healthy() -> String {
+    let [low, high] = quantities::HEALTHY_UPDATE.map(percent);
+    format!("{low} to {high}")
 }
 
 fn loss_before(points: &[Point], at: usize) -> f64 {
@@ -188,8 +196,7 @@ fn largest_later_loss(points: &[Point]) -> Vec<f64> {
 const SMALL: Param = Param::limit(
     "limit",
     1e-6,
-    "largest update over weight of any layer; float32 weights no longer change at 6e-8. Calibrated on 1,728 \
-     labelled runs of a PyTorch prototype",
+    "largest update over weight of any layer; float32 weights no longer change at 6e-8",
 );
 const CAPTURES: Param = Param::count("captures", 2, "captured epochs in a row (or all there are)");
 const SCHEDULE: Param = Param::limit(
@@ -203,14 +210,14 @@ pub static STALLED: Rule = Rule {
     family: "update",
     summary: "The weights no longer move, or never did",
     params: &[SMALL, CAPTURES, SCHEDULE],
-    measures: "The norm of the update that was made over the norm of the weights, median of the epoch, of the layer \
-               where it is largest.",
-    fires: "Error where no weight matrix was ever updated, or below {limit} without progress at {captures} captured \
-            epochs in a row; not while a schedule holds the learning rate under {schedule} of its maximum.",
-    false_alarms: "A learning rate too small where one layer still moves is missed. SageMaker Debugger's limit, 1e-8, \
-                   misses most runs that this finds.",
-    remedies: "Learning rate x 1000 or Adam with 1e-3; learning rate x 10 is not enough. Where gradients are zero, the \
-               remedy belongs to what makes them so.",
+    measures: "The norm of the update that was made over the norm of the weights, median of the epoch, of \
+               the layer where it is largest.",
+    fires: "Error where no weight matrix was ever updated, or below {limit} without progress at {captures} \
+            captured epochs in a row; not while a schedule holds the learning rate under {schedule} of its \
+            maximum.",
+    false_alarms: "A learning rate too small where one layer still moves is missed.",
+    remedies: "Learning rate x 1000 or Adam with 1e-3; learning rate x 10 is not enough. Where gradients \
+               are zero, the remedy belongs to what makes them so.",
     evaluate: stalled,
 };
 
@@ -234,8 +241,8 @@ fn stalled(case: &Case) -> Result<Vec<Hit>, Unmeasured> {
     let value = run.iter().filter_map(Capture::largest_update).fold(0.0, f64::max);
     let epoch = |c: Option<&Capture>| c.map_or(0, |c| c.epoch);
     let message = format!(
-        "the weights have all but stopped moving since epoch {}: no layer's step is more than {} of its size (limit \
-         {}), and there is no progress",
+        "the weights have all but stopped moving since epoch {}: no layer's step is more than {} of its \
+         size (limit {}), and there is no progress",
         epoch(run.first()),
         sig(value),
         sig(limit),
