@@ -1,7 +1,7 @@
 //! `gradscope explain RULE`: written from the same definitions that the rules are evaluated by.
 
 use super::rule::Rule;
-use super::settings::{SettingsError, find};
+use super::settings::{SettingsError, Source, find};
 use super::text::{fill, sig};
 
 /// Width that the text is filled to.
@@ -18,7 +18,8 @@ pub fn explain(rule: &str) -> Result<String, SettingsError> {
 impl Rule {
     /// See [`explain`].
     pub fn explain(&self) -> String {
-        let mut text = format!("{} (family {})\n{}.\n", self.name, self.family, self.summary);
+        let mut text = format!("{} (family {})\n", self.name, self.family);
+        text += &fill(&format!("{}.", self.summary), WIDTH, "");
         let mut section = |title: &str, body: &str| {
             text += &format!("\n{title}\n{}", fill(&self.with_limits(body), WIDTH, "  "))
         };
@@ -30,6 +31,18 @@ impl Rule {
                 text += &format!("  {}.{} = {}\n", self.name, p.name, sig(p.default));
                 text += &fill(p.why, WIDTH, "      ");
             }
+            let guesses: Vec<_> =
+                self.params.iter().filter(|p| p.source == Source::Guess).map(|p| p.name).collect();
+            let source = match guesses.as_slice() {
+                [] => format!("All {}.", Source::Calibrated.words()),
+                names => format!(
+                    "{}: {}; the others {}.",
+                    names.join(", "),
+                    Source::Guess.words(),
+                    Source::Calibrated.words()
+                ),
+            };
+            text += &fill(&source, WIDTH, "  ");
             text += &format!("  Change one with --set {}.{}=VALUE.\n", self.name, self.params[0].name);
         }
         let mut section = |title: &str, body: &str| {
@@ -78,6 +91,6 @@ mod tests {
     #[test]
     fn an_unknown_rule_is_answered_with_known_ones() {
         let error = explain("dead-layers").unwrap_err().to_string();
-        insta::assert_snapshot!(error, @"");
+        insta::assert_snapshot!(error, @r#"unknown rule "dead-layers": did you mean dead-layer?"#);
     }
 }

@@ -1,9 +1,9 @@
 //! Record → findings: the rules (one file a family), root cause, remedies, and the texts of
 //! `gradscope explain`.
 //!
-//! [`diagnose`] computes the [quantities](quantities) once, hands them to every rule of the
-//! [registry](rules::RULES), tells cause from consequence ([cause]), and puts the result into words
-//! ([verdict], [remedy]). It is pure: the same record and settings give the same diagnosis.
+//! [`diagnose`] computes the quantities (`quantities`, `series`) once, hands them to every rule of the
+//! registry (`rules`), tells cause from consequence (`cause`), and puts the result into words (`verdict`,
+//! `remedy`). It is pure: the same record and settings give the same diagnosis.
 //!
 //! A new rule is one more value of [`Rule`] in the file of its family, one line in the registry, and
 //! its place among the causes.
@@ -20,6 +20,8 @@ mod series;
 mod settings;
 #[cfg(test)]
 mod test_support;
+#[cfg(test)]
+mod tests;
 mod text;
 mod verdict;
 
@@ -27,7 +29,7 @@ pub use explain::explain;
 pub use fail_on::FailOn;
 pub use finding::{Diagnosis, Finding, NotMeasured, Remedy, Severity, Verdict};
 pub use rule::Rule;
-pub use settings::{Near, Param, Settings, SettingsError};
+pub use settings::{Near, Param, Settings, SettingsError, Source};
 
 use std::cmp::Reverse;
 

@@ -1,5 +1,5 @@
-//! The quantities that rules are made of: scale-free, so that multiplying the loss, the inputs or the
-//! batch size changes none of them.
+//! The quantities that rules are made of: scale-free, so that multiplying the loss by a constant, say,
+//! changes none of them.
 //!
 //! Only matrices count (weights of layers that mix features), never biases and gains: with those, 444
 //! of 726 healthy prototype runs looked vanished.
@@ -8,8 +8,8 @@ use super::series::{self, Point};
 use crate::record::{Epoch, Firing, Layer, LayerCapture, NonFinite, Record};
 
 /// Share of the loss of guessing above which there is something left to learn. Below it gradients may
-/// be small because the run has converged. Calibrated on 1,728 labelled runs of a PyTorch prototype,
-/// as are the next two.
+/// be small because the run has converged. Calibrated with the limits of
+/// the rules, as are the next two.
 const LEFT_TO_LEARN: f64 = 0.1;
 /// Share of the loss of guessing from which nothing has been learned.
 const NOTHING_LEARNED: f64 = 0.9;
@@ -20,6 +20,9 @@ const HARM_CAPTURES: usize = 2;
 /// Least RMS of a row of weights that updates are compared with: a layer that starts at zero would
 /// otherwise take infinitely large steps.
 const LEAST_ROW_NORM: f64 = 0.1;
+
+/// Update over weight of healthy runs in their first epoch, SGD and Adam alike.
+pub const HEALTHY_UPDATE: [f64; 2] = [0.002, 0.04];
 
 /// What rules look at, computed once a diagnosis.
 pub struct Quantities<'a> {
@@ -42,7 +45,10 @@ pub struct Quantities<'a> {
 /// A captured epoch.
 pub struct Capture<'a> {
     pub epoch: u64,
+    /// Number of its last step in the run.
+    pub step: u64,
     pub lr: f64,
+    /// Mean training loss; infinite where it is NaN.
     pub loss: f64,
     pub layers: &'a [LayerCapture],
     /// Something left to learn. A loss that is not finite leaves everything.
@@ -115,13 +121,6 @@ impl<'a> Quantities<'a> {
     pub fn all_gradients_zero(&self) -> bool {
         let zero = |l: &LayerCapture| gradient(l).is_none_or(|g| g.max == 0.0);
         self.captures.iter().all(|c| self.matrices.iter().filter_map(|&i| c.layers.get(i)).all(zero))
-    }
-
-    /// Optimizer steps that the record covers.
-    pub fn steps_done(&self) -> u64 {
-        let last_point = self.record.steps.last().map_or(0, |s| s.step + s.steps);
-        let last_epoch = self.record.epochs.last().map_or(0, |e| e.step + 1);
-        last_point.max(last_epoch)
     }
 
     /// ‖W‖_F/√n_out of a matrix before the first step: the RMS length of its rows.
@@ -220,10 +219,9 @@ fn capture<'a>(
     chance: Option<f64>,
     initial_loss: f64,
 ) -> Capture<'a> {
-    let loss = epoch.train_loss;
-    // Written so that a loss that is NaN counts as bad: a comparison with it is false.
-    let at_least = |share: f64, of: f64| !(loss < share * of);
-    let left = chance.is_some_and(|ch| !(loss <= LEFT_TO_LEARN * ch));
+    // As bad as can be: no comparison with NaN holds.
+    let loss = if epoch.train_loss.is_nan() { f64::INFINITY } else { epoch.train_loss };
+    let left = chance.is_some_and(|ch| loss > LEFT_TO_LEARN * ch);
     let mut pull = vec![None; layers.len()];
     let mut updates = vec![None; layers.len()];
     for &i in matrices {
@@ -231,17 +229,18 @@ fn capture<'a>(
         let w = weight(captured);
         pull[i] = gradient(captured)
             .map(|g| w * g.median / loss)
-            .filter(|e| e.is_finite() && w > 0.0 && loss > 0.0);
+            .filter(|e| e.is_finite() && w > 0.0 && loss > 0.0 && loss.is_finite());
         updates[i] = update(captured).map(|u| u.median / w.max(update_floor(layer))).filter(|u| !u.is_nan());
     }
     Capture {
         epoch: epoch.epoch,
+        step: epoch.step,
         lr: epoch.lr,
         loss,
         layers: &epoch.layers,
         left,
-        near: chance.is_some_and(|ch| at_least(NOTHING_LEARNED, ch)),
-        noprog: left && chance.is_some_and(|ch| at_least(NO_PROGRESS, initial_loss.min(ch))),
+        near: chance.is_some_and(|ch| loss >= NOTHING_LEARNED * ch),
+        noprog: left && chance.is_some_and(|ch| loss >= NO_PROGRESS * initial_loss.min(ch)),
         pull,
         update: updates,
     }

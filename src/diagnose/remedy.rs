@@ -13,6 +13,8 @@ const OFFERED: usize = 4;
 /// Update over weight that a learning rate is chosen for. `lr · TARGET / u` at step 0 was the best
 /// single prescription in the prototype: 25 of 31 runs recovered.
 const TARGET_UPDATE: f64 = 0.01;
+/// First update from which the rate is to blame for a run without progress.
+const LARGE_UPDATE: f64 = 0.1;
 /// Row norm of the weights below which they are tiny (He 1.41, LeCun 1, PyTorch's default 0.58).
 const TINY_ROWS: f64 = 0.35;
 /// RMS of the inputs outside of which they should be standardised; a guess, as the prototype's.
@@ -86,6 +88,12 @@ impl Plan<'_> {
     }
 
     fn killed(&mut self) {
+        if let Some(init) = self.init().filter(|_| self.tiny()) {
+            self.add(
+                format!("--init {init}"),
+                "the weights are so small that a little drift of the bias silences a unit",
+            );
+        }
         self.normalise("it moves pre-activations around zero, whatever the steps did to the bias");
         self.leaky();
         self.lower_rate();
@@ -180,10 +188,18 @@ impl Plan<'_> {
                 "a sigmoid's slope is at most 1/4, layer after layer; a ReLU's is 1",
             );
             self.add("--act tanh --init xavier-uniform", "the slope of tanh is 1 at zero");
+            self.normalise("it keeps the size of signals from layer to layer");
+            if let Some(init) = self.init().filter(|_| tiny) {
+                self.add(
+                    format!("--init {init}"),
+                    "the weights are tiny; it eases the decay, the sigmoids remain",
+                );
+            }
         } else if let Some(init) = self.init().filter(|_| tiny || !deep || !squashing) {
             let why = if tiny {
                 format!(
-                    "the weights ({}) are so small that each layer shrinks the gradient; no learning rate makes up for it",
+                    "the weights ({}) are so small that each layer shrinks the gradient; no learning rate \
+                     makes up for it",
                     self.run.init
                 )
             } else {
@@ -205,6 +221,9 @@ impl Plan<'_> {
 
     fn no_progress(&mut self) {
         self.standardise();
+        if self.first_update().is_some_and(|u| u > LARGE_UPDATE) {
+            self.lower_rate();
+        }
         if self.q.captures.last().and_then(|c| c.median_update()).is_some_and(|u| u < TARGET_UPDATE / 10.0) {
             self.too_small();
         }
@@ -278,7 +297,8 @@ impl Plan<'_> {
     fn fitting_why(&self) -> String {
         let u = self.first_update().unwrap_or(f64::NAN);
         format!(
-            "the first step moved the median layer by {} of its size; at this rate it would have been {TARGET_UPDATE}",
+            "the first step moved the median layer by {} of its size; at this rate it would have been \
+             {TARGET_UPDATE}",
             sig(u)
         )
     }

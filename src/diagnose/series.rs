@@ -89,11 +89,9 @@ impl RunningMedian {
             return;
         }
         let place = |sorted: &[f64], v: f64| sorted.partition_point(|x| x.total_cmp(&v).is_lt());
-        if self.recent.len() >= self.length {
-            if let Some(old) = self.recent.pop_front() {
-                let at = place(&self.sorted, old);
-                self.sorted.remove(at);
-            }
+        let full = self.recent.len() >= self.length;
+        if let Some(old) = full.then(|| self.recent.pop_front()).flatten() {
+            self.sorted.remove(place(&self.sorted, old));
         }
         self.recent.push_back(value);
         self.sorted.insert(place(&self.sorted, value), value);

@@ -16,19 +16,45 @@ pub struct Param {
     pub default: f64,
     /// Whether only whole numbers from 1 make sense (captures, steps, units).
     pub whole: bool,
-    /// Why this value, and where it comes from.
+    /// Why this value.
     pub why: &'static str,
+    /// Where it comes from.
+    pub source: Source,
+}
+
+/// Where a limit comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// Tried on the labelled runs of a prototype.
+    Calibrated,
+    /// Plausible, and untested.
+    Guess,
+}
+
+impl Source {
+    /// In words.
+    pub fn words(self) -> &'static str {
+        match self {
+            Source::Calibrated => "calibrated on 1,728 labelled runs of a PyTorch prototype",
+            Source::Guess => "a guess",
+        }
+    }
 }
 
 impl Param {
     /// A limit that a measured quantity is compared with.
     pub(super) const fn limit(name: &'static str, default: f64, why: &'static str) -> Self {
-        Self { name, default, whole: false, why }
+        Self { name, default, whole: false, why, source: Source::Calibrated }
     }
 
     /// A number of things.
     pub(super) const fn count(name: &'static str, default: u32, why: &'static str) -> Self {
-        Self { name, default: default as f64, whole: true, why }
+        Self { name, default: default as f64, whole: true, why, source: Source::Calibrated }
+    }
+
+    /// The same with nothing but plausibility behind it.
+    pub(super) const fn guessed(self) -> Self {
+        Self { source: Source::Guess, ..self }
     }
 }
 
@@ -236,7 +262,7 @@ mod tests {
     #[test]
     fn what_is_wrong_is_named_with_what_would_be_right() {
         insta::assert_snapshot!(error("vanishing-depth"), @r#""vanishing-depth" is not of the form RULE.PARAM=VALUE, such as vanishing-depth.error=1e-3"#);
-        insta::assert_snapshot!(error("vanishing-dept.error=1"), @r#"unknown rule "vanishing-dept": did you mean vanishing-depth?"#);
+        insta::assert_snapshot!(error("vanishing-dept.error=1"), @r#"unknown rule "vanishing-dept": did you mean vanishing-depth or vanishing-all?"#);
         insta::assert_snapshot!(error("vanishing-depth.eror=1"), @r#"rule vanishing-depth has no parameter "eror": did you mean error?"#);
         insta::assert_snapshot!(error("vanishing-depth.error=NaN"), @r#"vanishing-depth.error cannot be "NaN": it must be a finite number from 0 (its default is 0.003)"#);
         insta::assert_snapshot!(error("vanishing-depth.captures=0.5"), @r#"vanishing-depth.captures cannot be "0.5": it must be a whole number from 1 (its default is 2)"#);

@@ -70,14 +70,23 @@ pub fn value(x: f64) -> Value {
     if x.is_finite() { Value::from(x) } else { Value::from(number::name(x)) }
 }
 
-/// Upper-cases the first letter unless the sentence begins with the name of a layer.
+/// A text as a whole sentence: with a capital unless it begins with the name of a layer.
 pub fn sentence(text: &str, layers: &[Layer]) -> String {
+    recase(text, layers, |c| c.to_uppercase().collect())
+}
+
+/// A sentence as part of another: without its capital unless it begins with the name of a layer.
+pub fn inside(text: &str, layers: &[Layer]) -> String {
+    recase(text, layers, |c| c.to_lowercase().collect())
+}
+
+fn recase(text: &str, layers: &[Layer], change: fn(char) -> String) -> String {
     let first = text.split([' ', ',', ':']).next().unwrap_or_default();
     if layers.iter().any(|l| l.name == first) {
         return text.to_owned();
     }
     let mut chars = text.chars();
-    chars.next().map_or_else(String::new, |c| c.to_uppercase().chain(chars).collect())
+    chars.next().map_or_else(String::new, |c| change(c) + chars.as_str())
 }
 
 /// Breaks a paragraph into lines of at most `width` characters, each after `indent`.
@@ -108,7 +117,7 @@ mod tests {
             (-7.9712, "-7.97"),
             (1.6543e-8, "1.65e-8"),
             (0.003, "0.003"),
-            (0.69314, "0.693"),
+            (0.81817, "0.818"),
             (-8.0, "-8"),
             (-0.0, "0"),
             (1e-12, "1e-12"),

@@ -1,7 +1,7 @@
 //! The verdict, in one word and in one sentence.
 
 use super::quantities::Quantities;
-use super::text::{count, sentence, sig};
+use super::text::{count, inside, sentence, sig};
 use super::{Finding, Severity, Verdict};
 use crate::record::{Outcome, Task};
 
@@ -18,34 +18,24 @@ pub fn verdict(findings: &[Finding]) -> Verdict {
 pub fn headline(verdict: Verdict, findings: &[Finding], q: &Quantities) -> String {
     let mut text = match verdict {
         Verdict::Healthy => progress(q),
-        Verdict::Warning => format!("Warning: {}", roots(findings)),
-        Verdict::Unhealthy => roots(findings),
+        Verdict::Warning => format!("warning: {}", roots(findings, q)),
+        Verdict::Unhealthy => roots(findings, q),
     };
     text += &ending(q);
     sentence(&text, &q.record.header.layers) + "."
 }
 
 /// The first sentence of every root's message; several roots are several faults.
-fn roots(findings: &[Finding]) -> String {
-    let first =
-        |f: &Finding| f.message.split(". ").next().unwrap_or_default().trim_end_matches('.').to_owned();
+fn roots(findings: &[Finding], q: &Quantities) -> String {
+    let first = |f: &Finding| {
+        let message = f.message.split(". ").next().unwrap_or_default().trim_end_matches('.');
+        inside(message, &q.record.header.layers)
+    };
     let roots: Vec<String> = findings.iter().filter(|f| f.root).map(first).collect();
     match roots.as_slice() {
         [] => "something is wrong, but nothing explains the rest".into(),
         [one] => one.clone(),
-        [one, others @ ..] => {
-            let others: Vec<String> = others.iter().map(|o| lower_first(o)).collect();
-            format!("{one}; independent of it, {}", others.join("; and "))
-        }
-    }
-}
-
-fn lower_first(text: &str) -> String {
-    let mut chars = text.chars();
-    // Not the name of a layer such as "FC1".
-    match (chars.next(), chars.clone().next()) {
-        (Some(a), Some(b)) if b.is_lowercase() || b == ' ' => a.to_lowercase().chain(chars).collect(),
-        _ => text.to_owned(),
+        [one, others @ ..] => format!("{one}; independent of it, {}", others.join("; and ")),
     }
 }
 

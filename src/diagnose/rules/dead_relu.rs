@@ -17,15 +17,17 @@ pub static DEAD_LAYER: Rule = Rule {
     family: "dead-relu",
     summary: "Every unit of a ReLU layer is silent on every sample: nothing passes, in either direction",
     params: &[],
-    measures: "How often each unit's pre-activation is above zero over the whole training set, in evaluation \
-               mode. Never in N samples bounds a unit's rate below 3/N at 95% (Hanley and Lippman-Hand, 1983).",
-    fires: "Where no unit of the layer fired on any sample at the last captured epoch. Born dead if it was so \
-            before the first step, else died at the epoch since which it holds. Error with harm, else warning. \
-            It counts, so it has no parameters.",
-    false_alarms: "None known. Zero fractions and zero gradients, the usual test, flag healthy layers: these \
-                   reach 92% zeros at 100% accuracy. A layer beside a residual link may be dead without harm.",
-    remedies: "Dead by its bias: bias 0 or BatchNorm 4 of 4; leaky ReLU 1 of 4; GELU, Adam, learning rate x 10 \
-               0 of 4. Killed later: BatchNorm 4 of 4, leaky ReLU with slope 0.2 1 of 4; others 0.",
+    measures: "How often each unit's pre-activation is above zero over the whole training set, in \
+               evaluation mode. Never in N samples bounds a unit's rate below 3/N at 95% (Hanley and \
+               Lippman-Hand, 1983).",
+    fires: "Where no unit of the layer fired on any sample at the last captured epoch. Born dead if it was \
+            so before the first step, else died at the epoch since which it holds. Error with harm, else \
+            warning. It counts, so it has no parameters.",
+    false_alarms: "None known. Zero fractions and zero gradients, the usual test, flag healthy layers: \
+                   these reach 92% zeros at 100% accuracy. A layer beside a residual link may be dead \
+                   without harm.",
+    remedies: "Dead by its bias: bias 0 or BatchNorm 4 of 4; leaky ReLU 1 of 4; GELU, Adam, learning rate x \
+               10 0 of 4. Killed later: BatchNorm 4 of 4, leaky ReLU with slope 0.2 1 of 4; others 0.",
     evaluate: layer,
 };
 
@@ -85,16 +87,16 @@ fn dead_hit(case: &Case, index: usize) -> Option<Hit> {
         let reason = Reason::of(first, max_pre);
         evidence.extend(reason.evidence());
         let message = format!(
-            "{name} was born dead: {who}, largest pre-activation {}, because {}. No gradient passes it, so neither \
-             it nor the layers before it can learn.",
+            "{name} was born dead: {who}, largest pre-activation {}, because {}. No gradient passes it, so \
+             neither it nor the layers before it can learn.",
             sig(max_pre),
             reason.words(),
         );
         (Kind::BornDead(reason.silence), message)
     } else {
         let message = format!(
-            "{name} died in epoch {first_epoch}: {who}, largest pre-activation {}; before that some fired. No \
-             gradient passes it any more, so neither it nor the layers before it can learn.",
+            "{name} died in epoch {first_epoch}: {who}, largest pre-activation {}; before that some fired. \
+             No gradient passes it any more, so neither it nor the layers before it can learn.",
             sig(max_pre),
         );
         (Kind::LaterDead, message)
@@ -200,12 +202,12 @@ pub static DEAD_UNITS: Rule = Rule {
     family: "dead-relu",
     summary: "Many units of a ReLU layer are silent on every sample",
     params: &[SHARE, UNITS, CAPTURES, NOTE],
-    measures: "The share of a layer's units whose pre-activation is above zero on no sample of the whole training \
-               set, in evaluation mode. Layers that are dead altogether are left to dead-layer.",
-    fires: "Warning at {share} of a layer of at least {units} units, at {captures} captured epochs in a row, with \
-            harm. Info at {note}.",
-    false_alarms: "Only noted without harm: a healthy network often has a quarter of its units dead, and SageMaker \
-                   Debugger's and DeepDiagnosis' shares of zeros flag such layers.",
+    measures: "The share of a layer's units whose pre-activation is above zero on no sample of the whole \
+               training set, in evaluation mode. Layers that are dead altogether are left to dead-layer.",
+    fires: "Warning at {share} of a layer of at least {units} units, at {captures} captured epochs in a \
+            row, with harm. Info at {note}.",
+    false_alarms: "None above info without harm. Earlier tools alarm at shares of silent units or zeros \
+                   alone, harm or not (SageMaker Debugger, DeepDiagnosis), which flags healthy layers.",
     remedies: "As dead-layer: bias 0 or BatchNorm; smaller steps where units died in training.",
     evaluate: units,
 };
@@ -263,4 +265,96 @@ fn units(case: &Case) -> Result<Vec<Hit>, Unmeasured> {
         .into_iter()
         .flatten()
         .collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::Severity;
+    use super::super::super::test_support::Fake;
+    use crate::stats::Distribution;
+
+    #[test]
+    fn a_layer_dies_with_its_last_unit() {
+        let silenced = |units: usize| {
+            let mut fake = Fake::stuck(6);
+            fake.silence(1, units, 2, 0.1, -0.2);
+            fake
+        };
+        let f = silenced(8).finding("dead-layer").unwrap();
+        assert_eq!((f.layer.as_deref(), f.first_epoch, f.severity), (Some("fc2"), 2, Severity::Error));
+        assert!(f.message.starts_with("fc2 died in epoch 2: all 8 units are silent on all 640 samples"));
+        assert_eq!(silenced(7).finding("dead-layer"), None);
+    }
+
+    #[test]
+    fn a_dead_layer_without_harm_is_a_warning() {
+        let mut fake = Fake::healthy(6);
+        fake.silence(1, 8, 2, 0.1, -0.2);
+        assert_eq!(fake.finding("dead-layer").unwrap().severity, Severity::Warning);
+    }
+
+    #[test]
+    fn a_layer_that_fires_again_is_not_dead() {
+        let mut fake = Fake::stuck(6);
+        fake.silence(1, 8, 0, 0.1, -0.2);
+        let alive = Fake::stuck(6).record.epochs[5].layers[1].clone();
+        fake.record.epochs[5].layers[1] = alive;
+        assert_eq!(fake.finding("dead-layer"), None);
+    }
+
+    #[test]
+    fn being_born_dead_needs_silence_before_the_first_step() {
+        let mut fake = Fake::stuck(6);
+        fake.silence(1, 8, 0, -4.0, -3.5);
+        let f = fake.finding("dead-layer").unwrap();
+        assert_eq!((f.first_step, f.evidence["because"].as_str()), (Some(0), Some("bias")));
+        let alive = Fake::stuck(6).record.steps[0].capture.clone();
+        fake.record.steps[0].capture = alive;
+        let f = fake.finding("dead-layer").unwrap();
+        assert_eq!((f.first_step, f.first_epoch), (None, 0));
+        assert!(f.message.starts_with("fc2 died in epoch 0"));
+        // Without that capture, a first epoch without any gradient tells.
+        fake.record.steps[0].capture = None;
+        assert_eq!(fake.finding("dead-layer").unwrap().first_step, None);
+        fake.record.epochs[0].layers[1].steps = None;
+        fake.record.epochs[0].layers[1].weight_grad = Some(Distribution::of(&[0.0]));
+        assert_eq!(fake.finding("dead-layer").unwrap().first_step, Some(0));
+    }
+
+    #[test]
+    fn the_reason_is_the_bias_only_if_units_would_fire_without_it() {
+        let born = |bias: &[f32], pre: f32, sample_std: f64| {
+            let mut fake = Fake::stuck(3);
+            fake.silence(1, 8, 0, 0.0, pre);
+            fake.each_capture(1, |_, l| {
+                l.bias = Some(Distribution::of(bias));
+                l.activations.as_mut().unwrap().pre_sample_std = sample_std;
+            });
+            let message = fake.finding("dead-layer").unwrap().message;
+            message.split_once("because ").unwrap().1.split(". ").next().unwrap().to_owned()
+        };
+        assert_eq!(born(&[-8.0; 8], -7.5, 1.0), "its bias is -8");
+        assert_eq!(born(&[-8.0, -6.0], -5.5, 1.0), "its biases lie between -8 and -6 (mean -7)");
+        assert_eq!(
+            born(&[-0.1; 8], -7.5, 1.0),
+            "its weights turn every input negative (mean pre-activation -7.55), and not because of its bias (mean \
+             -0.1)"
+        );
+        assert_eq!(born(&[0.0; 8], 0.0, 0.0), "nothing but zeros comes into it");
+    }
+
+    #[test]
+    fn half_of_the_units_with_harm_are_a_warning_and_fewer_a_note() {
+        let units = |dead: usize, from: u64, harm: bool| {
+            let mut fake = if harm { Fake::stuck(6) } else { Fake::healthy(6) };
+            fake.silence(2, dead, from, 0.1, -0.2);
+            fake.finding("dead-units").map(|f| f.severity)
+        };
+        assert_eq!(units(4, 0, true), Some(Severity::Warning));
+        assert_eq!(units(3, 0, true), Some(Severity::Info));
+        assert_eq!(units(4, 5, true), Some(Severity::Info));
+        assert_eq!(units(7, 0, false), Some(Severity::Info));
+        assert_eq!(units(0, 0, true), None);
+        assert_eq!(units(8, 0, true), None);
+    }
 }

@@ -13,19 +13,16 @@ use crate::record::LayerCapture;
 const RATIO: Param = Param::limit(
     "ratio",
     10.0,
-    "growth from the last hidden layer to the first that matters at all; a short network may have a large gain \
-     a layer and come to no harm",
+    "growth from the last hidden layer to the first that matters at all; a short network may have a large \
+     gain a layer and come to no harm",
 );
-const GAIN: Param = Param::limit(
-    "gain",
-    1.5,
-    "growth a layer; calibrated on 1,728 labelled runs of a PyTorch prototype, bears a factor of 2 in the excess",
-);
+const GAIN: Param = Param::limit("gain", 1.5, "growth a layer");
 const GAIN_NORMALIZED: Param = Param::limit(
     "gain-normalized",
     2.0,
-    "with normalisation, whose own gain at the start is 1.2 a layer and no fault (Yang et al., 2019); a guess",
-);
+    "with normalisation, whose own gain at the start is 1.2 a layer and no fault",
+)
+.guessed();
 
 pub static DEPTH: Rule = Rule {
     name: "exploding-depth",
@@ -76,8 +73,8 @@ fn depth(case: &Case) -> Result<Vec<Hit>, Unmeasured> {
     let severity = case.with_harm(Severity::Info);
     let [front, back] = [b.first, b.last].map(|l| case.names(&[l]));
     let message = format!(
-        "before the first step the gradient grows {}-fold a layer on its way back (limit {}): {front} receives {} \
-         times what {back} does. Steps that suit the last layers are too large for the first.",
+        "before the first step the gradient grows {}-fold a layer on its way back (limit {}): {front} \
+         receives {} times what {back} does. Steps that suit the last layers are too large for the first.",
         sig(b.gain),
         sig(limit),
         sig(b.ratio),
@@ -133,14 +130,9 @@ fn theil_sen(signals: &[f64]) -> Option<f64> {
     series::median(&mut slopes).map(|slope| (-slope).exp())
 }
 
-const JUMP: Param = Param::limit(
-    "jump",
-    30.0,
-    "times the running median; calibrated on 1,728 labelled runs of a PyTorch prototype. AutoTrainer's 70 \
-     compares layers, not steps",
-);
+const JUMP: Param = Param::limit("jump", 30.0, "times the running median, far above what batches do to it");
 const REPEATED_JUMP: Param =
-    Param::limit("repeated-jump", 10.0, "times the running median, where it repeats; the same calibration");
+    Param::limit("repeated-jump", 10.0, "times the running median, where it repeats");
 const REPEATS: Param =
     Param::count("repeats", 3, "of 5 steps that reach the repeated jump; fewer may be a bad batch");
 const HISTORY: Param =
@@ -150,8 +142,8 @@ const LOSS_JUMP: Param =
 const LOSS_SHARE: Param = Param::limit(
     "loss-share",
     0.5,
-    "share of the loss of guessing below which a jump of the loss is of no consequence (late in training small \
-     losses jump by themselves)",
+    "share of the loss of guessing below which a jump of the loss is of no consequence (late in training \
+     small losses jump by themselves)",
 );
 
 pub static TIME: Rule = Rule {
@@ -159,14 +151,14 @@ pub static TIME: Rule = Rule {
     family: "exploding",
     summary: "The gradient or the update bursts in the middle of training, and the loss with it",
     params: &[JUMP, REPEATED_JUMP, REPEATS, HISTORY, LOSS_JUMP, LOSS_SHARE],
-    measures: "Every step, the norm of the whole gradient and the median layer's update against their medians \
-               over the last 50 steps; and what the loss does in the 10 steps after (medians of 5).",
+    measures: "Every step, the norm of the whole gradient and the median layer's update against their \
+               medians over the last 50 steps; and what the loss does in the 10 steps after (medians of 5).",
     fires: "At {jump} times the median, or {repeated-jump} times on {repeats} of 5 steps, with at least \
             {history} steps of history, if the loss then reaches {loss-jump} times its running median and \
             {loss-share} of what guessing costs, or is no longer finite. Error with harm, else info.",
     false_alarms: "Full-batch linear regression at the edge of stability. Without harm it is only noted.",
-    remedies: "Clipping with a tenth of the learning rate 3 of 4 where the rate is too high; the rate that this \
-               run's own update asks for 25 of 31.",
+    remedies: "Clipping with a tenth of the learning rate 3 of 4 where the rate is too high; the rate that \
+               this run's own update asks for 25 of 31.",
     evaluate: time,
 };
 
@@ -224,8 +216,8 @@ fn time(case: &Case) -> Result<Vec<Hit>, Unmeasured> {
 fn time_hit(case: &Case, point: &Point, jump: f64, running_loss: Option<f64>) -> Hit {
     let limit = case.get(if jump >= case.get(&JUMP) { &JUMP } else { &REPEATED_JUMP });
     let message = format!(
-        "the gradient or the update burst at step {} (epoch {}) to {} times its running median (limit {}), and the \
-         loss followed from {}",
+        "the gradient or the update burst at step {} (epoch {}) to {} times its running median (limit {}), \
+         and the loss followed from {}",
         point.step,
         point.epoch,
         sig(jump),
@@ -246,5 +238,113 @@ fn time_hit(case: &Case, point: &Point, jump: f64, running_loss: Option<f64>) ->
         quantity: "norm of the gradient, or update, over its running median",
         message,
         evidence,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::Severity;
+    use super::super::super::test_support::{Fake, set_step};
+    use super::*;
+
+    /// Four hidden layers through which the gradient grows so many times a layer on its way back.
+    fn growing(gain: f64) -> Fake {
+        let mut fake = Fake::stuck(6);
+        (0..5).for_each(|i| fake.each_capture(i, |_, l| l.signal_l2 = Some(gain.powi(4 - i as i32))));
+        fake
+    }
+
+    #[test]
+    fn growth_a_layer_and_in_all_must_both_be_large() {
+        assert!((growing(2.2).finding("exploding-depth").unwrap().value - 2.2).abs() < 1e-12);
+        // 2.1 cubed is below 10.
+        assert_eq!(growing(2.1).finding("exploding-depth"), None);
+        let mut settings = crate::diagnose::Settings::default();
+        settings.set("exploding-depth.ratio=1").unwrap();
+        let fires = |gain| {
+            let d = crate::diagnose::diagnose(&growing(gain).record, &settings);
+            d.findings.iter().any(|f| f.rule == "exploding-depth")
+        };
+        assert!(fires(1.51) && !fires(1.49));
+    }
+
+    #[test]
+    fn normalisation_has_a_growth_of_its_own() {
+        let mut fake = growing(2.2);
+        fake.record.header.layers[0].normalized = true;
+        assert!(fake.finding("exploding-depth").is_some());
+        let mut settings = crate::diagnose::Settings::default();
+        settings.set("exploding-depth.gain-normalized=2.3").unwrap();
+        let d = crate::diagnose::diagnose(&fake.record, &settings);
+        assert!(d.findings.iter().all(|f| f.rule != "exploding-depth"));
+    }
+
+    #[test]
+    fn growth_without_harm_is_only_noted() {
+        let mut fake = growing(10.0);
+        fake.set_loss(|e| 0.693 * 0.8f64.powi(e as i32));
+        assert_eq!(fake.finding("exploding-depth").unwrap().severity, Severity::Info);
+    }
+
+    #[test]
+    fn without_gradients_of_outputs_growth_is_estimated_from_those_of_weights() {
+        let mut fake = Fake::stuck(6);
+        for i in 0..5 {
+            let g = 10f64.powi(4 - i as i32);
+            fake.each_capture(i, |_, l| {
+                l.signal_l2 = None;
+                l.weight_grad = Some(crate::stats::Distribution::of(&[g as f32]));
+            });
+        }
+        let f = fake.finding("exploding-depth").unwrap();
+        assert_eq!(f.evidence["estimated"], true);
+        assert!((9.0..11.0).contains(&f.value), "{}", f.value);
+    }
+
+    #[test]
+    fn the_slope_of_theil_and_sen_shrugs_off_one_odd_layer() {
+        assert!((theil_sen(&[16.0, 8.0, 4.0, 900.0, 1.0]).unwrap() - 2.0).abs() < 1e-12);
+    }
+
+    /// A burst of the gradient at step 30, after which the loss is so much.
+    fn burst(times: f64, loss: f64) -> Fake {
+        let mut fake = Fake::healthy(8);
+        fake.set_loss(|e| if e == 0 { 0.693 } else { 0.4 });
+        let usual = fake.record.steps[0].grad_l2.last;
+        set_step(&mut fake, 30, |s| s.grad_l2 = (times * usual).into());
+        fake.record.steps[31..].iter_mut().for_each(|s| s.loss = loss.into());
+        fake
+    }
+
+    #[test]
+    fn a_burst_counts_if_the_loss_follows() {
+        let f = burst(30.5, 1.3).finding("exploding-time").unwrap();
+        assert_eq!((f.first_step, f.first_epoch, f.severity), (Some(30), 3, Severity::Info));
+        assert_eq!(burst(29.5, 1.3).finding("exploding-time"), None);
+        // Not three times the running loss.
+        assert_eq!(burst(100.0, 1.19).finding("exploding-time"), None);
+    }
+
+    #[test]
+    fn a_smaller_burst_counts_if_it_repeats() {
+        let repeated = |count: u64| {
+            let mut fake = burst(1.0, 2.0);
+            let usual = fake.record.steps[0].grad_l2.last;
+            (0..count).for_each(|i| set_step(&mut fake, 30 + i, |s| s.grad_l2 = (11.0 * usual).into()));
+            fake.finding("exploding-time")
+        };
+        assert_eq!(repeated(3).unwrap().first_step, Some(30));
+        assert_eq!(repeated(2), None);
+    }
+
+    #[test]
+    fn a_running_median_needs_some_history() {
+        let early = |step: u64| {
+            let mut fake = Fake::stuck(6);
+            set_step(&mut fake, step, |s| s.grad_l2 = 100.0.into());
+            fake.record.steps[step as usize + 1..].iter_mut().for_each(|s| s.loss = 5.0.into());
+            fake.finding("exploding-time").is_some()
+        };
+        assert!(early(10) && !early(9));
     }
 }

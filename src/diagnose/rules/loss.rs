@@ -23,23 +23,25 @@ pub static PLATEAU: Rule = Rule {
     family: "loss",
     summary: "The loss is still that of guessing",
     params: &[SHARE, EPOCHS, STEPS],
-    measures: "The mean training loss of the last epoch against what the best constant prediction costs (entropy of \
-               the classes; variance of the targets).",
+    measures: "The mean training loss of the last epoch against what the best constant prediction costs \
+               (entropy of the classes; variance of the targets).",
     fires: "Warning at {share} of it or more, after at least {epochs} epochs and {steps} steps.",
     false_alarms: "A plateau that the run would have left later; targets that the inputs do not determine.",
-    remedies: "Belong to its cause. Where none is found: Adam with 1e-3; learning rate x 1000 where updates are small.",
+    remedies: "Belong to its cause. Where none is found: Adam with 1e-3; learning rate x 1000 where updates \
+               are small.",
     evaluate,
 };
 
 fn evaluate(case: &Case) -> Result<Vec<Hit>, Unmeasured> {
-    let captures = case.captures()?;
+    case.captures()?;
     let chance = case.chance()?;
     let share = case.get(&SHARE);
-    let flat = |c: &Capture| !(c.loss < share * chance);
-    let long = captures.last().is_some_and(|c| c.epoch + 1 >= case.get(&EPOCHS) as u64)
-        && case.q.steps_done() >= case.get(&STEPS) as u64;
-    let (Some(run), true) = (case.held(1, flat), long) else { return Ok(Vec::new()) };
-    let (Some(first), Some(last)) = (run.first(), run.last()) else { return Ok(Vec::new()) };
+    let flat = |c: &Capture| c.loss >= share * chance;
+    let (epochs, steps) = (case.count(&EPOCHS) as u64, case.count(&STEPS) as u64);
+    let Some(run) = case.held(1, flat) else { return Ok(Vec::new()) };
+    // Every run begins at the loss of guessing: it becomes a plateau where it should have left it.
+    let first = run.iter().find(|c| c.epoch + 1 >= epochs && c.step + 1 >= steps);
+    let (Some(first), Some(last)) = (first, run.last()) else { return Ok(Vec::new()) };
     let message = format!(
         "the loss is still that of guessing after {}: {} where guessing costs {}",
         text::count(last.epoch + 1, "epoch"),
@@ -62,4 +64,22 @@ fn evaluate(case: &Case) -> Result<Vec<Hit>, Unmeasured> {
             ("guessing".to_owned(), text::value(chance)),
         ]),
     }])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::test_support::Fake;
+
+    #[test]
+    fn a_loss_of_guessing_is_a_plateau_after_some_epochs_and_steps() {
+        let at = |share: f64, epochs: u64| {
+            let mut fake = Fake::healthy(epochs);
+            fake.set_loss(|_| share * 0.693);
+            fake.finding("plateau")
+        };
+        assert_eq!(at(0.951, 7).unwrap().first_epoch, 5);
+        assert_eq!(at(0.949, 7), None);
+        // Ten steps an epoch: not yet sixty.
+        assert_eq!(at(1.0, 5), None);
+    }
 }

@@ -12,8 +12,8 @@ use super::super::text::{self, sig};
 const LIMIT: Param = Param::limit(
     "limit",
     1e-5,
-    "spread of the outputs over their size; float32 resolves 1e-7, a network that has learned anything spreads far \
-     more. Calibrated on 1,728 labelled runs of a PyTorch prototype",
+    "spread of the outputs over their size; float32 resolves 1e-7, a network that has learned anything \
+     spreads far more",
 );
 
 pub static CONSTANT: Rule = Rule {
@@ -21,8 +21,8 @@ pub static CONSTANT: Rule = Rule {
     family: "output",
     summary: "The network answers every input with the same output",
     params: &[LIMIT],
-    measures: "The standard deviation of the outputs over the samples of the captured batch, over their mean \
-               magnitude.",
+    measures: "The standard deviation of the outputs over the samples of the captured batch, over their \
+               mean magnitude.",
     fires: "Warning below {limit} while the loss is no better than guessing.",
     false_alarms: "None known; it is nearly always a consequence, of dead layers or of vanishing gradients.",
     remedies: "Belong to its cause.",
@@ -46,8 +46,8 @@ fn evaluate(case: &Case) -> Result<Vec<Hit>, Unmeasured> {
     let epoch = |c: Option<&Capture>| c.map_or(0, |c| c.epoch);
     let mean = run.last().and_then(|c| c.layers.get(output)?.activations.as_ref()?.post.mean());
     let message = format!(
-        "the network answers every input with the same output{} since epoch {}: the outputs spread by {} of their size \
-         (limit {}), and the loss is no better than guessing",
+        "the network answers every input with the same output{} since epoch {}: the outputs spread by {} of \
+         their size (limit {}), and the loss is no better than guessing",
         mean.map_or(String::new(), |m| format!(" ({} on average)", sig(m))),
         epoch(run.first()),
         sig(value),
@@ -76,4 +76,24 @@ fn spread(capture: &Capture, output: usize) -> Option<f64> {
     let std = activations.post_sample_std;
     let size = activations.post.l1() / activations.post.finite().max(1) as f64;
     if std == 0.0 { Some(0.0) } else { Some(std / size).filter(|s| s.is_finite()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::test_support::Fake;
+
+    #[test]
+    fn outputs_that_spread_by_less_than_the_limit_are_constant() {
+        // The mean output is 0.5.
+        let spread = |std: f64| {
+            let mut fake = Fake::stuck(6);
+            fake.each_capture(4, |_, l| l.activations.as_mut().unwrap().post_sample_std = std);
+            fake
+        };
+        assert_eq!(spread(4.9e-6).finding("constant-output").unwrap().layer.as_deref(), Some("fc5"));
+        assert_eq!(spread(5.1e-6).finding("constant-output"), None);
+        let mut learning = spread(0.0);
+        learning.set_loss(|_| 0.6);
+        assert_eq!(learning.finding("constant-output"), None);
+    }
 }

@@ -12,14 +12,14 @@ use crate::record::LayerCapture;
 const TOLERANCE: Param = Param::limit(
     "tolerance",
     1e-3,
-    "distance of a row from the mean of the rows, over the norm of the mean; rounding leaves far less, any random \
-     initialiser far more. Calibrated on 1,728 labelled runs of a PyTorch prototype",
+    "distance of a row from the mean of the rows, over the norm of the mean; rounding leaves far less, any \
+     random initialiser far more",
 );
 const ZERO_SHARE: Param = Param::limit(
     "zero-share",
     0.5,
-    "share of the matrices that must qualify where gradients are exactly zero: a zero-initialised residual branch \
-     has none at first, by intent",
+    "share of the matrices that must qualify where gradients are exactly zero: a zero-initialised residual \
+     branch has none at first, by intent",
 );
 
 pub static SYMMETRIC: Rule = Rule {
@@ -27,10 +27,11 @@ pub static SYMMETRIC: Rule = Rule {
     family: "symmetry",
     summary: "The units of a layer start equal and receive equal gradients, so that they stay copies",
     params: &[TOLERANCE, ZERO_SHARE],
-    measures: "At the first two captures, how far the rows of a layer's weights, and the rows of their gradient, are \
-               from their mean. Layers of at least two units.",
-    fires: "Error where both are within {tolerance}, unless the rows have come apart since and the run makes progress. \
-            Layers whose gradient is exactly zero count only where {zero-share} of the matrices qualify.",
+    measures: "At the first two captures, how far the rows of a layer's weights, and the rows of their \
+               gradient, are from their mean. Layers of at least two units.",
+    fires: "Error where both are within {tolerance}, unless the rows have come apart since and the run \
+            makes progress. Layers whose gradient is exactly zero count only where {zero-share} of the \
+            matrices qualify.",
     false_alarms: "None known. Layers that are dead are told apart by their rows, which differ.",
     remedies: "Constant or zero weights: He or Xavier 4 of 4; Adam, BatchNorm, dropout 0 of 4.",
     evaluate,
@@ -73,8 +74,8 @@ fn evaluate(case: &Case) -> Result<Vec<Hit>, Unmeasured> {
     }
     let value = deviations.iter().map(|d| d.1).fold(0.0, f64::max);
     let message = format!(
-        "the units of {} are copies of each other from the first step: their weights and their gradients differ by no \
-         more than {} (limit {}), so that each layer does the work of a single unit",
+        "the units of {} are copies of each other from the first step: their weights and their gradients \
+         differ by no more than {} (limit {}), so that each layer does the work of a single unit",
         case.names(&layers),
         sig(value),
         sig(tolerance),
@@ -120,5 +121,52 @@ impl Rows {
             grad: deviation(layer.grad_row_deviation, gradient)?,
             no_gradient: gradient == 0.0,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::test_support::{Fake, Norms};
+
+    /// A stuck run whose rows of weights and gradients are this far from each other in every layer.
+    fn rows(weight: f64, grad: f64) -> Fake {
+        let mut fake = Fake::stuck(6);
+        for i in 0..4 {
+            fake.each_capture(i, |_, l| {
+                (l.weight_row_deviation, l.grad_row_deviation) = (Some(weight), Some(grad));
+            });
+        }
+        fake
+    }
+
+    #[test]
+    fn rows_of_weights_and_of_gradients_must_both_be_equal() {
+        let f = rows(0.9e-3, 0.9e-3).finding("symmetric").unwrap();
+        assert_eq!((f.layers.len(), f.first_step, f.root), (4, Some(0), true));
+        for (weight, grad) in [(1.1e-3, 0.0), (0.0, 1.1e-3), (f64::NAN, 0.0)] {
+            assert_eq!(rows(weight, grad).finding("symmetric"), None);
+        }
+    }
+
+    #[test]
+    fn zeros_are_equal_but_where_few_layers_are_zero_they_may_be_meant_so() {
+        let zeros = |layers: usize| {
+            let mut fake = Fake::stuck(6);
+            (0..layers).for_each(|i| fake.set_norms(i, |_| Norms { w: 0.0, g: 0.0, u: 0.0 }));
+            fake.finding("symmetric")
+        };
+        assert_eq!(zeros(2), None);
+        assert_eq!(zeros(3).unwrap().layers.len(), 3);
+    }
+
+    #[test]
+    fn units_that_came_apart_are_no_fault_of_a_run_that_learns() {
+        let mut fake = rows(0.0, 0.0);
+        fake.record.epochs[2..].iter_mut().flat_map(|e| &mut e.layers).for_each(|l| {
+            l.weight_row_deviation = Some(0.5);
+        });
+        assert!(fake.finding("symmetric").is_some());
+        fake.set_loss(|e| 0.693 * 0.8f64.powi(e as i32));
+        assert_eq!(fake.finding("symmetric"), None);
     }
 }

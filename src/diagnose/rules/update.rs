@@ -13,11 +13,10 @@ use super::super::text::{self, percent, sig};
 const LIMIT: Param = Param::limit(
     "limit",
     0.3,
-    "update over weight of the median layer; healthy in the first epoch: 0.002 to 0.04, SGD and Adam alike. \
-     Calibrated on 1,728 labelled runs of a PyTorch prototype, does not bear a factor of 2",
+    "update over weight of the median layer, several times what is healthy in the first epoch, with SGD and \
+     Adam alike. Does not bear a factor of 2",
 );
-const COUNT: Param =
-    Param::count("count", 3, "steps that reach it; the same calibration, does not bear a factor of 2");
+const COUNT: Param = Param::count("count", 3, "steps that reach it; does not bear a factor of 2");
 const WINDOW: Param = Param::count("window", 20, "steps among which they are counted");
 const BEFORE: Param = Param::count(
     "before-non-finite",
@@ -36,7 +35,7 @@ const LOSS_SHARE: Param = Param::limit(
     "share of the loss of guessing above which, without harm, it is still a warning",
 );
 const MILD: Param =
-    Param::limit("mild", 0.1, "median over an epoch's steps that is more than twice what is healthy");
+    Param::limit("mild", 0.1, "median over the steps of an epoch, more than twice what is healthy");
 const MILD_CAPTURES: Param = Param::count("mild-captures", 2, "captured epochs in a row (or all there are)");
 
 pub static UPDATE_HIGH: Rule = Rule {
@@ -44,19 +43,20 @@ pub static UPDATE_HIGH: Rule = Rule {
     family: "update",
     summary: "The optimizer's steps are too large for the weights that they change",
     params: &[LIMIT, COUNT, WINDOW, BEFORE, WORSE, MUCH_WORSE, LOSS_SHARE, MILD, MILD_CAPTURES],
-    measures: "Every step, the norm of the update that was made over the norm of the weights (at least a tenth of \
-               what unit rows would have), median over the layers.",
-    fires: "At {limit} or more on {count} of {window} steps, or once in the {before-non-finite} steps before a NaN \
-            or infinity, if the run is worse for it: the loss is {worse} times what it was over the next 10 steps \
-            or {much-worse} times over any 5 later, there is no progress, or something is not finite. Error with \
-            harm, warning if the loss is above {loss-share} of guessing, else info. Milder: a median over the \
-            epoch above {mild} at {mild-captures} captured epochs in a row; warning with harm, else info.",
-    false_alarms: "Weights that start near zero grow quickly by right. Bursts that the run gets over are only \
-                   noted. TheDeepChecker's range for log10 of the ratio, -4 to -1, alarms at these.",
-    remedies: "SGD: learning rate / 100 4 of 4, Adam 1e-3 3 of 4, clipping with learning rate / 10 3 of 4; learning \
-               rate / 10 1 of 4; clipping or warm-up alone 0 of 4. Adam: learning rate / 100 4 of 4, / 10 2 of 4; \
-               clipping, warm-up, BatchNorm 0. Best single prescription: the rate at which this run's first update \
-               would have been 0.01, 25 of 31.",
+    measures: "Every step, the norm of the update that was made over the norm of the weights (at least a \
+               tenth of what unit rows would have), median over the layers.",
+    fires: "At {limit} or more on {count} of {window} steps, or once in the {before-non-finite} steps \
+            before a NaN or infinity, if the run is worse for it: the loss is {worse} times what it was \
+            over the next 10 steps or {much-worse} times over any 5 later, there is no progress, or \
+            something is not finite. Error with harm, warning if the loss is above {loss-share} of \
+            guessing, else info. Milder: a median over the epoch above {mild} at {mild-captures} captured \
+            epochs in a row; warning with harm, else info.",
+    false_alarms: "Weights that start near zero grow quickly by right. Bursts that the run gets over are \
+                   only noted. TheDeepChecker's range for log10 of the ratio, -4 to -1, alarms at these.",
+    remedies: "SGD: learning rate / 100 4 of 4, Adam 1e-3 3 of 4, clipping with learning rate / 10 3 of 4; \
+               learning rate / 10 1 of 4; clipping or warm-up alone 0 of 4. Adam: learning rate / 100 4 of \
+               4, / 10 2 of 4; clipping, warm-up, BatchNorm 0. Best single prescription: the rate at which \
+               this run's first update would have been 0.01, 25 of 31.",
     evaluate: high,
 };
 
@@ -100,20 +100,21 @@ fn burst(case: &Case) -> Option<Hit> {
     })?;
     let point = &points[first];
     let later_high = points[first..].iter().filter(|p| p.updates_from(limit) > 0);
-    let last = later_high.clone().last().unwrap_or(point);
+    let last = later_high.clone().next_back().unwrap_or(point);
     let count: u64 = later_high.clone().map(|p| p.updates_from(limit)).sum();
     let value = later_high.filter_map(|p| p.update).map(|u| u.1).fold(0.0, f64::max);
     let loss = q.captures.last().map(|c| c.loss).or(points.last().map(|p| p.loss.last));
     let open = q.chance.is_some_and(|ch| !loss.is_some_and(|l| l <= case.get(&LOSS_SHARE) * ch));
     let severity = case.with_harm(if open { Severity::Warning } else { Severity::Info });
     let message = format!(
-        "the optimizer's steps are too large: from step {} (epoch {}) on, {} moved the median layer by {} of its \
-         size or more (at worst {}; healthy is 0.2% to 4%). The loss was {} before and is {} at the end.",
+        "the optimizer's steps were too large: from step {} (epoch {}) on, {} moved the median layer by {} \
+         of its size or more (at worst {}; healthy is {}). The loss was {} before and is {} at the end.",
         point.step,
         point.epoch,
         text::count(count, "step"),
         percent(limit),
         percent(value),
+        healthy(),
         sig(loss_before(points, first)),
         sig(loss.unwrap_or(f64::NAN)),
     );
@@ -138,11 +139,12 @@ fn mild(case: &Case) -> Option<Hit> {
     let run = case.held(case.count(&MILD_CAPTURES), above)?;
     let value = run.iter().filter_map(Capture::median_update).fold(0.0, f64::max);
     let message = format!(
-        "the optimizer's steps are large: the median step of an epoch moves the median layer by {} of its size \
-         since epoch {} (limit {}; healthy is 0.2% to 4%)",
+        "the optimizer's steps are large: the median step of an epoch moves the median layer by {} of its \
+         size since epoch {} (limit {}; healthy is {})",
         percent(value),
         run.first()?.epoch,
         percent(limit),
+        healthy(),
     );
     Some(Hit {
         kind: Kind::UpdateHigh,
@@ -157,6 +159,12 @@ fn mild(case: &Case) -> Option<Hit> {
         message,
         evidence: BTreeMap::new(),
     })
+}
+
+/// The healthy range in a sentence.
+fn healthy() -> String {
+    let [low, high] = quantities::HEALTHY_UPDATE.map(percent);
+    format!("{low} to {high}")
 }
 
 fn loss_before(points: &[Point], at: usize) -> f64 {
@@ -188,8 +196,7 @@ fn largest_later_loss(points: &[Point]) -> Vec<f64> {
 const SMALL: Param = Param::limit(
     "limit",
     1e-6,
-    "largest update over weight of any layer; float32 weights no longer change at 6e-8. Calibrated on 1,728 \
-     labelled runs of a PyTorch prototype",
+    "largest update over weight of any layer; float32 weights no longer change at 6e-8",
 );
 const CAPTURES: Param = Param::count("captures", 2, "captured epochs in a row (or all there are)");
 const SCHEDULE: Param = Param::limit(
@@ -203,14 +210,14 @@ pub static STALLED: Rule = Rule {
     family: "update",
     summary: "The weights no longer move, or never did",
     params: &[SMALL, CAPTURES, SCHEDULE],
-    measures: "The norm of the update that was made over the norm of the weights, median of the epoch, of the layer \
-               where it is largest.",
-    fires: "Error where no weight matrix was ever updated, or below {limit} without progress at {captures} captured \
-            epochs in a row; not while a schedule holds the learning rate under {schedule} of its maximum.",
-    false_alarms: "A learning rate too small where one layer still moves is missed. SageMaker Debugger's limit, 1e-8, \
-                   misses most runs that this finds.",
-    remedies: "Learning rate x 1000 or Adam with 1e-3; learning rate x 10 is not enough. Where gradients are zero, the \
-               remedy belongs to what makes them so.",
+    measures: "The norm of the update that was made over the norm of the weights, median of the epoch, of \
+               the layer where it is largest.",
+    fires: "Error where no weight matrix was ever updated, or below {limit} without progress at {captures} \
+            captured epochs in a row; not while a schedule holds the learning rate under {schedule} of its \
+            maximum.",
+    false_alarms: "A learning rate too small where one layer still moves is missed.",
+    remedies: "Learning rate x 1000 or Adam with 1e-3; learning rate x 10 is not enough. Where gradients \
+               are zero, the remedy belongs to what makes them so.",
     evaluate: stalled,
 };
 
@@ -234,8 +241,8 @@ fn stalled(case: &Case) -> Result<Vec<Hit>, Unmeasured> {
     let value = run.iter().filter_map(Capture::largest_update).fold(0.0, f64::max);
     let epoch = |c: Option<&Capture>| c.map_or(0, |c| c.epoch);
     let message = format!(
-        "the weights have all but stopped moving since epoch {}: no layer's step is more than {} of its size (limit \
-         {}), and there is no progress",
+        "the weights have all but stopped moving since epoch {}: no layer's step is more than {} of its \
+         size (limit {}), and there is no progress",
         epoch(run.first()),
         sig(value),
         sig(limit),
@@ -286,5 +293,116 @@ fn never_hit(case: &Case, captures: &[Capture]) -> Hit {
             case.names(&case.q.matrices)
         ),
         evidence: BTreeMap::from([("gradients_zero".to_owned(), no_gradient.into())]),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::Severity;
+    use super::super::super::test_support::{Fake, Norms, set_step};
+    use crate::record::NonFinite;
+
+    /// A learning run with these steps (of weights of norm 2), after which the loss is so much.
+    fn large(steps: &[u64], u: f64, loss: f64) -> Fake {
+        let mut fake = Fake::healthy(6);
+        (0..5).for_each(|i| fake.set_norms(i, |_| Norms { w: 2.0, g: 0.05, u: 0.06 }));
+        fake.set_loss(|e| if e == 0 { 0.693 } else { 0.4 });
+        for &step in steps {
+            set_step(&mut fake, step, |s| s.layers.iter_mut().for_each(|l| l.update_l2 = (2.0 * u).into()));
+        }
+        for s in fake.record.steps.iter_mut().filter(|s| s.step > steps[0]) {
+            s.loss = loss.into();
+        }
+        fake
+    }
+
+    #[test]
+    fn three_large_steps_of_twenty_count_if_the_loss_is_worse() {
+        let f = large(&[20, 25, 39], 0.31, 0.61).finding("update-high").unwrap();
+        assert_eq!((f.first_step, f.first_epoch, f.last_epoch), (Some(20), 2, 3));
+        for nearly in [
+            large(&[20, 25, 40], 0.31, 0.61),
+            large(&[20, 25], 0.31, 0.61),
+            large(&[20, 25, 39], 0.29, 0.61),
+            large(&[20, 25, 39], 0.31, 0.59),
+        ] {
+            assert_eq!(nearly.finding("update-high"), None);
+        }
+    }
+
+    #[test]
+    fn severity_follows_the_harm() {
+        let mut fake = large(&[20, 21, 22], 0.5, 0.7);
+        assert_eq!(fake.finding("update-high").unwrap().severity, Severity::Warning);
+        fake.record.epochs[5].train_loss = 0.3;
+        assert_eq!(fake.finding("update-high").unwrap().severity, Severity::Info);
+        fake.record.epochs[4..].iter_mut().for_each(|e| e.train_loss = 0.7);
+        assert_eq!(fake.finding("update-high").unwrap().severity, Severity::Error);
+    }
+
+    #[test]
+    fn one_large_step_before_a_nan_is_enough() {
+        let broken = |at: u64| {
+            let mut fake = large(&[20], 0.5, 0.4);
+            set_step(&mut fake, at, |s| s.non_finite = Some(NonFinite { stage: "loss".into(), layer: None }));
+            fake
+        };
+        assert_eq!(broken(31).finding("update-high"), None);
+        let d = broken(30).diagnose();
+        let roots: Vec<_> = d.roots().map(|f| f.rule.as_str()).collect();
+        assert_eq!(roots, ["update-high"]);
+    }
+
+    #[test]
+    fn a_median_update_somewhat_too_large_is_the_milder_form() {
+        let mild = |u: f64, harm: bool| {
+            let mut fake = if harm { Fake::stuck(6) } else { Fake::healthy(6) };
+            (0..5).for_each(|i| fake.set_norms(i, |_| Norms { w: 2.0, g: 0.05, u: 2.0 * u }));
+            fake.finding("update-high").map(|f| f.severity)
+        };
+        assert_eq!(mild(0.11, true), Some(Severity::Warning));
+        assert_eq!(mild(0.11, false), Some(Severity::Info));
+        assert_eq!(mild(0.09, true), None);
+    }
+
+    /// A stuck run whose updates over weights are this.
+    fn still(u: f64) -> Fake {
+        let mut fake = Fake::stuck(6);
+        (0..5).for_each(|i| fake.set_norms(i, |_| Norms { w: 2.0, g: 0.05, u: 2.0 * u }));
+        fake
+    }
+
+    #[test]
+    fn updates_below_the_limit_stall_a_run() {
+        assert_eq!(still(0.9e-6).finding("stalled").unwrap().severity, Severity::Error);
+        assert_eq!(still(1.1e-6).finding("stalled"), None);
+        let mut learning = still(0.9e-6);
+        learning.set_loss(|e| 0.693 * 0.8f64.powi(e as i32));
+        assert_eq!(learning.finding("stalled"), None);
+    }
+
+    #[test]
+    fn a_schedule_may_hold_the_weights_still() {
+        let mut fake = still(0.9e-6);
+        fake.record.epochs.iter_mut().for_each(|e| e.lr = 0.0009);
+        assert_eq!(fake.finding("stalled"), None);
+        fake.record.epochs.iter_mut().for_each(|e| e.lr = 0.001);
+        assert!(fake.finding("stalled").is_some());
+    }
+
+    #[test]
+    fn weights_that_never_moved_are_a_cause_where_gradients_arrived() {
+        let d = still(0.0).diagnose();
+        assert!(d.findings[0].root && d.findings[0].message.ends_with("although gradients arrived"));
+        assert_eq!(d.findings[0].remedies[0].flag, "--lr 10");
+        let mut once = still(0.0);
+        once.record.header.run.lr = 0.0;
+        once.record.epochs.iter_mut().for_each(|e| e.lr = 0.0);
+        assert_eq!(once.finding("stalled").unwrap().remedies[0].flag, "--lr 0.01");
+        let mut learning = still(0.0);
+        learning.set_loss(|e| 0.693 * 0.8f64.powi(e as i32));
+        assert!(learning.finding("stalled").is_some());
+        set_step(&mut learning, 7, |s| s.layers.iter_mut().for_each(|l| l.update_l2 = 1e-9.into()));
+        assert_eq!(learning.finding("stalled"), None);
     }
 }

@@ -1,8 +1,8 @@
 //! Gradients that do not arrive.
 //!
 //! Both rules look at the elasticity e = ‖W‖·‖g‖/L: by how much the loss changes, relative to itself,
-//! when the layer's weights change relative to themselves. Multiplying the loss by a constant or moving
-//! scale between ReLU layers leaves it alone, unlike mean |g|, the usual quantity, which moves eight
+//! when the layer's weights change relative to themselves. Multiplying the loss by a constant or
+//! moving scale between ReLU layers leaves it alone, unlike mean |g|, the usual quantity, which moves eight
 //! decades when only the loss is scaled.
 
 use std::collections::BTreeMap;
@@ -17,8 +17,8 @@ use super::super::text::{self, sig};
 const ERROR: Param = Param::limit(
     "error",
     3e-3,
-    "share of the strongest layer's elasticity below which the first layer does not learn in time; \
-     calibrated on 1,728 labelled runs of a PyTorch prototype, bears a factor of 2 either way",
+    "share of the strongest layer's elasticity below which the first layer does not learn in time; bears a \
+     factor of 2 either way",
 );
 const CAPTURES: Param = Param::count(
     "captures",
@@ -28,7 +28,7 @@ const CAPTURES: Param = Param::count(
 const WARNING: Param = Param::limit(
     "warning",
     1e-2,
-    "the milder share, counted only without progress; the same calibration, does not bear a factor of 2",
+    "the milder share, counted only without progress; does not bear a factor of 2",
 );
 const WARNING_CAPTURES: Param =
     Param::count("warning-captures", 3, "captured epochs in a row (or all there are) for the milder share");
@@ -40,7 +40,8 @@ const ERROR_EPOCHS: Param = Param::count(
 const AFFECTED: Param = Param::limit(
     "affected",
     1e-2,
-    "layers count as affected while the largest elasticity from the front stays under this share of the largest",
+    "layers count as affected while the largest elasticity from the front stays under this share of the \
+     largest",
 );
 
 pub static DEPTH: Rule = Rule {
@@ -59,8 +60,8 @@ pub static DEPTH: Rule = Rule {
                    Converged runs are excluded, since there is nothing left to learn.",
     remedies: "Tiny initial weights: He or Xavier 4 of 4, BatchNorm 3 of 4; Adam or any learning rate 0 of \
                4. Deep sigmoid: ReLU with He, tanh with Xavier or BatchNorm 3 of 3; Xavier alone, \
-               LayerNorm, Adam, learning rate x 100 0 of 3. Deep without normalisation: residual links 3 \
-               of 4, BatchNorm 2 of 4, He 1 of 4; LayerNorm, Adam 0 of 4.",
+               LayerNorm, Adam, learning rate x 100 0 of 3. Deep without normalisation: residual links 3 of \
+               4, BatchNorm 2 of 4, He 1 of 4; LayerNorm, Adam 0 of 4.",
     evaluate: depth,
 };
 
@@ -89,11 +90,14 @@ fn depth_hit(case: &Case, run: &[Capture], limit: f64, severity: Severity) -> Op
     let value = worst.depth_ratio()?;
     let (first, weakest) = worst.pulled().next()?;
     let (strong, strongest) = worst.strongest()?;
-    let layers = affected(case, worst, case.get(&AFFECTED) * strongest);
+    let mut layers = affected(case, worst, case.get(&AFFECTED) * strongest);
+    if layers.is_empty() {
+        layers.push(first);
+    }
     let [front, back] = [first, strong].map(|l| case.names(&[l]));
     let message = format!(
-        "{front} receives {} of the pull that {back} does (limit {}), since epoch {}. The gradient shrinks on \
-         its way back, so that {} hardly {}.",
+        "{front} receives {} of the pull that {back} does (limit {}), since epoch {}. The gradient, \
+         relative to weights and loss, shrinks on its way back, so that {} hardly {}.",
         sig(value),
         sig(limit),
         run.first()?.epoch,
@@ -132,8 +136,7 @@ fn affected(case: &Case, capture: &Capture, limit: f64) -> Vec<usize> {
 const FLOOR: Param = Param::limit(
     "floor",
     1e-3,
-    "elasticity that every learning layer exceeds: the lowest of the healthy runs among the prototype's \
-     1,728 was 0.0095",
+    "elasticity that every learning layer exceeds: the lowest of a healthy run was 0.0095",
 );
 
 pub static ALL: Rule = Rule {
@@ -141,13 +144,13 @@ pub static ALL: Rule = Rule {
     family: "vanishing",
     summary: "No layer receives a gradient that matters, and nothing has been learned",
     params: &[FLOOR, CAPTURES],
-    measures: "The largest elasticity of any layer (norm of the weights times norm of their gradient, median \
-               of the epoch, over the loss).",
+    measures: "The largest elasticity of any layer (norm of the weights times norm of their gradient, \
+               median of the epoch, over the loss).",
     fires: "Error at {floor} or less, at {captures} captured epochs in a row in which the loss is no better \
             than guessing.",
     false_alarms: "None at the end of the prototype's healthy runs. Layers that start at zero are left out.",
-    remedies: "As vanishing-depth: tiny initial weights He or Xavier 4 of 4, BatchNorm 3 of 4. Inputs x 1e-3: \
-               standardise 4 of 4; Adam or learning rate x 100 0 of 4.",
+    remedies: "As vanishing-depth: tiny initial weights He or Xavier 4 of 4, BatchNorm 3 of 4. Inputs x \
+               1e-3: standardise 4 of 4; Adam or learning rate x 100 0 of 4.",
     evaluate: all,
 };
 
@@ -170,8 +173,8 @@ fn all_hit(case: &Case, run: &[Capture], floor: f64) -> Option<Hit> {
         format!("no weight receives any gradient since epoch {}: every one is exactly 0", run.first()?.epoch)
     } else {
         format!(
-            "no layer is pulled: even {}, the strongest, has an elasticity of {} (limit {}) since epoch {}, and \
-             the loss is no better than guessing",
+            "no layer is pulled: even {}, the strongest, has an elasticity of {} (limit {}) since epoch {}, \
+             and the loss is no better than guessing",
             case.names(&[strong]),
             sig(value),
             sig(floor),
@@ -193,4 +196,75 @@ fn all_hit(case: &Case, run: &[Capture], floor: f64) -> Option<Hit> {
         message,
         evidence: BTreeMap::from([("strongest_layer".to_owned(), case.names(&[strong]).into())]),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::Severity;
+    use super::super::super::test_support::{Fake, Norms};
+
+    /// A stuck run whose first layer has this share of the others' elasticity from an epoch on.
+    fn weak(share: f64, from: u64, epochs: u64) -> Fake {
+        let mut fake = Fake::stuck(epochs);
+        fake.set_norms(0, |e| Norms { w: 2.0, g: if e >= from { 0.05 * share } else { 0.05 }, u: 0.02 });
+        fake
+    }
+
+    #[test]
+    fn a_share_below_the_limit_twice_is_an_error_and_one_above_it_is_not() {
+        let f = weak(2.9e-3, 3, 6).finding("vanishing-depth").unwrap();
+        assert_eq!((f.severity, f.first_epoch, f.last_epoch), (Severity::Error, 3, 5));
+        assert_eq!(f.layers, ["fc1"]);
+        assert!((f.value - 2.9e-3).abs() < 1e-9 && f.threshold == 3e-3);
+        assert_eq!(weak(1.01e-2, 0, 6).finding("vanishing-depth"), None);
+        // Once is not twice, and what no longer holds is no longer reported.
+        assert_eq!(weak(2.9e-3, 5, 6).finding("vanishing-depth"), None);
+        let mut recovered = weak(1e-4, 0, 6);
+        recovered.set_norms(0, |e| Norms { w: 2.0, g: if e < 5 { 1e-9 } else { 0.05 }, u: 0.02 });
+        assert_eq!(recovered.finding("vanishing-depth"), None);
+    }
+
+    #[test]
+    fn the_milder_share_is_a_warning_without_progress_and_later_an_error() {
+        assert_eq!(weak(5e-3, 0, 4).finding("vanishing-depth").unwrap().severity, Severity::Warning);
+        assert_eq!(weak(5e-3, 0, 5).finding("vanishing-depth").unwrap().severity, Severity::Error);
+        assert_eq!(weak(5e-3, 4, 6).finding("vanishing-depth"), None);
+        let mut learning = weak(5e-3, 0, 6);
+        learning.set_loss(|e| 0.693 * 0.8f64.powi(e as i32));
+        assert_eq!(learning.finding("vanishing-depth"), None);
+    }
+
+    #[test]
+    fn a_converged_run_may_have_small_gradients() {
+        let mut fake = weak(1e-6, 0, 6);
+        fake.set_loss(|e| if e == 0 { 0.693 } else { 0.06 });
+        assert_eq!(fake.finding("vanishing-depth"), None);
+    }
+
+    #[test]
+    fn layers_without_gradient_or_weights_are_left_out_of_the_ratio() {
+        let mut fake = Fake::stuck(6);
+        fake.set_norms(0, |_| Norms { w: 2.0, g: 0.0, u: 0.0 });
+        fake.set_norms(1, |_| Norms { w: 0.0, g: 0.05, u: 0.02 });
+        assert_eq!(fake.finding("vanishing-depth"), None);
+    }
+
+    #[test]
+    fn vanishing_everywhere_is_found_at_the_floor_and_not_above() {
+        let all = |g: f64| {
+            let mut fake = Fake::stuck(6);
+            (0..5).for_each(|i| fake.set_norms(i, |_| Norms { w: 2.0, g, u: 0.02 }));
+            fake
+        };
+        // w * g / L at the floor of 1e-3
+        let at = 1e-3 * 0.693 / 2.0;
+        assert!(all(0.999 * at).finding("vanishing-all").is_some());
+        assert_eq!(all(1.001 * at).finding("vanishing-all"), None);
+        let mut learning = all(0.5 * at);
+        learning.set_loss(|_| 0.6);
+        assert_eq!(learning.finding("vanishing-all"), None);
+        let mut zero_weights = all(0.0);
+        (0..5).for_each(|i| zero_weights.set_norms(i, |_| Norms { w: 0.0, g: 0.1, u: 0.02 }));
+        assert_eq!(zero_weights.finding("vanishing-all"), None);
+    }
 }
