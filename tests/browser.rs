@@ -23,7 +23,8 @@ fn open(page: &Path, flags: &[&str]) -> Option<(String, String)> {
     match ran {
         Ok(ran) => {
             let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-            let console = text(&ran.stderr).lines().filter(|l| l.contains("CONSOLE")).collect::<Vec<_>>().join("\n");
+            let console =
+                text(&ran.stderr).lines().filter(|l| l.contains("CONSOLE")).collect::<Vec<_>>().join("\n");
             Some((text(&ran.stdout), console))
         }
         Err(error) => {
@@ -74,7 +75,9 @@ fn no_width_from_a_phone_to_a_large_screen_needs_sideways_scrolling() {
 fn every_picture_can_be_opened_by_itself() {
     let scratch = rendered();
     for name in scratch.list("out/plots") {
-        let Some((picture, console)) = open(&scratch.path().join("out/plots").join(&name), &[]) else { return };
+        let Some((picture, console)) = open(&scratch.path().join("out/plots").join(&name), &[]) else {
+            return;
+        };
         assert_eq!(console, "", "{name}");
         // A file that is not well-formed is shown as an error page.
         assert!(picture.contains("<svg") && !picture.contains("parsererror"), "{name}");

@@ -3,17 +3,16 @@
 use gradscope::stats::{Density, Distribution};
 use serde_json::Value;
 
-/// Of each curve's peak, where every value is kept.
-const EXACT: f64 = 1e-6;
-/// Of the peak, where a curve comes from bins and a sample.
-const BINNED: f64 = 1e-2;
+/// Of each curve's peak.
+const TOLERANCE: f64 = 1e-6;
 
 fn numbers(value: &Value) -> Vec<f64> {
     value.as_array().unwrap().iter().map(|v| v.as_f64().unwrap()).collect()
 }
 
 /// The reference values are float64 and tensors are float32: the agreement holds all the same.
-fn check(tolerance_of: impl Fn(&Distribution) -> f64) {
+#[test]
+fn densities_and_quartiles_are_those_of_scipy() {
     let reference: Value = serde_json::from_str(include_str!("../fixtures/kde.json")).unwrap();
     let cases = reference["cases"].as_array().unwrap();
     assert!(cases.len() >= 5);
@@ -21,33 +20,21 @@ fn check(tolerance_of: impl Fn(&Distribution) -> f64) {
         let name = &case["name"];
         let values: Vec<f32> = numbers(&case["values"]).into_iter().map(|v| v as f32).collect();
         let distribution = Distribution::of(&values);
-        let tolerance = tolerance_of(&distribution);
+        assert!(distribution.is_exact(), "{name}");
         let density = Density::of_values(&distribution).unwrap();
         let (grid, expected) = (numbers(&case["grid"]), numbers(&case["density"]));
         let peak = expected.iter().copied().fold(0.0, f64::max);
         let span = grid[grid.len() - 1] - grid[0];
         for i in 0..expected.len() {
-            assert!((density.grid[i] - grid[i]).abs() <= tolerance * span, "{name}: grid {i}");
+            assert!((density.grid[i] - grid[i]).abs() <= TOLERANCE * span, "{name}: grid {i}");
             let off = (density.density[i] - expected[i]).abs() / peak;
-            assert!(off <= tolerance, "{name}: point {i} is off by {off:e} of the peak");
+            assert!(off <= TOLERANCE, "{name}: point {i} is off by {off:e} of the peak");
         }
         let bandwidth = case["bandwidth"].as_f64().unwrap();
-        assert!((density.bandwidth / bandwidth - 1.0).abs() <= tolerance, "{name}");
+        assert!((density.bandwidth / bandwidth - 1.0).abs() <= TOLERANCE, "{name}");
         for (q, expected) in [0.25, 0.5, 0.75].into_iter().zip(numbers(&case["quartiles"])) {
             let found = distribution.quantile(q).unwrap();
-            assert!((found - expected).abs() <= tolerance * span, "{name}: {q}: {found} for {expected}");
+            assert!((found - expected).abs() <= TOLERANCE * span, "{name}: {q}: {found} for {expected}");
         }
     }
-}
-
-#[test]
-fn densities_and_quartiles_are_those_of_scipy() {
-    check(|d| if d.is_exact() { EXACT } else { BINNED });
-}
-
-/// `lognormal1000` is off by 0.3% of its peak while a distribution keeps 256 values.
-#[test]
-#[ignore = "holds once distributions of 1,000 values are kept whole"]
-fn densities_of_a_thousand_values_are_exact_too() {
-    check(|_| EXACT);
 }

@@ -208,7 +208,7 @@ impl Plan<'_> {
             self.add(format!("--init {init}"), why);
         }
         self.normalise("it keeps the size of signals from layer to layer");
-        if act == "lrelu" && self.slope().is_none_or(|s| s < LARGE_SLOPE) {
+        if act == "lrelu" && self.run.lrelu_slope < LARGE_SLOPE {
             self.add(
                 format!("--lrelu-slope {LARGE_SLOPE}"),
                 "a larger slope lets more of the gradient through; it eases the decay, it does not remove it",
@@ -280,7 +280,7 @@ impl Plan<'_> {
         let header = &self.q.record.header;
         let table = header.data.name.starts_with("csv");
         let rms = header.data.input_rms;
-        if table && rms.is_finite() && !INPUT_RMS.contains(&rms) && self.flag("--standardize").is_none() {
+        if table && rms.is_finite() && !INPUT_RMS.contains(&rms) {
             self.add(
                 "--standardize",
                 format!("the inputs have an RMS of {}; networks are made for about 1", sig(rms)),
@@ -326,23 +326,6 @@ impl Plan<'_> {
         self.q.hidden().any(|i| {
             let activations = last.layers.get(i).and_then(|l| l.activations.as_ref());
             activations.and_then(|a| a.pre.max()).is_some_and(|max| max <= 0.0)
-        })
-    }
-
-    fn slope(&self) -> Option<f64> {
-        self.flag("--lrelu-slope")?.parse().ok()
-    }
-
-    /// The value of a flag in the command line that the record holds; empty for a switch.
-    fn flag(&self, name: &str) -> Option<&str> {
-        let command = &self.q.record.header.command;
-        command.iter().enumerate().find_map(|(i, word)| {
-            let rest = word.strip_prefix(name)?;
-            match rest.strip_prefix('=') {
-                Some(value) => Some(value),
-                None if rest.is_empty() => Some(command.get(i + 1).map_or("", String::as_str)),
-                None => None,
-            }
         })
     }
 }

@@ -10,12 +10,14 @@ use super::figure::{Figure, Section, Table};
 use super::format::{count, number};
 use super::scene::{LayerView, Numbers, Scene, with_alarm};
 use super::sheet;
-use super::text::{file_stem, in_full, width};
+use super::text::{file_stem, fit, in_full, width};
 use super::theme::{Ink, LINE, PHONE_SMALL, PHONE_TEXT, WIDTH};
 
 /// Bars, at least and at most.
 const FEWEST: f64 = 5.0;
 const MOST: f64 = 60.0;
+/// Room for the layer's name in the heading.
+const NAME_ROOM: f64 = 200.0;
 /// Height of the plot itself.
 const HEIGHT: f64 = 180.0;
 
@@ -138,7 +140,8 @@ impl Picture<'_> {
 fn heading(canvas: &Canvas, layer: &LayerView, text: &str, numbers: &Numbers) {
     let mark = if layer.flagged { "✕ " } else { "" };
     let ink = if layer.flagged { Ink::Alarm } else { Ink::Muted };
-    canvas.text((2.0, 12.0), Anchor::Start, ink, &format!("{mark}{text}"));
+    let name = fit(layer.name, PHONE_TEXT, NAME_ROOM);
+    canvas.text((2.0, 12.0), Anchor::Start, ink, &format!("{mark}{name}: {text}"));
     let mut x = WIDTH - 4.0;
     let mut notes = numbers.notes();
     if let (Some([min, .., max]), false) = (numbers.summary, numbers.all_zero()) {

@@ -78,6 +78,7 @@ impl Config {
                 init: self.init.text.clone(),
                 bias: self.bias.text.clone(),
                 activation: self.model.act.name().into(),
+                lrelu_slope: self.model.lrelu_slope,
                 norm: self.model.norm.name().into(),
                 dropout: self.model.dropout,
                 device: device::name(self.device),

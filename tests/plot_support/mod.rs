@@ -78,6 +78,7 @@ impl Scenario {
                 init: "default".into(),
                 bias: "default".into(),
                 activation: "relu".into(),
+                lrelu_slope: 0.01,
                 norm: "none".into(),
                 dropout: 0.0,
                 device: "cpu".into(),
