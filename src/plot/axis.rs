@@ -8,6 +8,9 @@ const PADDING: f64 = 0.04;
 const LANE: f64 = 0.11;
 /// Values further apart than this factor go on a logarithmic axis where either kind would do.
 const LOG_FROM: f64 = 100.0;
+/// Decades that a logarithmic axis spans at least: below, it would blow up differences that do not
+/// matter, and its zero would seem near.
+const LEAST_DECADES: f64 = 2.0;
 /// No coordinate may overflow when a span is taken.
 const LARGEST: f64 = 1e300;
 
@@ -99,9 +102,10 @@ impl Scale {
         let lane = LANE * (high - low);
         let mut scale = Self { kind, low, high, ticks: Vec::new(), decades, zero: None, odd: None };
         if lanes.zero && kind != Kind::Linear {
-            let at = low - 0.6 * lane;
+            // Alone, it has the middle.
+            let at = if span.is_some() { low - 0.6 * lane } else { (low + high) / 2.0 };
             scale.zero = Some(at);
-            scale.low = low - lane;
+            scale.low = at.min(low) - 0.4 * lane;
             ticks.insert(0, Tick { at, label: "0".into(), lane: true });
         }
         if lanes.nan || lanes.inf {
@@ -175,13 +179,13 @@ impl Scale {
 fn widened(kind: Kind, span: Option<(f64, f64)>) -> (f64, f64) {
     let Some((low, high)) = span else { return (0.0, 1.0) };
     let span = high - low;
-    let least = match kind {
-        Kind::Linear => (1e-6 * low.abs().max(high.abs())).max(f64::MIN_POSITIVE * 1e20),
-        _ => 1e-4,
-    };
-    if span < least {
+    if kind != Kind::Linear {
+        let room = (PADDING * span).max((LEAST_DECADES - span) / 2.0);
+        return (low - room, high + room);
+    }
+    if span < (1e-6 * low.abs().max(high.abs())).max(f64::MIN_POSITIVE * 1e20) {
         // A single value stands in the middle of an axis that names it.
-        let room = if kind == Kind::Linear && low != 0.0 { 0.1 * low.abs() } else { 0.5 };
+        let room = if low == 0.0 { 0.5 } else { 0.1 * low.abs() };
         return (low - room, high + room);
     }
     (low - PADDING * span, high + PADDING * span)
@@ -221,19 +225,11 @@ fn log_ticks(low: f64, high: f64, at_most: usize) -> (Vec<Tick>, Option<i32>) {
         return (ticks.map(label).collect(), Some(step));
     }
     let round = (first - 1..=last + 1).flat_map(|e| [1.0, 2.0, 5.0].map(|f| (f, e)));
-    let ticks: Vec<Tick> = round
+    let ticks = round
         .map(|(f, e)| (f * 10f64.powi(e), f64::from(e) + f64::log10(f)))
         .filter(|(_, at)| (low..=high).contains(at))
         .map(|(value, at)| Tick { at, label: super::format::number(value), lane: false })
         .collect();
-    if ticks.len() >= 2 {
-        return (ticks, None);
-    }
-    // Less than an octave: labels are evenly spaced values rather than powers.
-    let mut ticks = linear_ticks(10f64.powf(low), 10f64.powf(high), at_most);
-    for t in &mut ticks {
-        t.at = t.at.log10();
-    }
     (ticks, None)
 }
 

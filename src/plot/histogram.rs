@@ -95,7 +95,7 @@ fn draw(
     let top = sheet::TITLE_HEIGHT;
     let left = sheet::left_margin(&up);
     let frame = Frame { left, top, right: WIDTH - 30.0, bottom: top + HEIGHT };
-    let canvas = Canvas::new(frame.bottom + LINE + 10.0);
+    let canvas = Canvas::new(frame.bottom + sheet::UNDER + LINE / 2.0 + 4.0);
     let panel = canvas.panel(frame, across.low..across.high, up.low..up.high);
     let (ink, line) = if layer.flagged { (Ink::AlarmBody, Ink::Alarm) } else { (Ink::Body, Ink::Line) };
     sheet::vertical_axis(&canvas, frame, &panel, &up);
@@ -106,7 +106,7 @@ fn draw(
             let x = panel.at(t.at, 0.0).0;
             let half = width(&t.label, PHONE_TEXT) / 2.0;
             if span.is_some() && x - half >= free && x + half <= WIDTH {
-                let at = (x, frame.bottom + LINE / 2.0 + 4.0);
+                let at = (x, frame.bottom + sheet::UNDER);
                 canvas.text(at, Anchor::Middle, Ink::Muted, &t.label);
                 free = x + half + 10.0;
             }

@@ -2,6 +2,7 @@
 
 use super::axis::{Place, Scale, linear_ticks};
 use super::canvas::{Anchor, Canvas, Frame, Panel, Point};
+use super::scene::LayerView;
 use super::sheet;
 use super::text::{fit, width};
 use super::theme::{Ink, LINE, PHONE_TEXT, WIDTH};
@@ -9,9 +10,10 @@ use super::theme::{Ink, LINE, PHONE_TEXT, WIDTH};
 /// Height of the plot itself.
 const HEIGHT: f64 = 220.0;
 /// Height of a whole chart: heading, plot, labels beneath.
-pub const CHART_HEIGHT: f64 = sheet::TITLE_HEIGHT + HEIGHT + LINE + 14.0;
-/// Widest label at the end of a line, and beneath a layer.
-const WIDEST_LABEL: f64 = 170.0;
+pub const CHART_HEIGHT: f64 = sheet::TITLE_HEIGHT + HEIGHT + sheet::UNDER + LINE / 2.0 + 8.0;
+/// Widest label at the end of a line.
+pub const WIDEST_LABEL: f64 = 170.0;
+/// Widest name beneath a layer, where there is room for few.
 const WIDEST_NAME: f64 = 130.0;
 /// Every point has its mark while there are no more than this.
 const MOST_MARKS: usize = 40;
@@ -19,6 +21,10 @@ const MOST_MARKS: usize = 40;
 const TICKS: usize = 8;
 /// Shortest distance of two labels at the ends of lines.
 const LABEL_GAP: f64 = 21.0;
+/// Space between labels side by side.
+const LABEL_SPACE: f64 = 10.0;
+/// So many lines that end at the same place share a label.
+const SHARED_LABEL: usize = 3;
 
 /// One line.
 pub struct Series {
@@ -41,19 +47,19 @@ pub struct Series {
 }
 
 /// What the horizontal axis is.
-pub enum Across {
+pub enum Across<'a> {
     /// Epochs, from the first to the last.
     Epochs(u64, u64),
-    /// Layers in forward order: name and ink.
-    Layers(Vec<(String, Ink)>),
+    /// Layers in forward order.
+    Layers(Vec<LayerView<'a>>),
 }
 
 /// A chart of lines.
-pub struct Chart {
+pub struct Chart<'a> {
     /// What it shows.
     pub title: String,
     /// The horizontal axis.
-    pub across: Across,
+    pub across: Across<'a>,
     /// The lines, later ones over earlier ones.
     pub series: Vec<Series>,
     /// A level to compare with, and its label.
@@ -62,11 +68,14 @@ pub struct Chart {
     pub scale: Scale,
 }
 
-impl Chart {
+impl Chart<'_> {
     /// Draws it at this height of the picture.
     pub fn draw(&self, canvas: &Canvas, top: f64) {
         let named = self.series.iter().map(|s| s.label.as_str());
         let named = named.chain(self.reference.iter().map(|r| r.1.as_str()));
+        let together = format!("✕ {}", layers_together(self.series.len()));
+        let named =
+            named.chain([together.as_str()].into_iter().filter(|_| self.series.len() >= SHARED_LABEL));
         let label_room = named.map(|l| width(l, PHONE_TEXT)).fold(0.0, f64::max).min(WIDEST_LABEL);
         let frame = Frame {
             left: sheet::left_margin(&self.scale),
@@ -77,7 +86,7 @@ impl Chart {
         let (low, high) = match &self.across {
             Across::Epochs(first, last) if first == last => (*first as f64 - 0.5, *last as f64 + 0.5),
             Across::Epochs(first, last) => (*first as f64, *last as f64),
-            Across::Layers(names) => (-0.5, names.len() as f64 - 0.5),
+            Across::Layers(layers) => (-0.5, layers.len() as f64 - 0.5),
         };
         let panel = canvas.panel(frame, low..high, self.scale.low..self.scale.high);
         sheet::title_at(canvas, top, &self.title);
@@ -97,17 +106,21 @@ impl Chart {
     fn series(&self, canvas: &Canvas, panel: &Panel, series: &Series) {
         let places: Vec<Option<Place>> = series.points.iter().map(|p| self.scale.place(p.1)).collect();
         let thin = series.label.is_empty();
-        let same_kind = |a: Option<Place>, b: Option<Place>| match (a, b) {
-            (Some(Place::Scale(_)), Some(Place::Scale(_))) => true,
-            (Some(Place::Zero(_)), Some(Place::Zero(_))) => true,
-            _ => false,
+        let stroke = match places.len() {
+            _ if thin => 1.0,
+            n if n > MOST_MARKS => 1.5,
+            _ => 2.0,
+        };
+        let same_kind = |a: Option<Place>, b: Option<Place>| {
+            use Place::{Scale, Zero};
+            matches!((a, b), (Some(Scale(_)), Some(Scale(_))) | (Some(Zero(_)), Some(Zero(_))))
         };
         // A line leaves off where its values leave the scale, and goes on where they return.
         let mut run: Vec<Point> = Vec::new();
         for (i, place) in places.iter().enumerate() {
             let joined = i > 0 && same_kind(places[i - 1], *place);
             if !joined && run.len() > 1 {
-                panel.line(std::mem::take(&mut run), series.ink, if thin { 1.0 } else { 2.0 });
+                panel.line(std::mem::take(&mut run), series.ink, stroke);
             }
             if !joined {
                 run.clear();
@@ -115,13 +128,15 @@ impl Chart {
             run.extend(place.map(|p| (series.points[i].0, p.at())));
         }
         if run.len() > 1 {
-            panel.line(run, series.ink, if thin { 1.0 } else { 2.0 });
+            panel.line(run, series.ink, stroke);
         }
         let few = places.len() <= MOST_MARKS && !thin;
         for (i, place) in places.iter().enumerate() {
             let Some(place) = *place else { continue };
-            let alone = !(i > 0 && same_kind(places[i - 1], Some(place)))
-                && !places.get(i + 1).is_some_and(|next| same_kind(*next, Some(place)));
+            let neighbours = [i.checked_sub(1), Some(i + 1)].into_iter().flatten();
+            let mut joined =
+                neighbours.filter_map(|n| *places.get(n)?).map(|n| same_kind(Some(n), Some(place)));
+            let alone = !joined.any(|j| j);
             let at = panel.at(series.points[i].0, place.at());
             let alarming = series.alarming.contains(&i);
             if matches!(place, Place::Odd(_)) {
@@ -133,49 +148,36 @@ impl Chart {
     }
 
     fn horizontal_axis(&self, canvas: &Canvas, frame: Frame, panel: &Panel) {
-        let y = frame.bottom + LINE / 2.0 + 4.0;
+        let y = frame.bottom + sheet::UNDER;
         canvas.group("gs-axis", None, "", || match &self.across {
             Across::Epochs(first, last) => {
-                let ticks = epoch_ticks(*first, *last);
-                let mut free = f64::NEG_INFINITY;
-                for epoch in ticks {
-                    let (label, x) = (epoch.to_string(), panel.at(epoch as f64, 0.0).0);
-                    let half = width(&label, PHONE_TEXT) / 2.0;
-                    if x - half >= free {
-                        canvas.text((x, y), Anchor::Middle, Ink::Muted, &label);
-                        free = x + half + 10.0;
-                    }
-                }
+                let label = |epoch: u64| (epoch.to_string(), Ink::Muted, panel.at(epoch as f64, 0.0).0);
+                let labels = epoch_ticks(*first, *last).into_iter().map(label).collect();
+                thinned(canvas, y, labels, WIDTH);
             }
-            Across::Layers(names) => {
-                let slot = frame.width() / names.len().max(1) as f64;
-                let room = slot.max(WIDEST_NAME.min(frame.width() / 3.0)) - 8.0;
-                let mut free = f64::NEG_INFINITY;
-                for (i, (name, ink)) in names.iter().enumerate() {
-                    let label = fit(name, PHONE_TEXT, room);
-                    let half = width(&label, PHONE_TEXT) / 2.0;
-                    let x = panel.at(i as f64, 0.0).0.clamp(half, WIDTH - half);
-                    if x - half >= free {
-                        canvas.text((x, y), Anchor::Middle, *ink, &label);
-                        free = x + half + 8.0;
-                    }
-                }
+            Across::Layers(layers) => {
+                let slot = frame.width() / layers.len().max(1) as f64;
+                let room = slot.max(WIDEST_NAME.min(frame.width() / 3.0)) - LABEL_SPACE;
+                let labels = sheet::labels_of(layers.iter(), PHONE_TEXT, room).into_iter().enumerate();
+                let labels = labels.map(|(i, (t, ink))| (t, ink, panel.at(i as f64, 0.0).0)).collect();
+                thinned(canvas, y, labels, frame.right + LABEL_SPACE);
             }
         });
     }
 
     /// Names at the right ends of the lines, pushed apart where they would overlap.
     fn end_labels(&self, canvas: &Canvas, frame: Frame, panel: &Panel) {
-        let mut labels: Vec<(f64, &str, Ink)> = Vec::new();
+        let mut labels: Vec<(f64, String, Ink)> = Vec::new();
         for s in self.series.iter().filter(|s| !s.label.is_empty()) {
             let last = s.points.iter().rev().find_map(|p| self.scale.place(p.1));
-            labels.extend(last.map(|p| (panel.at(0.0, p.at()).1, s.label.as_str(), s.label_ink)));
+            labels.extend(last.map(|p| (panel.at(0.0, p.at()).1, s.label.clone(), s.label_ink)));
         }
         if let Some((value, label)) = &self.reference {
             let at = self.scale.place(*value).map(|p| panel.at(0.0, p.at()).1);
-            labels.extend(at.map(|y| (y, label.as_str(), Ink::Muted)));
+            labels.extend(at.map(|y| (y, label.clone(), Ink::Muted)));
         }
         labels.sort_by(|a, b| a.0.total_cmp(&b.0));
+        let labels = shared(labels);
         let wanted: Vec<f64> = labels.iter().map(|l| l.0).collect();
         let placed = push_apart(&wanted, LABEL_GAP, frame.top, frame.bottom);
         for ((wanted, text, ink), y) in labels.into_iter().zip(placed) {
@@ -183,8 +185,54 @@ impl Chart {
                 let bend = [(frame.right + 3.0, wanted), (frame.right + 14.0, y)];
                 canvas.line(&bend, Ink::Ghost, 1.0);
             }
-            canvas.text((frame.right + 17.0, y), Anchor::Start, ink, &fit(text, PHONE_TEXT, WIDEST_LABEL));
+            canvas.text((frame.right + 17.0, y), Anchor::Start, ink, &fit(&text, PHONE_TEXT, WIDEST_LABEL));
         }
+    }
+}
+
+fn layers_together(n: usize) -> String {
+    format!("{n} layers")
+}
+
+/// Joins labels (ascending) that would name the same place, where they are many.
+fn shared(labels: Vec<(f64, String, Ink)>) -> Vec<(f64, String, Ink)> {
+    let groups = labels.chunk_by(|a, b| b.0 - a.0 < 1.0);
+    let join = |group: &[(f64, String, Ink)]| match group {
+        [(y, _, first), ..] if group.len() >= SHARED_LABEL => {
+            let alarming = group.iter().all(|l| l.2 == Ink::Alarm);
+            let (mark, ink) = if alarming { ("✕ ", *first) } else { ("", Ink::Text) };
+            vec![(*y, format!("{mark}{}", layers_together(group.len())), ink)]
+        }
+        _ => group.to_vec(),
+    };
+    groups.flat_map(join).collect()
+}
+
+/// Labels side by side: every one, or every second, third, … and the last, so that none overlap.
+fn thinned(canvas: &Canvas, y: f64, labels: Vec<(String, Ink, f64)>, right: f64) {
+    let Some(last) = labels.len().checked_sub(1) else { return };
+    let ends = |i: usize| {
+        let (text, _, x) = &labels[i];
+        let half = width(text, PHONE_TEXT) / 2.0;
+        let x = x.clamp(half, (right - half).max(half));
+        (x - half, x + half)
+    };
+    let apart = |a: usize, b: usize| ends(a).1 + LABEL_SPACE <= ends(b).0;
+    let fits = |stride: &usize| (*stride..=last).step_by(*stride).all(|i| apart(i - stride, i));
+    let stride = (1..=last).find(fits).unwrap_or(last + 1);
+    let mut shown: Vec<usize> = (0..=last).step_by(stride).collect();
+    // The last one is where the eye goes: it takes the place of one that it would touch.
+    if shown.last() != Some(&last) {
+        if shown.last().is_some_and(|i| !apart(*i, last)) && shown.len() > 1 {
+            shown.pop();
+        }
+        if shown.last().is_some_and(|i| apart(*i, last)) {
+            shown.push(last);
+        }
+    }
+    for i in shown {
+        let (low, high) = ends(i);
+        canvas.text(((low + high) / 2.0, y), Anchor::Middle, labels[i].1, &labels[i].0);
     }
 }
 
@@ -205,7 +253,9 @@ fn epoch_ticks(first: u64, last: u64) -> Vec<u64> {
         return (first..=last).collect();
     }
     let ticks = linear_ticks(first as f64, last as f64, TICKS);
-    ticks.into_iter().map(|t| t.at.round() as u64).collect()
+    let mut epochs: Vec<u64> = ticks.into_iter().map(|t| t.at.round() as u64).collect();
+    epochs.extend((epochs.last() != Some(&last)).then_some(last));
+    epochs
 }
 
 /// Moves ascending places as little as it takes for each to have `gap` to the next, within bounds
@@ -243,7 +293,7 @@ mod tests {
     fn epochs_are_labelled_with_whole_numbers() {
         assert_eq!(epoch_ticks(0, 0), [0]);
         assert_eq!(epoch_ticks(0, 3), [0, 1, 2, 3]);
-        assert_eq!(epoch_ticks(0, 19), [0, 5, 10, 15]);
+        assert_eq!(epoch_ticks(0, 19), [0, 5, 10, 15, 19]);
         assert_eq!(epoch_ticks(0, 3000)[1], 500);
     }
 }

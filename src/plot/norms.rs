@@ -9,11 +9,11 @@ use super::axis::Scale;
 use super::canvas::Canvas;
 use super::figure::{Figure, Section, Table};
 use super::format::{number, precise};
-use super::lines::{Across, CHART_HEIGHT, Chart, Series};
+use super::lines::{Across, CHART_HEIGHT, Chart, Series, WIDEST_LABEL};
 use super::scene::Scene;
-use super::sheet::label_of;
+use super::sheet::labels_of;
 use super::text::in_full;
-use super::theme::{Ink, SERIES};
+use super::theme::{Ink, PHONE_TEXT, SERIES};
 
 /// Labels of a vertical axis, at most.
 const TICKS: usize = 6;
@@ -49,46 +49,48 @@ pub fn norms(scene: &Scene) -> Figure {
     Figure { name: "norms".into(), title, caption, section: Section::Norms, svg, table }
 }
 
-fn over_depth(scene: &Scene) -> Chart {
+fn over_depth<'a>(scene: &Scene<'a>) -> Chart<'a> {
     let flagged: Vec<usize> = scene.layers.iter().filter(|l| l.flagged).map(|l| l.index).collect();
-    let series = |label: &str, n: usize, norm: &dyn Fn(usize) -> Option<f64>, alarming: Vec<usize>| {
-        let points: Vec<_> =
-            scene.layers.iter().filter_map(|l| Some((l.index as f64, norm(l.index)?))).collect();
-        // By index among the points that there are.
-        let alarming = points
-            .iter()
-            .enumerate()
-            .filter(|(_, p)| alarming.contains(&(p.0 as usize)))
-            .map(|(i, _)| i)
-            .collect();
-        Series {
-            label: label.into(),
-            label_ink: Ink::series(n),
-            ink: Ink::series(n),
-            mark: n,
-            tooltip: format!("L2 norm of each layer's {label}"),
-            points,
-            alarming,
-            layer: None,
-        }
-    };
+    let series =
+        |label: &str, ink: Ink, mark: usize, norm: &dyn Fn(usize) -> Option<f64>, alarming: Vec<usize>| {
+            let points: Vec<_> =
+                scene.layers.iter().filter_map(|l| Some((l.index as f64, norm(l.index)?))).collect();
+            // By index among the points that there are.
+            let alarming = points
+                .iter()
+                .enumerate()
+                .filter(|(_, p)| alarming.contains(&(p.0 as usize)))
+                .map(|(i, _)| i)
+                .collect();
+            Series {
+                label: label.into(),
+                label_ink: ink,
+                ink,
+                mark,
+                tooltip: format!("L2 norm of each layer's {label}"),
+                points,
+                alarming,
+                layer: None,
+            }
+        };
     let layers = &scene.epoch.layers;
-    let weight = series("weight", 0, &|i| Some(layers[i].weight.l2()), Vec::new());
-    let gradient = series("gradient", 1, &|i| Some(layers[i].weight_grad.as_ref()?.l2()), flagged);
+    let weight = series("weight", Ink::Muted, 2, &|i| Some(layers[i].weight.l2()), Vec::new());
+    let gradient = series("gradient", Ink::Line, 0, &|i| Some(layers[i].weight_grad.as_ref()?.l2()), flagged);
     let values = weight.points.iter().chain(&gradient.points).map(|p| p.1);
     Chart {
         scale: Scale::of(values, true, TICKS),
         title: format!("L2 norm by layer, epoch {}", scene.epoch.epoch),
-        across: Across::Layers(scene.layers.iter().map(label_of).collect()),
+        across: Across::Layers(scene.layers.clone()),
         series: [weight, gradient].into_iter().filter(|s| !s.points.is_empty()).collect(),
         reference: None,
     }
 }
 
-fn over_epochs(scene: &Scene) -> Chart {
+fn over_epochs<'a>(scene: &Scene<'a>) -> Chart<'a> {
     let epochs = &scene.record.epochs;
     let norm = |e: &Epoch, layer: usize| e.layers[layer].weight_grad.as_ref().map(Distribution::l2);
     let named = named_layers(scene);
+    let labels = labels_of(named.iter().map(|i| &scene.layers[*i]), PHONE_TEXT, WIDEST_LABEL);
     let mut series: Vec<Series> = scene
         .layers
         .iter()
@@ -96,12 +98,11 @@ fn over_epochs(scene: &Scene) -> Chart {
             let points: Vec<_> =
                 epochs.iter().filter_map(|e| Some((e.epoch as f64, norm(e, l.index)?))).collect();
             let place = named.iter().position(|n| *n == l.index);
-            let (label, flag_ink) = label_of(l);
             let ink = place.map_or(Ink::Ghost, Ink::series);
             let last = points.last().map_or(f64::NAN, |p| p.1);
             Series {
-                label: if place.is_some() { label } else { String::new() },
-                label_ink: if l.flagged { flag_ink } else { ink },
+                label: place.map_or_else(String::new, |p| labels[p].0.clone()),
+                label_ink: if l.flagged { Ink::Alarm } else { ink },
                 ink,
                 mark: place.unwrap_or(0),
                 tooltip: format!("{}: gradient L2 {} at the last epoch", in_full(l.name), precise(last)),

@@ -3,11 +3,16 @@
 use super::axis::{Kind, Scale};
 use super::canvas::{Anchor, Canvas, Frame, Panel};
 use super::scene::LayerView;
-use super::text::{clean, width};
+use super::text::{clean, shorten, width};
 use super::theme::{Ink, LINE, PHONE_TEXT};
 
 /// Height of the heading above a plot.
 pub const TITLE_HEIGHT: f64 = 34.0;
+/// Before the name of a layer that a finding is about: colour alone would not reach everyone.
+const MARK: &str = "✕ ";
+/// From the lower edge of a plot to the middle of the labels beneath: out of the way of a label of the
+/// vertical axis that stands at the edge.
+pub const UNDER: f64 = 20.0;
 /// Space between labels that stand side by side.
 const GAP: f64 = 8.0;
 
@@ -23,8 +28,29 @@ pub fn title_at(canvas: &Canvas, top: f64, text: &str) {
 
 /// A layer's name with the mark of one that a finding is about.
 pub fn label_of(layer: &LayerView) -> (String, Ink) {
-    let name = clean(layer.name);
-    if layer.flagged { (format!("✕ {name}"), Ink::Alarm) } else { (name, Ink::Text) }
+    marked(named(layer.name), layer.flagged)
+}
+
+/// A name that can be seen.
+fn named(name: &str) -> String {
+    let name = clean(name);
+    if name.trim().is_empty() { "(no name)".into() } else { name }
+}
+
+fn marked(name: String, flagged: bool) -> (String, Ink) {
+    if flagged { (format!("{MARK}{name}"), Ink::Alarm) } else { (name, Ink::Text) }
+}
+
+/// The labels of all layers, shortened to this room where they need it.
+pub fn labels_of<'a>(
+    layers: impl Iterator<Item = &'a LayerView<'a>> + Clone,
+    size: f64,
+    room: f64,
+) -> Vec<(String, Ink)> {
+    let mark = if layers.clone().any(|l| l.flagged) { width(MARK, size) } else { 0.0 };
+    let names: Vec<String> = layers.clone().map(|l| named(l.name)).collect();
+    let names = shorten(names.iter().map(String::as_str), size, room - mark);
+    layers.zip(names).map(|(l, name)| marked(name, l.flagged)).collect()
 }
 
 /// Room that the labels of a vertical axis need.

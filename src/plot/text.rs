@@ -69,6 +69,63 @@ pub fn fit(text: &str, size: f64, room: f64) -> String {
     chars[..head].iter().chain(&['…']).chain(&chars[tail..]).collect()
 }
 
+/// Names of layers, each made to fit in a way that still tells it from the others: first the
+/// beginning that they share goes, then the middle of dotted names (`e.l.0.a.query`), then any middle.
+/// Names that end up equal are numbered.
+pub fn shorten<'a>(names: impl Iterator<Item = &'a str>, size: f64, room: f64) -> Vec<String> {
+    let names: Vec<String> = names.map(clean).collect();
+    if names.iter().all(|n| width(n, size) <= room) {
+        return names;
+    }
+    let shared = shared_prefix(&names);
+    let short: Vec<String> = names
+        .iter()
+        .map(|name| {
+            if width(name, size) <= room {
+                return name.clone();
+            }
+            let rest = if shared > 0 { format!("…{}", &name[shared..]) } else { name.clone() };
+            fit(&initials(&rest, size, room), size, room)
+        })
+        .collect();
+    let twice = |s: &String| short.iter().filter(|o| *o == s).count() > 1;
+    let numbered = short.iter().enumerate().map(|(i, s)| {
+        let number = format!("{} ", i + 1);
+        let rest = room - width(&number, size);
+        if twice(s) { number + &fit(s, size, rest) } else { s.clone() }
+    });
+    numbered.collect()
+}
+
+/// Bytes of the dotted beginning that all names have in common.
+fn shared_prefix(names: &[String]) -> usize {
+    let Some((first, rest)) = names.split_first().filter(|(_, rest)| !rest.is_empty()) else { return 0 };
+    let dots = first.match_indices('.').map(|(i, _)| i + 1);
+    dots.take_while(|end| rest.iter().all(|n| n.as_bytes().starts_with(&first.as_bytes()[..*end])))
+        .last()
+        .unwrap_or(0)
+}
+
+/// Shortens the parts of a dotted name to their initials, from the left, until it fits. Numbers and
+/// the last part are what the name is about and stay.
+fn initials(name: &str, size: f64, room: f64) -> String {
+    if name.len() > LONGEST_TITLE {
+        return name.into();
+    }
+    let mut parts: Vec<String> = name.split('.').map(Into::into).collect();
+    for i in 0..parts.len() - 1 {
+        if width(&parts.join("."), size) <= room {
+            break;
+        }
+        let letters = parts[i].trim_start_matches('…');
+        if !letters.starts_with(|c: char| c.is_ascii_digit()) {
+            let keep = parts[i].len() - letters.len() + letters.chars().next().map_or(0, char::len_utf8);
+            parts[i].truncate(keep);
+        }
+    }
+    parts.join(".")
+}
+
 /// A name for a tooltip: whole, unless it is absurdly long.
 pub fn in_full(text: &str) -> String {
     let text = clean(text);
@@ -123,6 +180,18 @@ mod tests {
         for room in [0.0, 10.0, 14.0, 30.0] {
             assert!(fit(&"x".repeat(10_000), 13.0, room).chars().count() <= 3);
         }
+    }
+
+    #[test]
+    fn shortened_names_stay_apart() {
+        let names: Vec<String> = (0..8).map(|i| format!("encoder.layers.{i}.attention.query")).collect();
+        let short = shorten(names.iter().map(String::as_str), 13.0, 110.0);
+        assert_eq!(short[3], "…3.a.query");
+        let alike = ["block_one_of_many_convolution_first", "block_two_of_many_convolution_first"];
+        let short = shorten(alike.into_iter(), 13.0, 110.0);
+        assert!(short[0] != short[1] && short.iter().all(|s| width(s, 13.0) <= 110.0), "{short:?}");
+        assert_eq!(shorten(["fc1", "fc2"].into_iter(), 13.0, 110.0), ["fc1", "fc2"]);
+        assert_eq!(shorten(std::iter::empty(), 13.0, 110.0), Vec::<String>::new());
     }
 
     #[test]

@@ -19,8 +19,8 @@ const WIDEST_HALF: f64 = 48.0;
 /// Height of a row.
 const ROW: f64 = 24.0;
 /// Widest name and widest note beside a row.
-const WIDEST_NAME: f64 = 200.0;
-const WIDEST_NOTE: f64 = 210.0;
+const WIDEST_NAME: f64 = 230.0;
+const WIDEST_NOTE: f64 = 200.0;
 /// Room at either end that half of an axis label may need.
 const LEAST_MARGIN: f64 = 26.0;
 
@@ -73,7 +73,7 @@ impl Columns {
         let top = sheet::TITLE_HEIGHT;
         let frame = Frame { left: self.left, top, right: WIDTH - 8.0, bottom: top + COLUMN_HEIGHT };
         let lines = self.notes.iter().map(Vec::len).max().unwrap_or(0);
-        let foot = LINE + SMALL_LINE * lines as f64 + 8.0;
+        let foot = sheet::UNDER + LINE / 2.0 + SMALL_LINE * lines as f64 + 6.0;
         let canvas = Canvas::new(frame.bottom + foot);
         let panel = canvas.panel(frame, 0.0..violins.len().max(1) as f64, scale.low..scale.high);
         sheet::title(&canvas, axis);
@@ -88,7 +88,7 @@ impl Columns {
                 let pen = Pen { canvas: &canvas, panel: &panel, centre: i as f64 + 0.5, half, upright: true };
                 pen.violin(v, scale);
                 let (label, ink) = label_of(&v.layer);
-                let y = frame.bottom + LINE / 2.0 + 4.0;
+                let y = frame.bottom + sheet::UNDER;
                 canvas.text((x, y), Anchor::Middle, ink, &label);
                 for (k, (note, alarm)) in notes.iter().enumerate() {
                     let at = (x, y + LINE / 2.0 + SMALL_LINE * (k as f64 + 0.5));
@@ -101,9 +101,9 @@ impl Columns {
 }
 
 fn rows(axis: &str, violins: &[Violin], scale: &Scale) -> Canvas {
-    let named = |v: &Violin| width(&label_of(&v.layer).0, PHONE_TEXT);
+    let names = sheet::labels_of(violins.iter().map(|v| &v.layer), PHONE_TEXT, WIDEST_NAME);
     let noted = |v: &Violin| width(&all_notes(v), PHONE_SMALL);
-    let name_room = violins.iter().map(named).fold(0.0, f64::max).min(WIDEST_NAME);
+    let name_room = names.iter().map(|n| width(&n.0, PHONE_TEXT)).fold(0.0, f64::max);
     let note_room = violins.iter().map(noted).fold(0.0, f64::max).min(WIDEST_NOTE);
     let top = sheet::TITLE_HEIGHT + LINE;
     let frame = Frame {
@@ -112,7 +112,7 @@ fn rows(axis: &str, violins: &[Violin], scale: &Scale) -> Canvas {
         right: WIDTH - note_room.max(LEAST_MARGIN) - 12.0,
         bottom: top + ROW * violins.len().max(1) as f64,
     };
-    let canvas = Canvas::new(frame.bottom + LINE + 6.0);
+    let canvas = Canvas::new(frame.bottom + LINE + 4.0);
     let panel = canvas.panel(frame, scale.low..scale.high, 0.0..violins.len().max(1) as f64);
     sheet::title(&canvas, axis);
     sheet::horizontal_axis(&canvas, frame, &panel, scale);
@@ -125,8 +125,7 @@ fn rows(axis: &str, violins: &[Violin], scale: &Scale) -> Canvas {
             canvas.hit(hit);
             let pen = Pen { canvas: &canvas, panel: &panel, centre, half: 0.44, upright: false };
             pen.violin(v, scale);
-            let (label, ink) = label_of(&v.layer);
-            canvas.text((frame.left - 8.0, y), Anchor::End, ink, &fit(&label, PHONE_TEXT, name_room));
+            canvas.text((frame.left - 8.0, y), Anchor::End, names[i].1, &names[i].0);
             let alarm = v.notes.iter().any(|n| n.1);
             let notes = fit(&all_notes(v), PHONE_SMALL, WIDEST_NOTE);
             if !notes.is_empty() {
