@@ -1,0 +1,337 @@
+//! What to change, as flags of `gradscope run`, in the order in which remedies fared in trials: the
+//! counts stand in the texts of the rules. A remedy belongs to a root, never to its consequences.
+
+use super::Remedy;
+use super::cause::{Kind, Silence};
+use super::quantities::Quantities;
+use super::rule::Hit;
+use super::text::{plain, sig};
+use crate::record::Run;
+
+/// Remedies offered at most: a list that is tried from the top need not be long.
+const OFFERED: usize = 4;
+/// Update over weight that a learning rate is chosen for. `lr · TARGET / u` at step 0 was the best
+/// single prescription in the prototype: 25 of 31 runs recovered.
+const TARGET_UPDATE: f64 = 0.01;
+/// Row norm of the weights below which they are tiny (He 1.41, LeCun 1, PyTorch's default 0.58).
+const TINY_ROWS: f64 = 0.35;
+/// RMS of the inputs outside of which they should be standardised; a guess, as the prototype's.
+const INPUT_RMS: std::ops::RangeInclusive<f64> = 0.03..=30.0;
+/// Hidden layers from which sigmoids shrink the gradient too much for Xavier to help: each takes three
+/// quarters or more of it.
+const DEEP_SIGMOID: usize = 3;
+/// Slope of a leaky ReLU that lets a gradient through several layers.
+const LARGE_SLOPE: f64 = 0.2;
+
+/// What to change, best first.
+pub fn remedies(hit: &Hit, q: &Quantities) -> Vec<Remedy> {
+    let mut plan = Plan { run: &q.record.header.run, q, remedies: Vec::new() };
+    match hit.kind {
+        Kind::BornDead(Silence::Bias) => plan.dead_by_bias(),
+        Kind::BornDead(_) => plan.dead_by_weights(),
+        Kind::LaterDead => plan.killed(),
+        Kind::DeadUnits => plan.dead_by_weights(),
+        Kind::Symmetric => plan.initialise("random weights tell the units apart"),
+        Kind::ExplodingDepth => plan.exploding_depth(),
+        Kind::UpdateHigh | Kind::ExplodingTime | Kind::NonFinite => plan.too_large(),
+        Kind::NeverUpdated => plan.too_small(),
+        Kind::Stalled if q.all_gradients_zero() => {
+            plan.initialise("weights of the right size let gradients through")
+        }
+        Kind::Stalled => plan.too_small(),
+        Kind::VanishingDepth | Kind::VanishingAll => plan.vanishing(),
+        Kind::ConstantOutput | Kind::Plateau => plan.no_progress(),
+    }
+    plan.remedies.truncate(OFFERED);
+    plan.remedies
+}
+
+/// Remedies in the making; nothing is suggested twice, nor what is set already.
+struct Plan<'a> {
+    run: &'a Run,
+    q: &'a Quantities<'a>,
+    remedies: Vec<Remedy>,
+}
+
+impl Plan<'_> {
+    fn add(&mut self, flag: impl Into<String>, why: impl Into<String>) {
+        let flag = flag.into();
+        if !self.remedies.iter().any(|r| r.flag == flag) {
+            self.remedies.push(Remedy { flag, why: why.into() });
+        }
+    }
+
+    fn dead_by_bias(&mut self) {
+        let tiny = self.tiny();
+        if self.zero_bias() {
+            return self.dead_by_weights();
+        }
+        self.add("--bias 0", "without the negative bias about half of the samples make a unit fire");
+        if let Some(init) = self.init().filter(|_| tiny) {
+            self.add(
+                format!("--bias 0 --init {init}"),
+                "the weights are tiny as well: with the bias gone, gradients would vanish with depth",
+            );
+        }
+        self.normalise("it moves pre-activations around zero, whatever the bias");
+    }
+
+    fn dead_by_weights(&mut self) {
+        self.standardise();
+        if let Some(init) = self.init() {
+            self.add(format!("--init {init}"), "weights around zero make about half of the samples fire");
+        }
+        self.normalise("it moves pre-activations around zero, so that units fire again");
+        self.leaky();
+    }
+
+    fn killed(&mut self) {
+        self.normalise("it moves pre-activations around zero, whatever the steps did to the bias");
+        self.leaky();
+        self.lower_rate();
+    }
+
+    fn exploding_depth(&mut self) {
+        if let Some(init) = self.init() {
+            self.add(format!("--init {init}"), "it keeps the size of signals from layer to layer");
+        }
+        self.normalise("it keeps the size of signals from layer to layer");
+        if self.run.norm == "none" {
+            self.add(
+                "--norm layer",
+                "it keeps the size of signals from layer to layer, without looking at a batch",
+            );
+        }
+    }
+
+    fn too_large(&mut self) {
+        self.standardise();
+        self.lower_rate();
+        if !self.is_adaptive() {
+            self.adam();
+            if self.run.clip_norm.is_none_or(|c| c > 1.0) {
+                let lr = plain(self.run.lr / 10.0);
+                self.add(
+                    format!("--clip-norm 1 --lr {lr}"),
+                    "it bounds the largest steps, and a tenth of the rate the others",
+                );
+            }
+        }
+    }
+
+    fn lower_rate(&mut self) {
+        let lr = self.run.lr;
+        if lr <= 0.0 || !lr.is_finite() {
+            return;
+        }
+        match self.fitting_rate().filter(|fit| *fit < lr) {
+            Some(fit) => self.add(format!("--lr {}", plain(fit)), self.fitting_why()),
+            None => self.add(
+                format!("--lr {}", plain(lr / 100.0)),
+                "a hundredth of the rate; a tenth is rarely enough",
+            ),
+        }
+        if self.is_adaptive() {
+            self.add(
+                format!("--lr {}", plain(lr / 100.0)),
+                "a hundredth of the rate; a tenth helps half of the time",
+            );
+        }
+    }
+
+    fn too_small(&mut self) {
+        let lr = self.run.lr;
+        if lr > 0.0 && lr.is_finite() {
+            match self.fitting_rate().filter(|fit| *fit > 2.0 * lr) {
+                Some(fit) => self.add(format!("--lr {}", plain(fit)), self.fitting_why()),
+                None => self.add(
+                    format!("--lr {}", plain(lr * 1000.0)),
+                    "a thousand times the rate; ten times is not enough",
+                ),
+            }
+        } else if self.is_adaptive() {
+            self.add("--lr 0.001", "with a learning rate of 0 nothing can move");
+        } else {
+            self.add("--lr 0.01", "with a learning rate of 0 nothing can move");
+        }
+        self.adam();
+    }
+
+    fn vanishing(&mut self) {
+        self.standardise();
+        let act = self.run.activation.as_str();
+        let squashing = matches!(act, "sigmoid" | "tanh");
+        let deep = self.q.hidden().count() >= DEEP_SIGMOID;
+        let tiny = self.tiny();
+        if act == "lrelu" && self.mostly_negative() && !self.zero_bias() {
+            let why =
+                "with pre-activations below zero every layer passes only its slope's share of the gradient";
+            match self.init().filter(|_| tiny) {
+                Some(init) => self.add(
+                    format!("--bias 0 --init {init}"),
+                    format!("{why}, and the tiny weights take the rest"),
+                ),
+                None => self.add("--bias 0", why),
+            }
+        }
+        if act == "sigmoid" && deep {
+            self.add(
+                "--act relu --init kaiming-normal",
+                "a sigmoid's slope is at most 1/4, layer after layer; a ReLU's is 1",
+            );
+            self.add("--act tanh --init xavier-uniform", "the slope of tanh is 1 at zero");
+            self.normalise("it keeps the size of signals from layer to layer");
+            if let Some(init) = self.init().filter(|_| tiny) {
+                self.add(
+                    format!("--init {init}"),
+                    "the weights are tiny; it eases the decay, the sigmoids remain",
+                );
+            }
+        } else if let Some(init) = self.init().filter(|_| tiny || !deep || !squashing) {
+            let why = if tiny {
+                format!(
+                    "the weights ({}) are so small that each layer shrinks the gradient; no learning rate \
+                     makes up for it",
+                    self.run.init
+                )
+            } else {
+                "it keeps the size of gradients from layer to layer".into()
+            };
+            self.add(format!("--init {init}"), why);
+        }
+        self.normalise("it keeps the size of signals from layer to layer");
+        if act == "lrelu" && self.slope().is_none_or(|s| s < LARGE_SLOPE) {
+            self.add(
+                format!("--lrelu-slope {LARGE_SLOPE}"),
+                "a larger slope lets more of the gradient through; it eases the decay, it does not remove it",
+            );
+        }
+        if act == "tanh" {
+            self.add("--act relu --init kaiming-normal", "a ReLU does not saturate");
+        }
+    }
+
+    fn no_progress(&mut self) {
+        self.standardise();
+        if self.q.captures.last().and_then(|c| c.median_update()).is_some_and(|u| u < TARGET_UPDATE / 10.0) {
+            self.too_small();
+        }
+        self.adam();
+        if let Some(init) = self.init().filter(|_| self.tiny()) {
+            self.add(format!("--init {init}"), "the weights are tiny");
+        }
+    }
+
+    fn initialise(&mut self, why: &str) {
+        if let Some(init) = self.init() {
+            self.add(format!("--init {init}"), why);
+        }
+        if !self.run.init.starts_with("xavier") {
+            self.add("--init xavier-uniform", why);
+        }
+    }
+
+    /// The initialiser that suits the activation, unless it is in use.
+    fn init(&self) -> Option<&'static str> {
+        let init = match self.run.activation.as_str() {
+            "sigmoid" | "tanh" | "identity" => "xavier-uniform",
+            _ => "kaiming-normal",
+        };
+        let family = init.split('-').next().unwrap_or(init);
+        (!self.run.init.starts_with(family)).then_some(init)
+    }
+
+    fn normalise(&mut self, why: &str) {
+        if self.run.norm == "none" {
+            self.add("--norm batch-pre", why);
+        }
+    }
+
+    fn leaky(&mut self) {
+        if self.run.activation == "relu" {
+            self.add(
+                format!("--act lrelu --lrelu-slope {LARGE_SLOPE}"),
+                "a leaky ReLU passes some gradient where a ReLU is silent; it seldom is enough by itself",
+            );
+        }
+    }
+
+    fn adam(&mut self) {
+        if !(self.is_adaptive() && self.run.lr == 0.001) {
+            self.add(
+                "--optimizer adam --lr 0.001",
+                "Adam makes steps of one size, whatever the size of the gradient",
+            );
+        }
+    }
+
+    fn standardise(&mut self) {
+        let header = &self.q.record.header;
+        let table = header.data.name.starts_with("csv");
+        let rms = header.data.input_rms;
+        if table && rms.is_finite() && !INPUT_RMS.contains(&rms) && self.flag("--standardize").is_none() {
+            self.add(
+                "--standardize",
+                format!("the inputs have an RMS of {}; networks are made for about 1", sig(rms)),
+            );
+        }
+    }
+
+    /// The rate at which this run's first update would have been of a healthy size.
+    fn fitting_rate(&self) -> Option<f64> {
+        let u = self.first_update()?;
+        Some(self.run.lr * TARGET_UPDATE / u).filter(|lr| lr.is_finite() && *lr > 0.0)
+    }
+
+    fn fitting_why(&self) -> String {
+        let u = self.first_update().unwrap_or(f64::NAN);
+        format!(
+            "the first step moved the median layer by {} of its size; at this rate it would have been \
+             {TARGET_UPDATE}",
+            sig(u)
+        )
+    }
+
+    fn first_update(&self) -> Option<f64> {
+        let step = self.q.points.first().filter(|p| p.step == 0).and_then(|p| p.update).map(|u| u.1);
+        step.or(self.q.captures.first().and_then(|c| c.median_update()))
+    }
+
+    fn is_adaptive(&self) -> bool {
+        self.run.optimizer.starts_with("adam")
+    }
+
+    fn zero_bias(&self) -> bool {
+        self.run.bias == "zeros" || self.run.bias.parse() == Ok(0.0)
+    }
+
+    fn tiny(&self) -> bool {
+        self.q.hidden().any(|i| self.q.row_norm(i).is_some_and(|w| w < TINY_ROWS))
+    }
+
+    /// Whether at least half of the hidden pre-activations of some layer are below zero all the time.
+    fn mostly_negative(&self) -> bool {
+        let Some(last) = self.q.captures.last() else { return false };
+        self.q.hidden().any(|i| {
+            let activations = last.layers.get(i).and_then(|l| l.activations.as_ref());
+            activations.and_then(|a| a.pre.max()).is_some_and(|max| max <= 0.0)
+        })
+    }
+
+    fn slope(&self) -> Option<f64> {
+        self.flag("--lrelu-slope")?.parse().ok()
+    }
+
+    /// The value of a flag in the command line that the record holds; empty for a switch.
+    fn flag(&self, name: &str) -> Option<&str> {
+        let command = &self.q.record.header.command;
+        command.iter().enumerate().find_map(|(i, word)| {
+            let rest = word.strip_prefix(name)?;
+            match rest.strip_prefix('=') {
+                Some(value) => Some(value),
+                None if rest.is_empty() => Some(command.get(i + 1).map_or("", String::as_str)),
+                None => None,
+            }
+        })
+    }
+}

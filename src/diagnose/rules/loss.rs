@@ -1,0 +1,67 @@
+//! The loss curve.
+
+use std::collections::BTreeMap;
+
+use super::super::Severity;
+use super::super::cause::Kind;
+use super::super::quantities::Capture;
+use super::super::rule::{Case, Hit, Rule, Unmeasured};
+use super::super::settings::Param;
+use super::super::text::{self, sig};
+
+const SHARE: Param =
+    Param::limit("share", 0.95, "share of the loss of guessing from which nothing to speak of was learned");
+const EPOCHS: Param = Param::count("epochs", 4, "epochs before that means anything");
+const STEPS: Param = Param::count(
+    "steps",
+    60,
+    "optimizer steps before that means anything: full-batch epochs are single steps",
+);
+
+pub static PLATEAU: Rule = Rule {
+    name: "plateau",
+    family: "loss",
+    summary: "The loss is still that of guessing",
+    params: &[SHARE, EPOCHS, STEPS],
+    measures: "The mean training loss of the last epoch against what the best constant prediction costs \
+               (entropy of the classes; variance of the targets).",
+    fires: "Warning at {share} of it or more, after at least {epochs} epochs and {steps} steps.",
+    false_alarms: "A plateau that the run would have left later; targets that the inputs do not determine.",
+    remedies: "Belong to its cause. Where none is found: Adam with 1e-3; learning rate x 1000 where updates \
+               are small.",
+    evaluate,
+};
+
+fn evaluate(case: &Case) -> Result<Vec<Hit>, Unmeasured> {
+    case.captures()?;
+    let chance = case.chance()?;
+    let share = case.get(&SHARE);
+    let flat = |c: &Capture| c.loss >= share * chance;
+    let (epochs, steps) = (case.count(&EPOCHS) as u64, case.count(&STEPS) as u64);
+    let Some(run) = case.held(1, flat) else { return Ok(Vec::new()) };
+    // Every run begins at the loss of guessing: it becomes a plateau where it should have left it.
+    let first = run.iter().find(|c| c.epoch + 1 >= epochs && c.step + 1 >= steps);
+    let (Some(first), Some(last)) = (first, run.last()) else { return Ok(Vec::new()) };
+    let message = format!(
+        "the loss is still that of guessing after {}: {} where guessing costs {}",
+        text::count(last.epoch + 1, "epoch"),
+        sig(last.loss),
+        sig(chance),
+    );
+    Ok(vec![Hit {
+        kind: Kind::Plateau,
+        severity: Severity::Warning,
+        layers: Vec::new(),
+        first_epoch: first.epoch,
+        last_epoch: last.epoch,
+        first_step: None,
+        value: last.loss / chance,
+        threshold: share,
+        quantity: "training loss over the loss of guessing",
+        message,
+        evidence: BTreeMap::from([
+            ("loss".to_owned(), text::value(last.loss)),
+            ("guessing".to_owned(), text::value(chance)),
+        ]),
+    }])
+}

@@ -1,0 +1,46 @@
+//! The catalogue: one file a family.
+
+mod dead_relu;
+mod exploding;
+mod loss;
+mod non_finite;
+mod output;
+mod symmetry;
+mod update;
+mod vanishing;
+
+use super::rule::Rule;
+
+/// Every rule, in the order of the catalogue.
+pub static RULES: &[&Rule] = &[
+    &non_finite::NON_FINITE,
+    &vanishing::DEPTH,
+    &vanishing::ALL,
+    &exploding::DEPTH,
+    &exploding::TIME,
+    &dead_relu::DEAD_LAYER,
+    &dead_relu::DEAD_UNITS,
+    &update::UPDATE_HIGH,
+    &update::STALLED,
+    &symmetry::SYMMETRIC,
+    &output::CONSTANT,
+    &loss::PLATEAU,
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_unique_and_every_rule_is_described() {
+        let mut names: Vec<_> = RULES.iter().map(|r| r.name).collect();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), RULES.len());
+        for rule in RULES {
+            let texts = [rule.summary, rule.measures, rule.fires, rule.false_alarms, rule.remedies];
+            assert!(texts.iter().all(|t| !t.is_empty()), "{}", rule.name);
+            assert!(rule.params.iter().all(|p| !p.why.is_empty()), "{}", rule.name);
+        }
+    }
+}

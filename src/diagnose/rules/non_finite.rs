@@ -1,0 +1,85 @@
+//! NaN and infinity.
+
+use super::super::Severity;
+use super::super::cause::Kind;
+use super::super::quantities::Broken;
+use super::super::rule::{Case, Hit, NO_STEPS, Rule, Unmeasured};
+use super::super::text;
+
+pub static NON_FINITE: Rule = Rule {
+    name: "non-finite",
+    family: "non-finite",
+    summary: "A NaN or infinity appeared in the loss, an activation, a gradient or a weight",
+    params: &[],
+    measures: "Every step, whether activations, loss, gradients and weights are finite: the first step, \
+               stage and layer where one is not, and how large the update before it was.",
+    fires: "Error at the first NaN or infinity. It is no threshold, so it has no parameters.",
+    false_alarms: "None known. A loss scaler that skips overflowing steps by intent would be reported.",
+    remedies: "Belongs to what came before it: most often update-high or exploding-time. On its own: a \
+               smaller learning rate, standardised inputs, He or Xavier weights.",
+    evaluate,
+};
+
+fn evaluate(case: &Case) -> Result<Vec<Hit>, Unmeasured> {
+    let q = case.q;
+    if q.points.is_empty() && q.captures.is_empty() {
+        return Err(NO_STEPS);
+    }
+    let Some(broken) = &q.broken else { return Ok(Vec::new()) };
+    let update = broken.step.and_then(|step| {
+        let before = q.points.iter().take_while(|p| p.last_step() < step);
+        before.last().and_then(|p| p.update).map(|(_, max)| max)
+    });
+    let mut message = format!("{} became NaN or infinite {}", place(case, broken), time(broken));
+    if let Some(u) = update {
+        message +=
+            &format!(". The update before it moved the median layer by {} of its size.", text::percent(u));
+    } else {
+        message += ". Nothing that is computed from it means anything any more.";
+    }
+    let last = q.record.epochs.last().map_or(broken.epoch, |e| e.epoch.max(broken.epoch));
+    let mut evidence = [("stage".to_owned(), broken.stage.clone().into())]
+        .into_iter()
+        .collect::<std::collections::BTreeMap<_, _>>();
+    if let Some(u) = update {
+        evidence.insert("update_before".into(), text::value(u));
+    }
+    Ok(vec![Hit {
+        kind: Kind::NonFinite,
+        severity: Severity::Error,
+        layers: broken.layer.into_iter().collect(),
+        first_epoch: broken.epoch,
+        last_epoch: last,
+        first_step: broken.step,
+        value: worst(case),
+        threshold: 0.0,
+        quantity: "values of one tensor that are NaN or infinite, at least",
+        message,
+        evidence,
+    }])
+}
+
+fn place(case: &Case, broken: &Broken) -> String {
+    let layer = broken.layer.map(|l| case.names(&[l]));
+    match (broken.stage.as_str(), layer) {
+        ("loss", _) => "the loss".into(),
+        ("weight", Some(layer)) => format!("a weight of {layer}"),
+        (stage @ ("gradient" | "activation"), Some(layer)) => format!("the {stage} of {layer}"),
+        (stage, Some(layer)) => format!("the {stage} of {layer}"),
+        (stage, None) => format!("the {stage}"),
+    }
+}
+
+fn time(broken: &Broken) -> String {
+    match broken.step {
+        Some(step) => format!("at step {step} (epoch {})", broken.epoch),
+        None => format!("in epoch {}", broken.epoch),
+    }
+}
+
+/// The most bad values that any captured tensor held; one where only the step tells.
+fn worst(case: &Case) -> f64 {
+    let captures = case.q.record.epochs.iter().flat_map(|e| &e.layers);
+    let tensors = captures.flat_map(|l| [Some(&l.weight), l.weight_grad.as_ref(), l.bias_grad.as_ref()]);
+    tensors.flatten().map(|d| d.nan() + d.infinities()).max().unwrap_or(0).max(1) as f64
+}

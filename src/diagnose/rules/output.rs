@@ -1,0 +1,79 @@
+//! What the network puts out.
+
+use std::collections::BTreeMap;
+
+use super::super::Severity;
+use super::super::cause::Kind;
+use super::super::quantities::Capture;
+use super::super::rule::{Case, Hit, Rule, Unmeasured};
+use super::super::settings::Param;
+use super::super::text::{self, sig};
+
+const LIMIT: Param = Param::limit(
+    "limit",
+    1e-5,
+    "spread of the outputs over their size; float32 resolves 1e-7, a network that has learned anything \
+     spreads far more",
+);
+
+pub static CONSTANT: Rule = Rule {
+    name: "constant-output",
+    family: "output",
+    summary: "The network answers every input with the same output",
+    params: &[LIMIT],
+    measures: "The standard deviation of the outputs over the samples of the captured batch, over their \
+               mean magnitude.",
+    fires: "Warning below {limit} while the loss is no better than guessing.",
+    false_alarms: "None known; it is nearly always a consequence, of dead layers or of vanishing gradients.",
+    remedies: "Belong to its cause.",
+    evaluate,
+};
+
+fn evaluate(case: &Case) -> Result<Vec<Hit>, Unmeasured> {
+    let q = case.q;
+    let captures = case.captures()?;
+    case.chance()?;
+    let output = q.record.header.layers.iter().rposition(|l| l.output);
+    let measured =
+        |i: usize| captures.iter().any(|c| c.layers.get(i).is_some_and(|l| l.activations.is_some()));
+    let Some(output) = output.filter(|&i| measured(i)) else {
+        return Err(Unmeasured("the record does not hold what the network puts out"));
+    };
+    let limit = case.get(&LIMIT);
+    let constant = |c: &Capture| c.near && spread(c, output).is_some_and(|s| s < limit);
+    let Some(run) = case.held(1, constant) else { return Ok(Vec::new()) };
+    let value = run.iter().filter_map(|c| spread(c, output)).fold(f64::INFINITY, f64::min);
+    let epoch = |c: Option<&Capture>| c.map_or(0, |c| c.epoch);
+    let mean = run.last().and_then(|c| c.layers.get(output)?.activations.as_ref()?.post.mean());
+    let message = format!(
+        "the network answers every input with the same output{} since epoch {}: the outputs spread by {} of \
+         their size (limit {}), and the loss is no better than guessing",
+        mean.map_or(String::new(), |m| format!(" ({} on average)", sig(m))),
+        epoch(run.first()),
+        sig(value),
+        sig(limit),
+    );
+    Ok(vec![Hit {
+        kind: Kind::ConstantOutput,
+        severity: Severity::Warning,
+        layers: vec![output],
+        first_epoch: epoch(run.first()),
+        last_epoch: epoch(run.last()),
+        first_step: None,
+        value,
+        threshold: limit,
+        quantity: "standard deviation of the outputs over samples, over their mean magnitude",
+        message,
+        evidence: mean
+            .map(|m| ("mean_output".to_owned(), text::value(m)))
+            .into_iter()
+            .collect::<BTreeMap<_, _>>(),
+    }])
+}
+
+fn spread(capture: &Capture, output: usize) -> Option<f64> {
+    let activations = capture.layers.get(output)?.activations.as_ref()?;
+    let std = activations.post_sample_std;
+    let size = activations.post.l1() / activations.post.finite().max(1) as f64;
+    if std == 0.0 { Some(0.0) } else { Some(std / size).filter(|s| s.is_finite()) }
+}

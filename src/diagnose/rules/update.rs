@@ -1,0 +1,297 @@
+//! Updates that are too large, or none.
+
+use std::collections::BTreeMap;
+
+use super::super::Severity;
+use super::super::cause::Kind;
+use super::super::quantities::{self, Capture};
+use super::super::rule::{Case, Hit, NO_STEPS, NO_UPDATES, Rule, Unmeasured};
+use super::super::series::{self, Point};
+use super::super::settings::Param;
+use super::super::text::{self, percent, sig};
+
+const LIMIT: Param = Param::limit(
+    "limit",
+    0.3,
+    "update over weight of the median layer, several times what is healthy in the first epoch, with SGD and \
+     Adam alike. Does not bear a factor of 2",
+);
+const COUNT: Param = Param::count("count", 3, "steps that reach it; does not bear a factor of 2");
+const WINDOW: Param = Param::count("window", 20, "steps among which they are counted");
+const BEFORE: Param = Param::count(
+    "before-non-finite",
+    10,
+    "steps before a NaN or infinity in which one such update is enough",
+);
+const WORSE: Param = Param::limit(
+    "worse",
+    1.5,
+    "times the loss before, over the next 10 steps: large steps that help are no fault",
+);
+const MUCH_WORSE: Param = Param::limit("much-worse", 2.0, "times the loss before, over any 5 later steps");
+const LOSS_SHARE: Param = Param::limit(
+    "loss-share",
+    0.5,
+    "share of the loss of guessing above which, without harm, it is still a warning",
+);
+const MILD: Param =
+    Param::limit("mild", 0.1, "median over the steps of an epoch, more than twice what is healthy");
+const MILD_CAPTURES: Param = Param::count("mild-captures", 2, "captured epochs in a row (or all there are)");
+
+pub static UPDATE_HIGH: Rule = Rule {
+    name: "update-high",
+    family: "update",
+    summary: "The optimizer's steps are too large for the weights that they change",
+    params: &[LIMIT, COUNT, WINDOW, BEFORE, WORSE, MUCH_WORSE, LOSS_SHARE, MILD, MILD_CAPTURES],
+    measures: "Every step, the norm of the update that was made over the norm of the weights (at least a \
+               tenth of what unit rows would have), median over the layers.",
+    fires: "At {limit} or more on {count} of {window} steps, or once in the {before-non-finite} steps \
+            before a NaN or infinity, if the run is worse for it: the loss is {worse} times what it was \
+            over the next 10 steps or {much-worse} times over any 5 later, there is no progress, or \
+            something is not finite. Error with harm, warning if the loss is above {loss-share} of \
+            guessing, else info. Milder: a median over the epoch above {mild} at {mild-captures} captured \
+            epochs in a row; warning with harm, else info.",
+    false_alarms: "Weights that start near zero grow quickly by right. Bursts that the run gets over are \
+                   only noted. TheDeepChecker's range for log10 of the ratio, -4 to -1, alarms at these.",
+    remedies: "SGD: learning rate / 100 4 of 4, Adam 1e-3 3 of 4, clipping with learning rate / 10 3 of 4; \
+               learning rate / 10 1 of 4; clipping or warm-up alone 0 of 4. Adam: learning rate / 100 4 of \
+               4, / 10 2 of 4; clipping, warm-up, BatchNorm 0. Best single prescription: the rate at which \
+               this run's first update would have been 0.01, 25 of 31.",
+    evaluate: high,
+};
+
+/// Steps whose losses say what the loss was before.
+const LOSS_BEFORE: usize = 10;
+/// Steps whose losses say what it is next.
+const LOSS_NEXT: usize = 10;
+/// Steps over which a later loss is taken.
+const LOSS_LATER: usize = 5;
+
+fn high(case: &Case) -> Result<Vec<Hit>, Unmeasured> {
+    if case.q.points.is_empty() && case.q.captures.is_empty() {
+        return Err(NO_STEPS);
+    }
+    if case.q.points.iter().all(|p| p.update.is_none()) && !case.q.has_updates() {
+        return Err(NO_UPDATES);
+    }
+    Ok(burst(case).or_else(|| mild(case)).into_iter().collect())
+}
+
+fn burst(case: &Case) -> Option<Hit> {
+    let (q, limit) = (case.q, case.get(&LIMIT));
+    let points = &q.points;
+    if points.iter().all(|p| p.updates_from(limit) == 0) {
+        return None;
+    }
+    let stuck = q.captures.last().is_some_and(|c| c.noprog);
+    let later = largest_later_loss(points);
+    let first = points.iter().enumerate().position(|(i, point)| {
+        if point.updates_from(limit) == 0 {
+            return false;
+        }
+        let end = point.step + case.count(&WINDOW) as u64;
+        let often =
+            points[i..].iter().take_while(|p| p.step < end).map(|p| p.updates_from(limit)).sum::<u64>()
+                >= case.count(&COUNT) as u64;
+        let reach = point.last_step() + case.count(&BEFORE) as u64;
+        let breaks =
+            q.broken.as_ref().and_then(|b| b.step).is_some_and(|s| (point.step..=reach).contains(&s));
+        breaks || often && (q.broken.is_some() || stuck || worse(case, i, &later))
+    })?;
+    let point = &points[first];
+    let later_high = points[first..].iter().filter(|p| p.updates_from(limit) > 0);
+    let last = later_high.clone().next_back().unwrap_or(point);
+    let count: u64 = later_high.clone().map(|p| p.updates_from(limit)).sum();
+    let value = later_high.filter_map(|p| p.update).map(|u| u.1).fold(0.0, f64::max);
+    let loss = q.captures.last().map(|c| c.loss).or(points.last().map(|p| p.loss.last));
+    let open = q.chance.is_some_and(|ch| !loss.is_some_and(|l| l <= case.get(&LOSS_SHARE) * ch));
+    let severity = case.with_harm(if open { Severity::Warning } else { Severity::Info });
+    let message = format!(
+        "the optimizer's steps were too large: from step {} (epoch {}) on, {} moved the median layer by {} \
+         of its size or more (at worst {}; healthy is {}). The loss was {} before and is {} at the end.",
+        point.step,
+        point.epoch,
+        text::count(count, "step"),
+        percent(limit),
+        percent(value),
+        healthy(),
+        sig(loss_before(points, first)),
+        sig(loss.unwrap_or(f64::NAN)),
+    );
+    Some(Hit {
+        kind: Kind::UpdateHigh,
+        severity,
+        layers: Vec::new(),
+        first_epoch: point.epoch,
+        last_epoch: last.epoch,
+        first_step: Some(point.step),
+        value,
+        threshold: limit,
+        quantity: "update over weight, median over layers, of one step",
+        message,
+        evidence: BTreeMap::from([("steps_at_or_above".to_owned(), count.into())]),
+    })
+}
+
+fn mild(case: &Case) -> Option<Hit> {
+    let limit = case.get(&MILD);
+    let above = |c: &Capture| c.median_update().is_some_and(|u| u > limit);
+    let run = case.held(case.count(&MILD_CAPTURES), above)?;
+    let value = run.iter().filter_map(Capture::median_update).fold(0.0, f64::max);
+    let message = format!(
+        "the optimizer's steps are large: the median step of an epoch moves the median layer by {} of its \
+         size since epoch {} (limit {}; healthy is {})",
+        percent(value),
+        run.first()?.epoch,
+        percent(limit),
+        healthy(),
+    );
+    Some(Hit {
+        kind: Kind::UpdateHigh,
+        severity: if case.q.harm { Severity::Warning } else { Severity::Info },
+        layers: Vec::new(),
+        first_epoch: run.first()?.epoch,
+        last_epoch: run.last()?.epoch,
+        first_step: None,
+        value,
+        threshold: limit,
+        quantity: "update over weight, median over layers and over the steps of an epoch",
+        message,
+        evidence: BTreeMap::new(),
+    })
+}
+
+/// The healthy range in a sentence.
+fn healthy() -> String {
+    let [low, high] = quantities::HEALTHY_UPDATE.map(percent);
+    format!("{low} to {high}")
+}
+
+fn loss_before(points: &[Point], at: usize) -> f64 {
+    let from = (at + 1).saturating_sub(LOSS_BEFORE);
+    let mut losses: Vec<f64> = points[from..=at].iter().map(|p| p.loss.last).collect();
+    series::median(&mut losses).unwrap_or(f64::NAN)
+}
+
+fn worse(case: &Case, at: usize, later: &[f64]) -> bool {
+    let (points, before) = (&case.q.points, loss_before(&case.q.points, at));
+    let next = points.get(at + 1..at + 1 + LOSS_NEXT).unwrap_or_default();
+    let next = series::median(&mut next.iter().map(|p| p.loss.last).collect::<Vec<_>>());
+    next.is_some_and(|l| l > case.get(&WORSE) * before)
+        || later.get(at + 1).is_some_and(|l| *l > case.get(&MUCH_WORSE) * before)
+}
+
+/// For every point, the largest loss over a few steps from there to the end.
+fn largest_later_loss(points: &[Point]) -> Vec<f64> {
+    let mut later: Vec<f64> = series::rolling_loss(points, LOSS_LATER)
+        .into_iter()
+        .map(|l| l.unwrap_or(f64::NEG_INFINITY))
+        .collect();
+    for i in (1..later.len()).rev() {
+        later[i - 1] = later[i - 1].max(later[i]);
+    }
+    later
+}
+
+const SMALL: Param = Param::limit(
+    "limit",
+    1e-6,
+    "largest update over weight of any layer; float32 weights no longer change at 6e-8",
+);
+const CAPTURES: Param = Param::count("captures", 2, "captured epochs in a row (or all there are)");
+const SCHEDULE: Param = Param::limit(
+    "schedule",
+    0.1,
+    "share of the largest learning rate below which a schedule is holding it down by intent",
+);
+
+pub static STALLED: Rule = Rule {
+    name: "stalled",
+    family: "update",
+    summary: "The weights no longer move, or never did",
+    params: &[SMALL, CAPTURES, SCHEDULE],
+    measures: "The norm of the update that was made over the norm of the weights, median of the epoch, of \
+               the layer where it is largest.",
+    fires: "Error where no weight matrix was ever updated, or below {limit} without progress at {captures} \
+            captured epochs in a row; not while a schedule holds the learning rate under {schedule} of its \
+            maximum.",
+    false_alarms: "A learning rate too small where one layer still moves is missed.",
+    remedies: "Learning rate x 1000 or Adam with 1e-3; learning rate x 10 is not enough. Where gradients \
+               are zero, the remedy belongs to what makes them so.",
+    evaluate: stalled,
+};
+
+fn stalled(case: &Case) -> Result<Vec<Hit>, Unmeasured> {
+    let q = case.q;
+    let captures = case.captures()?;
+    if q.matrices.is_empty() {
+        return Ok(Vec::new());
+    }
+    if !q.has_updates() {
+        return Err(NO_UPDATES);
+    }
+    let top_lr = captures.iter().map(|c| c.lr).chain([q.record.header.run.lr]).fold(0.0, f64::max);
+    let free = |c: &Capture| c.lr >= case.get(&SCHEDULE) * top_lr;
+    if never_updated(case) && captures.last().is_some_and(free) {
+        return Ok(vec![never_hit(case, captures)]);
+    }
+    let limit = case.get(&SMALL);
+    let still = |c: &Capture| c.noprog && free(c) && c.largest_update().is_some_and(|u| u < limit);
+    let Some(run) = case.held(case.count(&CAPTURES), still) else { return Ok(Vec::new()) };
+    let value = run.iter().filter_map(Capture::largest_update).fold(0.0, f64::max);
+    let epoch = |c: Option<&Capture>| c.map_or(0, |c| c.epoch);
+    let message = format!(
+        "the weights have all but stopped moving since epoch {}: no layer's step is more than {} of its \
+         size (limit {}), and there is no progress",
+        epoch(run.first()),
+        sig(value),
+        sig(limit),
+    );
+    Ok(vec![Hit {
+        kind: Kind::Stalled,
+        severity: Severity::Error,
+        layers: q.matrices.clone(),
+        first_epoch: epoch(run.first()),
+        last_epoch: epoch(run.last()),
+        first_step: None,
+        value,
+        threshold: limit,
+        quantity: "largest update over weight of any layer, median of the epoch",
+        message,
+        evidence: BTreeMap::new(),
+    }])
+}
+
+fn never_updated(case: &Case) -> bool {
+    let q = case.q;
+    let largest = |c: &Capture, i: usize| c.layers.get(i).and_then(quantities::update).map(|u| u.max);
+    let zero = |c: &Capture| q.matrices.iter().all(|&i| largest(c, i).is_none_or(|u| u == 0.0));
+    let points_zero = q.points.iter().all(|p| p.update.is_none_or(|u| u.1 == 0.0));
+    q.captures.iter().all(zero) && points_zero
+}
+
+fn never_hit(case: &Case, captures: &[Capture]) -> Hit {
+    let no_gradient = case.q.all_gradients_zero();
+    let why = if no_gradient {
+        "because every gradient of a weight was exactly 0"
+    } else {
+        "although gradients arrived"
+    };
+    Hit {
+        // With gradients it is the optimizer's fault; without, a consequence of what keeps them away.
+        kind: if no_gradient { Kind::Stalled } else { Kind::NeverUpdated },
+        severity: Severity::Error,
+        layers: case.q.matrices.clone(),
+        first_epoch: captures.first().map_or(0, |c| c.epoch),
+        last_epoch: captures.last().map_or(0, |c| c.epoch),
+        first_step: Some(0),
+        value: 0.0,
+        threshold: case.get(&SMALL),
+        quantity: "largest update over weight of any layer",
+        message: format!(
+            "no weight matrix has ever changed: every update of {} was exactly 0, {why}",
+            case.names(&case.q.matrices)
+        ),
+        evidence: BTreeMap::from([("gradients_zero".to_owned(), no_gradient.into())]),
+    }
+}

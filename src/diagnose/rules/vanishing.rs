@@ -1,0 +1,199 @@
+//! Gradients that do not arrive.
+//!
+//! Both rules look at the elasticity e = ‖W‖·‖g‖/L: by how much the loss changes, relative to itself,
+//! when the layer's weights change relative to themselves. Multiplying the loss by a constant or
+//! moving scale between ReLU layers leaves it alone, unlike mean |g|, the usual quantity, which moves eight
+//! decades when only the loss is scaled.
+
+use std::collections::BTreeMap;
+
+use super::super::Severity;
+use super::super::cause::Kind;
+use super::super::quantities::Capture;
+use super::super::rule::{Case, Hit, NO_GRADIENTS, Rule, Unmeasured};
+use super::super::settings::Param;
+use super::super::text::{self, sig};
+
+const ERROR: Param = Param::limit(
+    "error",
+    3e-3,
+    "share of the strongest layer's elasticity below which the first layer does not learn in time; bears a \
+     factor of 2 either way",
+);
+const CAPTURES: Param = Param::count(
+    "captures",
+    2,
+    "captured epochs in a row (or all there are): the gradient of one batch varies fourfold",
+);
+const WARNING: Param = Param::limit(
+    "warning",
+    1e-2,
+    "the milder share, counted only without progress; does not bear a factor of 2",
+);
+const WARNING_CAPTURES: Param =
+    Param::count("warning-captures", 3, "captured epochs in a row (or all there are) for the milder share");
+const ERROR_EPOCHS: Param = Param::count(
+    "error-epochs",
+    5,
+    "epochs after which the milder share, with harm, is an error: no late start",
+);
+const AFFECTED: Param = Param::limit(
+    "affected",
+    1e-2,
+    "layers count as affected while the largest elasticity from the front stays under this share of the \
+     largest",
+);
+
+pub static DEPTH: Rule = Rule {
+    name: "vanishing-depth",
+    family: "vanishing",
+    summary: "The first layers receive next to nothing of the gradient that the last ones do",
+    params: &[ERROR, CAPTURES, WARNING, WARNING_CAPTURES, ERROR_EPOCHS, AFFECTED],
+    measures: "The elasticity (norm of the weights times norm of their gradient, median of the epoch, over \
+               the loss) of the first layer as a share of the strongest layer's. Only weight matrices; \
+               layers whose gradient is exactly zero or whose weights are zero are left out.",
+    fires: "Error below {error} at {captures} captured epochs in a row while there is something left to \
+            learn. Warning below {warning} at {warning-captures} in a row without progress; with harm, an \
+            error from {error-epochs} epochs on. Affected are the layers from the front that stay under \
+            {affected}.",
+    false_alarms: "Weights drawn from N(0, 0.01) or N(0, 1) that Adam rescues: alarms for 1 to 8 epochs. \
+                   Converged runs are excluded, since there is nothing left to learn.",
+    remedies: "Tiny initial weights: He or Xavier 4 of 4, BatchNorm 3 of 4; Adam or any learning rate 0 of \
+               4. Deep sigmoid: ReLU with He, tanh with Xavier or BatchNorm 3 of 3; Xavier alone, \
+               LayerNorm, Adam, learning rate x 100 0 of 3. Deep without normalisation: residual links 3 of \
+               4, BatchNorm 2 of 4, He 1 of 4; LayerNorm, Adam 0 of 4.",
+    evaluate: depth,
+};
+
+fn depth(case: &Case) -> Result<Vec<Hit>, Unmeasured> {
+    case.captures()?;
+    case.chance()?;
+    if !case.q.has_gradients() {
+        return Err(NO_GRADIENTS);
+    }
+    let under = |c: &Capture, limit: f64| c.depth_ratio().is_some_and(|p| p < limit);
+    let (error, warning) = (case.get(&ERROR), case.get(&WARNING));
+    if let Some(run) = case.held(case.count(&CAPTURES), |c| c.left && under(c, error)) {
+        return Ok(depth_hit(case, run, error, Severity::Error).into_iter().collect());
+    }
+    let Some(run) = case.held(case.count(&WARNING_CAPTURES), |c| c.noprog && under(c, warning)) else {
+        return Ok(Vec::new());
+    };
+    let late = run.last().is_some_and(|c| c.epoch + 1 >= case.get(&ERROR_EPOCHS) as u64);
+    let severity = if late { case.with_harm(Severity::Warning) } else { Severity::Warning };
+    Ok(depth_hit(case, run, warning, severity).into_iter().collect())
+}
+
+fn depth_hit(case: &Case, run: &[Capture], limit: f64, severity: Severity) -> Option<Hit> {
+    let ratio = |c: &&Capture| c.depth_ratio().unwrap_or(f64::INFINITY);
+    let worst = run.iter().min_by(|a, b| ratio(a).total_cmp(&ratio(b)))?;
+    let value = worst.depth_ratio()?;
+    let (first, weakest) = worst.pulled().next()?;
+    let (strong, strongest) = worst.strongest()?;
+    let mut layers = affected(case, worst, case.get(&AFFECTED) * strongest);
+    if layers.is_empty() {
+        layers.push(first);
+    }
+    let [front, back] = [first, strong].map(|l| case.names(&[l]));
+    let message = format!(
+        "{front} receives {} of the pull that {back} does (limit {}), since epoch {}. The gradient, \
+         relative to weights and loss, shrinks on its way back, so that {} hardly {}.",
+        sig(value),
+        sig(limit),
+        run.first()?.epoch,
+        case.names(&layers),
+        if layers.len() == 1 { "learns" } else { "learn" },
+    );
+    let evidence = [
+        ("weakest_layer", front.into()),
+        ("strongest_layer", back.into()),
+        ("weakest_elasticity", text::value(weakest)),
+        ("strongest_elasticity", text::value(strongest)),
+        ("worst_epoch", worst.epoch.into()),
+    ];
+    Some(Hit {
+        kind: Kind::VanishingDepth,
+        severity,
+        layers,
+        first_epoch: run.first()?.epoch,
+        last_epoch: run.last()?.epoch,
+        first_step: None,
+        value,
+        threshold: limit,
+        quantity: "elasticity of the first layer over that of the strongest",
+        message,
+        evidence: evidence.map(|(k, v)| (k.to_owned(), v)).into(),
+    })
+}
+
+/// Layers from the front whose running maximum stays under the limit; a gradient that has become
+/// exactly zero on its way to them counts as well.
+fn affected(case: &Case, capture: &Capture, limit: f64) -> Vec<usize> {
+    let pulls = case.q.matrices.iter().filter_map(|&i| Some((i, (*capture.pull.get(i)?)?)));
+    pulls.take_while(|(_, e)| *e < limit).map(|(i, _)| i).collect()
+}
+
+const FLOOR: Param = Param::limit(
+    "floor",
+    1e-3,
+    "elasticity that every learning layer exceeds: the lowest of a healthy run was 0.0095",
+);
+
+pub static ALL: Rule = Rule {
+    name: "vanishing-all",
+    family: "vanishing",
+    summary: "No layer receives a gradient that matters, and nothing has been learned",
+    params: &[FLOOR, CAPTURES],
+    measures: "The largest elasticity of any layer (norm of the weights times norm of their gradient, \
+               median of the epoch, over the loss).",
+    fires: "Error at {floor} or less, at {captures} captured epochs in a row in which the loss is no better \
+            than guessing.",
+    false_alarms: "None at the end of the prototype's healthy runs. Layers that start at zero are left out.",
+    remedies: "As vanishing-depth: tiny initial weights He or Xavier 4 of 4, BatchNorm 3 of 4. Inputs x \
+               1e-3: standardise 4 of 4; Adam or learning rate x 100 0 of 4.",
+    evaluate: all,
+};
+
+fn all(case: &Case) -> Result<Vec<Hit>, Unmeasured> {
+    case.captures()?;
+    case.chance()?;
+    if !case.q.has_gradients() {
+        return Err(NO_GRADIENTS);
+    }
+    let floor = case.get(&FLOOR);
+    let weak = |c: &Capture| c.near && c.strongest().is_some_and(|(_, e)| e <= floor);
+    Ok(case.held(case.count(&CAPTURES), weak).and_then(|run| all_hit(case, run, floor)).into_iter().collect())
+}
+
+fn all_hit(case: &Case, run: &[Capture], floor: f64) -> Option<Hit> {
+    let pull = |c: &&Capture| c.strongest().map_or(f64::INFINITY, |(_, e)| e);
+    let worst = run.iter().min_by(|a, b| pull(a).total_cmp(&pull(b)))?;
+    let (strong, value) = worst.strongest()?;
+    let message = if value == 0.0 {
+        format!("no weight receives any gradient since epoch {}: every one is exactly 0", run.first()?.epoch)
+    } else {
+        format!(
+            "no layer is pulled: even {}, the strongest, has an elasticity of {} (limit {}) since epoch {}, \
+             and the loss is no better than guessing",
+            case.names(&[strong]),
+            sig(value),
+            sig(floor),
+            run.first()?.epoch,
+        )
+    };
+    let measured =
+        case.q.matrices.iter().copied().filter(|&i| worst.pull.get(i).is_some_and(Option::is_some));
+    Some(Hit {
+        kind: Kind::VanishingAll,
+        severity: Severity::Error,
+        layers: measured.collect(),
+        first_epoch: run.first()?.epoch,
+        last_epoch: run.last()?.epoch,
+        first_step: None,
+        value,
+        threshold: floor,
+        quantity: "largest elasticity of any layer",
+        message,
+        evidence: BTreeMap::from([("strongest_layer".to_owned(), case.names(&[strong]).into())]),
+    })
+}

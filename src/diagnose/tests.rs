@@ -1,0 +1,403 @@
+//! The teaching networks, the healthy run, and what must hold of every rule.
+
+use super::test_support::{Fake, Norms, set_step};
+use super::{Diagnosis, Finding, Settings, Verdict, diagnose, rules};
+use crate::record::{Activation, End, NonFinite, Outcome, Record};
+use crate::stats::Distribution;
+
+/// Numbers of a teaching network in its first epoch, from PyTorch 2.13 (oracles/mlp5.json); they
+/// hardly change over the epochs that are looked at here.
+struct Teaching {
+    model: &'static str,
+    activation: Activation,
+    bias: f32,
+    loss: f64,
+    grads: [f64; 5],
+}
+
+const WEIGHTS: [f64; 5] = [1.297e-2, 3.633e-2, 2.612e-2, 2.444e-2, 2.333e-2];
+const RELU_DEAD: Teaching =
+    Teaching { model: "relu5", activation: Activation::Relu, bias: -8.0, loss: 4.0003, grads: [0.0; 5] };
+const VANISHING: [Teaching; 4] = [
+    Teaching {
+        model: "sigmoid5",
+        activation: Activation::Sigmoid,
+        bias: 1.0,
+        loss: 0.81817,
+        grads: [1.80e-11, 3.59e-9, 4.54e-6, 1.37e-3, 2.97e-1],
+    },
+    Teaching {
+        model: "relu5",
+        activation: Activation::Relu,
+        bias: 1.0,
+        loss: 0.81996,
+        grads: [1.2e-8, 6.44e-7, 1.59e-4, 9.56e-3, 4.06e-1],
+    },
+    Teaching {
+        model: "lrelu5",
+        activation: Activation::Lrelu,
+        bias: 1.0,
+        loss: 0.81996,
+        grads: [1.2e-8, 6.44e-7, 1.59e-4, 9.56e-3, 4.06e-1],
+    },
+    Teaching {
+        model: "lrelu5",
+        activation: Activation::Lrelu,
+        bias: -8.0,
+        loss: 4.00149,
+        grads: [2.11e-16, 1.09e-13, 2.73e-9, 1.61e-5, 6.92e-2],
+    },
+];
+
+impl Teaching {
+    fn run(&self, epochs: u64) -> Fake {
+        let norms = |_, i: usize| Norms { w: WEIGHTS[i], g: self.grads[i], u: 0.01 * self.grads[i] };
+        let loss = |e| self.loss - 0.0015 * e as f64;
+        let mut fake = Fake::run(&[2, 3, 3, 3, 3, 1], self.activation, epochs, 1, loss, norms);
+        let run = &mut fake.record.header.run;
+        (run.model, run.init, run.bias) = (self.model.into(), "normal:0,0.01".into(), self.bias.to_string());
+        for i in 0..5 {
+            let (dead, bias) = (self.grads == [0.0; 5], self.bias);
+            fake.each_capture(i, |_, l| {
+                l.bias = Some(Distribution::of(&[bias; 3]));
+                let activations = l.activations.as_mut().unwrap();
+                activations.post_sample_std = if i == 4 { 1e-9 } else { 1e-3 };
+                // Only the first layer sees inputs that differ.
+                let pre = if i == 0 { bias + 0.03 } else { bias };
+                activations.pre = Distribution::of(&[bias - 0.03, pre]);
+                activations.pre_sample_std = if i == 0 { 0.01 } else { 0.0 };
+                if let Some(firing) = &mut activations.firing {
+                    firing.max_pre.fill(pre);
+                    firing.rate.fill(if dead { 0.0 } else { 1.0 });
+                }
+            });
+        }
+        fake
+    }
+}
+
+fn roots(d: &Diagnosis) -> Vec<(&str, Option<&str>)> {
+    d.roots().map(|f| (f.rule.as_str(), f.layer.as_deref())).collect()
+}
+
+#[test]
+fn relu5_with_bias_minus_8_was_born_dead_by_its_bias() {
+    for epochs in [1, 2, 5, 20, 100] {
+        let d = RELU_DEAD.run(epochs).diagnose();
+        assert_eq!(d.verdict, Verdict::Unhealthy);
+        assert_eq!(roots(&d), [("dead-layer", Some("fc1"))], "{epochs} epochs: {:#?}", d.findings);
+        assert_eq!((d.findings[0].first_epoch, d.findings[0].first_step), (0, Some(0)));
+        assert!(d.findings.iter().skip(1).all(|f| f.caused_by.is_some() && f.remedies.is_empty()));
+        assert!(d.findings.iter().any(|f| f.rule == "stalled"));
+        assert_eq!(d.findings[0].remedies[0].flag, "--bias 0");
+        assert!(d.headline.starts_with(
+            "fc1 was born dead: all 3 units are silent on all 640 samples, largest pre-activation -7.97, because \
+             its bias is -8"
+        ));
+    }
+}
+
+#[test]
+fn the_other_teaching_networks_vanish() {
+    for teaching in VANISHING {
+        for epochs in [1, 2, 5, 20, 100] {
+            let d = teaching.run(epochs).diagnose();
+            assert_eq!(d.verdict, Verdict::Unhealthy);
+            assert_eq!(roots(&d), [("vanishing-depth", Some("fc1"))], "{} {epochs}", teaching.model);
+            assert!(d.findings.iter().all(|f| f.family != "dead-relu"), "{:#?}", d.findings);
+        }
+    }
+}
+
+#[test]
+fn teaching_networks_in_words() {
+    let mut text = String::new();
+    for teaching in VANISHING.iter().chain([&RELU_DEAD]) {
+        let d = teaching.run(20).diagnose();
+        text += &format!("{} bias {}\n{}\n", teaching.model, teaching.bias, d.headline);
+        for f in &d.findings {
+            let cause = f.caused_by.map_or("root".into(), |i| format!("because of {i}"));
+            text += &format!("  [{}] {} {}: {}\n", f.severity.name(), f.rule, cause, f.message);
+            for r in &f.remedies {
+                text += &format!("      {}  ({})\n", r.flag, r.why);
+            }
+        }
+    }
+    insta::assert_snapshot!("teaching", text);
+}
+
+#[test]
+fn a_healthy_run_is_healthy_at_every_epoch() {
+    for epochs in 1..=60 {
+        let d = Fake::healthy(epochs).diagnose();
+        assert_eq!(d.verdict, Verdict::Healthy, "{epochs}: {:#?}", d.findings);
+        assert_eq!(d.not_measured, []);
+    }
+    let mut fake = Fake::healthy(12);
+    fake.record.end = Some(finished(12));
+    insta::assert_snapshot!(fake.diagnose().headline, @"Learning: training loss 0.217 after 12 epochs, where guessing costs 0.693; accuracy 90% on the training set, 88% on the dev set.");
+}
+
+fn finished(epochs_done: u64) -> End {
+    End { outcome: Outcome::Finished, epochs_done, steps_done: 120, wall_s: 1.0, capture_s: 0.1, test: None }
+}
+
+#[test]
+fn headlines_of_runs_that_did_not_end() {
+    let nothing = Fake::mlp(&[2, 8, 1], Activation::Relu);
+    insta::assert_snapshot!(nothing.diagnose().headline, @"No data yet: nothing has been measured (ended early or still running: the record stops after 0 of 20 epochs).");
+    assert!(nothing.diagnose().not_measured.len() >= rules().count() - 1);
+    let mut steps_only = Fake::healthy(1);
+    steps_only.record.epochs.clear();
+    insta::assert_snapshot!(steps_only.diagnose().headline, @"No epoch has been captured yet, after 10 steps (ended early or still running: the record stops after 0 of 1 epoch).");
+    let mut killed = Fake::healthy(3);
+    killed.record.header.run.epochs = 20;
+    insta::assert_snapshot!(killed.diagnose().headline, @"Learning: training loss 0.561 after 3 epochs, where guessing costs 0.693; accuracy 90% on the training set, 88% on the dev set (ended early or still running: the record stops after 3 of 20 epochs).");
+    killed.record.end = Some(End { outcome: Outcome::Interrupted, ..finished(3) });
+    insta::assert_snapshot!(killed.diagnose().headline, @"Learning: training loss 0.561 after 3 epochs, where guessing costs 0.693; accuracy 90% on the training set, 88% on the dev set (ended early: interrupted after 3 of 20 epochs).");
+    insta::assert_snapshot!(Fake::stuck(2).diagnose().headline, @"No fault found, but nothing learned yet: training loss 0.693 after 2 epochs, where guessing costs 0.693 (ended early or still running: the record stops after 2 of 2 epochs).");
+}
+
+#[test]
+fn a_partial_epoch_counts_only_where_there_is_no_other() {
+    let mut fake = Fake::stuck(3);
+    fake.record.epochs[2].partial = true;
+    fake.record.epochs[2].train_loss = 1e-9;
+    fake.record.epochs[2].layers[0].steps = None;
+    assert_eq!(fake.diagnose(), {
+        let mut without = fake.clone();
+        without.record.epochs.pop();
+        without.diagnose()
+    });
+    fake.record.epochs.drain(..2);
+    assert_eq!(fake.diagnose().not_measured, []);
+}
+
+#[test]
+fn a_rule_that_is_off_says_nothing() {
+    let mut settings = Settings::default();
+    settings.off("dead-layer").unwrap();
+    let d = diagnose(&RELU_DEAD.run(5).record, &settings);
+    assert!(d.findings.iter().all(|f| f.rule != "dead-layer"));
+    assert!(d.not_measured.iter().all(|n| n.rule != "dead-layer"));
+}
+
+#[test]
+fn without_activations_what_needs_them_is_not_measured() {
+    let mut fake = RELU_DEAD.run(5);
+    for i in 0..5 {
+        fake.each_capture(i, |_, l| l.activations = None);
+    }
+    let missing: Vec<_> = fake.diagnose().not_measured.into_iter().map(|n| n.rule).collect();
+    assert_eq!(missing, ["dead-layer", "dead-units", "constant-output"]);
+}
+
+/// One run for every rule, each with something that fires.
+fn faulty() -> Vec<(&'static str, Fake)> {
+    let mut dead_later = Fake::stuck(6);
+    dead_later.silence(1, 8, 3, -0.5, -0.2);
+    let mut units = Fake::stuck(6);
+    units.silence(2, 5, 0, 0.1, -0.2);
+    let mut all = Fake::stuck(6);
+    (0..5).for_each(|i| all.set_norms(i, |_| Norms { w: 2.0, g: 3e-4, u: 0.02 }));
+    let mut stalled = Fake::stuck(6);
+    (0..5).for_each(|i| stalled.set_norms(i, |_| Norms { w: 2.0, g: 0.05, u: 1e-6 }));
+    let mut exploding = Fake::stuck(6);
+    for i in 0..5 {
+        exploding.each_capture(i, |_, l| l.signal_l2 = Some(10f64.powi(4 - i as i32)));
+    }
+    let mut symmetric = Fake::stuck(6);
+    for i in 0..5 {
+        symmetric
+            .each_capture(i, |_, l| (l.weight_row_deviation, l.grad_row_deviation) = (Some(0.0), Some(1e-6)));
+    }
+    let mut high = Fake::stuck(6);
+    for s in &mut high.record.steps[..5] {
+        s.layers.iter_mut().for_each(|l| l.update_l2 = 1.0.into());
+    }
+    let mut burst = Fake::stuck(6);
+    set_step(&mut burst, 30, |s| s.grad_l2 = 100.0.into());
+    burst.record.steps[31..].iter_mut().for_each(|s| s.loss = 5.0.into());
+    let mut broken = Fake::healthy(6);
+    set_step(&mut broken, 33, |s| {
+        s.loss = f64::NAN.into();
+        s.non_finite = Some(NonFinite { stage: "gradient".into(), layer: Some("fc2".into()) });
+    });
+    let mut constant = Fake::stuck(6);
+    constant.each_capture(4, |_, l| l.activations.as_mut().unwrap().post_sample_std = 1e-7);
+    vec![
+        ("non-finite", broken),
+        ("vanishing-depth", VANISHING[1].run(6)),
+        ("vanishing-all", all),
+        ("exploding-depth", exploding),
+        ("exploding-time", burst),
+        ("dead-layer", dead_later),
+        ("dead-units", units),
+        ("update-high", high),
+        ("stalled", stalled),
+        ("symmetric", symmetric),
+        ("constant-output", constant),
+        ("plateau", Fake::stuck(6)),
+    ]
+}
+
+#[test]
+fn every_rule_fires_and_one_fault_has_one_root() {
+    let faulty = faulty();
+    assert!(rules().map(|r| r.name).eq(faulty.iter().map(|(rule, _)| *rule)));
+    for (rule, fake) in &faulty {
+        let d = fake.diagnose();
+        assert_eq!(d.roots().map(|f| f.rule.as_str()).collect::<Vec<_>>(), [*rule], "{:#?}", d.findings);
+        let root = &d.findings[0];
+        assert!(!root.remedies.is_empty(), "{rule}");
+        assert!(root.message.is_ascii() && d.headline.is_ascii(), "{}", root.message);
+        for (i, f) in d.findings.iter().enumerate() {
+            assert!(f.caused_by.is_none_or(|c| c < d.findings.len() && c != i));
+            assert!(f.root || f.remedies.is_empty());
+        }
+    }
+}
+
+#[test]
+fn messages_and_remedies() {
+    let mut text = String::new();
+    for (_, fake) in faulty() {
+        let d = fake.diagnose();
+        let root = d.roots().next().unwrap();
+        text += &format!("{} [{}]\n{}\n", root.rule, root.severity.name(), root.message);
+        for r in &root.remedies {
+            text += &format!("    {}  ({})\n", r.flag, r.why);
+        }
+    }
+    insta::assert_snapshot!("messages", text);
+}
+
+/// What must not change: everything but the numbers in messages, evidence and remedies.
+fn essence(record: &Record) -> Vec<Finding> {
+    let mut findings = diagnose(record, &Settings::default()).findings;
+    for f in &mut findings {
+        (f.value, f.message) = (0.0, String::new());
+        f.evidence.clear();
+        f.remedies.clear();
+    }
+    findings
+}
+
+fn scaled(d: &Distribution, c: f64) -> Distribution {
+    Distribution::of(&d.sample().iter().map(|v| v * c as f32).collect::<Vec<_>>())
+}
+
+/// The same run with a loss that is c times as large and a learning rate that is c times as small.
+fn with_loss_times(mut record: Record, c: f64) -> Record {
+    let times = |x: &mut crate::record::Envelope| (x.min, x.max, x.last) = (x.min * c, x.max * c, x.last * c);
+    record.header.data.chance_loss *= c;
+    record.header.run.lr /= c;
+    for s in &mut record.steps {
+        times(&mut s.loss);
+        times(&mut s.grad_l2);
+        s.layers.iter_mut().for_each(|l| times(&mut l.grad_l2));
+    }
+    for e in &mut record.epochs {
+        e.train_loss *= c;
+        e.lr /= c;
+        e.grad_l2 *= c;
+    }
+    let captures = record.steps.iter_mut().filter_map(|s| s.capture.as_mut());
+    for l in captures.chain(record.epochs.iter_mut().map(|e| &mut e.layers)).flatten() {
+        l.weight_grad = l.weight_grad.as_ref().map(|g| scaled(g, c));
+        l.signal_l2 = l.signal_l2.map(|s| s * c);
+        if let Some(g) = l.steps.as_mut().and_then(|s| s.grad_l2.as_mut()) {
+            (g.min, g.median, g.max) = (g.min * c, g.median * c, g.max * c);
+        }
+    }
+    record
+}
+
+#[test]
+fn scaling_the_loss_changes_no_finding() {
+    for (rule, fake) in faulty().into_iter().chain([("none", Fake::healthy(6))]) {
+        for c in [1e-4, 0.5, 3.0, 1e4] {
+            let scaled = with_loss_times(fake.record.clone(), c);
+            assert_eq!(essence(&fake.record), essence(&scaled), "{rule} times {c}");
+        }
+    }
+}
+
+#[test]
+fn permuting_units_changes_no_finding() {
+    for (rule, fake) in faulty() {
+        let mut permuted = fake.clone();
+        for i in 0..5 {
+            permuted.each_capture(i, |_, l| {
+                if let Some(firing) = l.activations.as_mut().and_then(|a| a.firing.as_mut()) {
+                    firing.rate.reverse();
+                    firing.max_pre.reverse();
+                }
+            });
+        }
+        assert_eq!(fake.diagnose().findings, permuted.diagnose().findings, "{rule}");
+    }
+}
+
+#[test]
+fn moving_scale_between_relu_layers_changes_no_elasticity() {
+    let a = 50.0;
+    let base = VANISHING[1].run(6);
+    let mut moved = base.clone();
+    let n = |i: usize, f: f64| Norms {
+        w: WEIGHTS[i] * f,
+        g: VANISHING[1].grads[i] / f,
+        u: 0.01 * VANISHING[1].grads[i],
+    };
+    moved.set_norms(1, |_| n(1, a));
+    moved.set_norms(2, |_| n(2, 1.0 / a));
+    let ratio = |f: &Fake| f.finding("vanishing-depth").unwrap();
+    let (x, y) = (ratio(&base), ratio(&moved));
+    assert!((x.value / y.value - 1.0).abs() < 1e-5);
+    assert_eq!(x.layers, y.layers);
+}
+
+#[test]
+fn a_prefix_of_a_run_can_always_be_diagnosed() {
+    for (_, fake) in faulty() {
+        for n in 0..=fake.record.epochs.len() {
+            let mut prefix = fake.record.clone();
+            prefix.epochs.truncate(n);
+            prefix.steps.retain(|s| s.epoch < n as u64);
+            diagnose(&prefix, &Settings::default());
+            prefix.steps.clear();
+            diagnose(&prefix, &Settings::default());
+        }
+    }
+}
+
+#[test]
+fn numbers_that_are_not_finite_are_no_reason_to_panic_or_to_blame_relu() {
+    let mut fake = Fake::healthy(4);
+    set_step(&mut fake, 25, |s| {
+        s.non_finite = Some(NonFinite { stage: "weight".into(), layer: Some("fc1".into()) });
+    });
+    for s in &mut fake.record.steps[26..] {
+        (s.loss, s.grad_l2) = (f64::NAN.into(), f64::NAN.into());
+        s.layers.iter_mut().for_each(|l| {
+            (l.weight_l2, l.grad_l2, l.update_l2) = (f64::NAN.into(), f64::NAN.into(), f64::NAN.into())
+        });
+    }
+    for e in &mut fake.record.epochs[3..] {
+        e.train_loss = f64::NAN;
+        for l in &mut e.layers {
+            l.weight = Distribution::of(&[f32::NAN]);
+            l.weight_grad = Some(Distribution::of(&[f32::NAN]));
+            l.steps = None;
+            let activations = l.activations.as_mut().unwrap();
+            activations.pre = Distribution::of(&[f32::NAN]);
+            if let Some(firing) = &mut activations.firing {
+                firing.rate.fill(0.0);
+                firing.max_pre.fill(f32::NAN);
+            }
+        }
+    }
+    let d = fake.diagnose();
+    assert_eq!(roots(&d), [("non-finite", Some("fc1"))], "{:#?}", d.findings);
+    assert_eq!(d.findings[0].first_step, Some(25));
+}

@@ -1,0 +1,91 @@
+//! The verdict, in one word and in one sentence.
+
+use super::quantities::Quantities;
+use super::text::{count, inside, sentence, sig};
+use super::{Finding, Severity, Verdict};
+use crate::record::{Outcome, Task};
+
+/// In one word: what the worst finding says.
+pub fn verdict(findings: &[Finding]) -> Verdict {
+    match findings.iter().map(|f| f.severity).max() {
+        Some(Severity::Error) => Verdict::Unhealthy,
+        Some(Severity::Warning) => Verdict::Warning,
+        Some(Severity::Info) | None => Verdict::Healthy,
+    }
+}
+
+/// In one sentence.
+pub fn headline(verdict: Verdict, findings: &[Finding], q: &Quantities) -> String {
+    let mut text = match verdict {
+        Verdict::Healthy => progress(q),
+        Verdict::Warning => format!("warning: {}", roots(findings, q)),
+        Verdict::Unhealthy => roots(findings, q),
+    };
+    text += &ending(q);
+    sentence(&text, &q.record.header.layers) + "."
+}
+
+/// The first sentence of every root's message; several roots are several faults.
+fn roots(findings: &[Finding], q: &Quantities) -> String {
+    let first = |f: &Finding| {
+        let message = f.message.split(". ").next().unwrap_or_default().trim_end_matches('.');
+        inside(message, &q.record.header.layers)
+    };
+    let roots: Vec<String> = findings.iter().filter(|f| f.root).map(first).collect();
+    match roots.as_slice() {
+        [] => "something is wrong, but nothing explains the rest".into(),
+        [one] => one.clone(),
+        [one, others @ ..] => format!("{one}; independent of it, {}", others.join("; and ")),
+    }
+}
+
+/// How far a run has come that nothing is wrong with.
+fn progress(q: &Quantities) -> String {
+    let Some(last) = q.captures.last() else {
+        return match q.points.last() {
+            Some(p) => format!("no epoch has been captured yet, after {}", count(p.step + p.steps, "step")),
+            None => "no data yet: nothing has been measured".into(),
+        };
+    };
+    let after = format!("after {}", count(last.epoch + 1, "epoch"));
+    let loss = sig(last.loss);
+    let guessing = q.chance.map_or(String::new(), |ch| format!(", where guessing costs {}", sig(ch)));
+    if last.noprog || last.near {
+        return format!("no fault found, but nothing learned yet: training loss {loss} {after}{guessing}");
+    }
+    format!("learning: training loss {loss} {after}{guessing}{}", scores(q))
+}
+
+fn scores(q: &Quantities) -> String {
+    let Some(last) = q.record.epochs.iter().rev().find(|e| !e.partial).or(q.record.epochs.last()) else {
+        return String::new();
+    };
+    let task = q.record.header.data.task;
+    let show = |score: f64| match task {
+        Task::Classification => format!("{}%", sig(100.0 * score)),
+        Task::Regression => sig(score),
+    };
+    if !last.train_score.is_finite() {
+        return String::new();
+    }
+    let dev = last.dev_score.map_or(String::new(), |s| format!(", {} on the dev set", show(s)));
+    format!("; {} {} on the training set{dev}", task.score_name(), show(last.train_score))
+}
+
+/// That the run did not come to its end, if so.
+fn ending(q: &Quantities) -> String {
+    let wanted = q.record.header.run.epochs;
+    let Some(end) = &q.record.end else {
+        let seen = q.record.epochs.iter().filter(|e| !e.partial).map(|e| e.epoch + 1).max().unwrap_or(0);
+        return format!(
+            " (ended early or still running: the record stops after {seen} of {})",
+            count(wanted, "epoch")
+        );
+    };
+    let how = match end.outcome {
+        Outcome::Finished => return String::new(),
+        Outcome::Interrupted => "interrupted",
+        Outcome::Terminated => "terminated",
+    };
+    format!(" (ended early: {how} after {} of {})", end.epochs_done, count(wanted, "epoch"))
+}
