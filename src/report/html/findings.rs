@@ -32,6 +32,8 @@ pub(super) struct Card {
     evidence: Vec<(String, String)>,
     remedies: Vec<Fix>,
     consequences: Vec<Card>,
+    /// Their rules, each once.
+    consequence_rules: String,
 }
 
 /// A remedy.
@@ -55,6 +57,7 @@ pub(super) fn cards(diagnosis: &Diagnosis, record: &Record, names: &Names) -> (V
         }
         Some(index).filter(|i| findings[*i].root)
     };
+    let headline = names.in_text(&diagnosis.headline);
     let (mut roots, mut notes) = (Vec::new(), Vec::new());
     for (index, finding) in findings.iter().enumerate() {
         let mut card = Card::of(finding, record, names);
@@ -62,6 +65,8 @@ pub(super) fn cards(diagnosis: &Diagnosis, record: &Record, names: &Names) -> (V
             let caused = |i: &usize| *i != index && root_of(*i) == Some(index);
             let consequences = (0..findings.len()).filter(caused);
             card.consequences = consequences.map(|i| Card::of(&findings[i], record, names)).collect();
+            card.consequence_rules = rules(&card.consequences);
+            card.message = beyond(&card.message, &headline);
             roots.push(card);
         } else if root_of(index).is_none() {
             notes.push(card);
@@ -92,7 +97,30 @@ impl Card {
             evidence: finding.evidence.iter().map(|(k, v)| (words(k), names.in_text(&shown(v)))).collect(),
             remedies: finding.remedies.iter().map(fix).collect(),
             consequences: Vec::new(),
+            consequence_rules: String::new(),
         }
+    }
+}
+
+/// Rules of findings, each once with how many there are: `dead-layer (3), stalled`.
+fn rules(cards: &[Card]) -> String {
+    let mut counts: Vec<(&str, usize)> = Vec::new();
+    for card in cards {
+        match counts.iter_mut().find(|(rule, _)| *rule == card.mark.word) {
+            Some((_, n)) => *n += 1,
+            None => counts.push((&card.mark.word, 1)),
+        }
+    }
+    let shown = |(rule, n): &(&str, usize)| if *n > 1 { format!("{rule} ({n})") } else { (*rule).into() };
+    counts.iter().map(shown).collect::<Vec<_>>().join(", ")
+}
+
+/// What a message says beyond the headline, which often is its first sentence; all of it where
+/// nothing would remain.
+fn beyond(message: &str, headline: &str) -> String {
+    match message.split_once(". ") {
+        Some((first, rest)) if headline.contains(first) => rest.to_owned(),
+        _ => message.to_owned(),
     }
 }
 

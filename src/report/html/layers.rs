@@ -5,7 +5,7 @@ use askama::Template;
 use super::bar::{Bar, Shares};
 use super::text::{Names, counted, optional};
 use super::{Mark, shown_epoch};
-use crate::diagnose::Diagnosis;
+use crate::diagnose::{Diagnosis, Severity};
 use crate::plot::{count, number};
 use crate::record::{Epoch, Layer, LayerCapture, Record};
 use crate::report::measures;
@@ -39,7 +39,10 @@ struct Row {
     bar: Option<Bar>,
     update: String,
     dead: String,
-    status: Vec<Mark>,
+    /// The worst finding about it.
+    status: Mark,
+    /// Rules of the others.
+    also: String,
 }
 
 impl Profile {
@@ -52,9 +55,7 @@ impl Profile {
         let axis = Shares::of(shares.iter().flatten().copied());
         let limit = diagnosis.findings.iter().find(|f| f.rule == RULE_OF_SHARES).map(|f| f.threshold);
         let row = |((layer, captured), share): (&(&Layer, &LayerCapture), &Option<f64>)| {
-            let status = status(layer, diagnosis);
-            let alarm = status.iter().any(|mark| ["error", "warning"].contains(&mark.class));
-            let firing = captured.activations.as_ref().and_then(|a| a.firing.as_ref());
+            let dead = captured.activations.as_ref().and_then(measures::dead_units);
             Row {
                 name: names.in_text(&layer.name),
                 kind: layer.kind.name(),
@@ -62,13 +63,11 @@ impl Profile {
                 parameters: count(layer.parameters),
                 gradient: optional(captured.weight_grad.as_ref().map(|g| g.l2())),
                 share: optional(*share),
-                bar: share.map(|s| axis.bar(s, limit, alarm)),
+                bar: share.map(|s| axis.bar(s, limit, is_root(layer, diagnosis))),
                 update: optional(measures::update_ratio(layer, captured)),
-                dead: firing.map_or_else(
-                    || "–".into(),
-                    |f| format!("{} of {}", count(f.dead_units()), count(layer.units)),
-                ),
-                status,
+                dead: dead.map_or_else(|| "–".into(), |n| format!("{} of {}", count(n), count(layer.units))),
+                status: status(layer, captured, diagnosis),
+                also: also(layer, diagnosis),
             }
         };
         Some(Self {
@@ -98,18 +97,31 @@ fn shape(layer: &Layer) -> String {
     }
 }
 
-/// What the findings say about a layer, each rule once, the worst first.
-fn status(layer: &Layer, diagnosis: &Diagnosis) -> Vec<Mark> {
-    let mut marks: Vec<Mark> = Vec::new();
+/// Whether a root cause lies in a layer.
+fn is_root(layer: &Layer, diagnosis: &Diagnosis) -> bool {
+    findings_of(layer, diagnosis).any(|f| f.root && f.severity > Severity::Info)
+}
+
+/// What the worst finding says about a layer.
+fn status(layer: &Layer, captured: &LayerCapture, diagnosis: &Diagnosis) -> Mark {
+    match findings_of(layer, diagnosis).next() {
+        Some(worst) => Mark::of(worst.severity, worst.rule.as_str()),
+        // Not the layer that a finding names, but a check mark beside a NaN would be a lie.
+        None if measures::is_broken(captured) => Mark::of(Severity::Error, "not finite"),
+        None if !layer.trainable => Mark::good("not trained"),
+        None => Mark::good("no finding"),
+    }
+}
+
+/// The rules of the other findings about it, each once.
+fn also(layer: &Layer, diagnosis: &Diagnosis) -> String {
+    let mut rules: Vec<&str> = Vec::new();
     for finding in findings_of(layer, diagnosis) {
-        if !marks.iter().any(|m| m.word == finding.rule) {
-            marks.push(Mark::of(finding.severity, finding.rule.as_str()));
+        if !rules.contains(&finding.rule.as_str()) {
+            rules.push(&finding.rule);
         }
     }
-    if marks.is_empty() {
-        marks.push(Mark::good(if layer.trainable { "no finding" } else { "not trained" }));
-    }
-    marks
+    rules.get(1..).unwrap_or_default().join(", ")
 }
 
 impl Profile {

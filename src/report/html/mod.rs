@@ -94,8 +94,7 @@ impl<'a> Page<'a> {
         let (record, diagnosis, summary) = (input.record, input.diagnosis, &input.summary);
         let names = Names::of(&record.header.layers);
         let (roots, notes) = findings::cards(diagnosis, record, &names);
-        let (histograms, groups) =
-            figures::groups(input.figures).into_iter().partition(|group| group.folded);
+        let (histograms, groups) = figures::groups(input.figures).into_iter().partition(|group| group.folded);
         Self {
             model: text::clean(&summary.run.model),
             verdict: Mark::verdict(diagnosis.verdict),

