@@ -97,6 +97,10 @@ impl OutputDir {
     fn stage(&self, file: &File) -> Result<(TempPath, PathBuf), ReportError> {
         let target = self.path.join(&file.path);
         let write = || {
+            // Found out now, and not when half of the files are in place.
+            if target.is_dir() {
+                return Err(io::ErrorKind::IsADirectory.into());
+            }
             let beside = target.parent().unwrap_or(&self.path);
             let mut temporary = temporary_file().tempfile_in(beside)?;
             temporary.write_all(file.content.as_bytes())?;

@@ -1,6 +1,6 @@
 //! Numbers that are derived from a capture: what the summary writes and the report shows.
 
-use crate::record::{Layer, LayerCapture};
+use crate::record::{Activations, Layer, LayerCapture};
 
 /// Least RMS of a row of weights that an update is compared with: a layer that starts at zero would
 /// otherwise seem to take infinitely large steps.
@@ -29,4 +29,17 @@ pub fn elasticity(layer: &Layer, captured: &LayerCapture, loss: f64) -> Option<f
     let weight = steps.and_then(|s| s.weight_l2).map_or_else(|| captured.weight.l2(), |s| s.median);
     let elasticity = weight * gradient / loss;
     (loss > 0.0 && elasticity.is_finite()).then_some(elasticity)
+}
+
+/// Units that never fired; `None` where it was not measured, or where what goes into the nonlinearity
+/// is not finite: of a NaN it cannot be said whether it is above zero.
+pub fn dead_units(activations: &Activations) -> Option<u64> {
+    let finite = activations.pre.finite() == activations.pre.count();
+    activations.firing.as_ref().filter(|_| finite).map(|firing| firing.dead_units())
+}
+
+/// Whether a layer holds a NaN or an infinity in its weight or its gradient.
+pub fn is_broken(captured: &LayerCapture) -> bool {
+    let finite = |l2: f64| l2.is_finite();
+    !finite(captured.weight.l2()) || captured.weight_grad.as_ref().is_some_and(|g| !finite(g.l2()))
 }

@@ -3,14 +3,15 @@
 //! The names are a contract: scripts read them. Numbers that may not be finite are written through
 //! [`number`], so that a NaN is a string and never a `null`.
 
+mod build;
+
 use serde::{Deserialize, Serialize};
 
-use super::{File, Input, ReportError, measures};
-use crate::diagnose::{Diagnosis, Finding, NotMeasured, Verdict};
-use crate::record::{
-    Activations, Epoch, Layer, LayerCapture, LayerKind, Loss, Outcome, Record, Task, TestResult, number,
-};
-use crate::stats::Distribution;
+use super::{File, Input, ReportError};
+use crate::diagnose::{Finding, NotMeasured, Verdict};
+use crate::record::{LayerKind, Loss, Task, TestResult, number};
+
+pub(super) use build::findings_of;
 
 /// Name and version of the format.
 pub const SCHEMA: &str = "gradscope.summary/1";
@@ -131,18 +132,6 @@ pub enum RunOutcome {
     Terminated,
     /// The record just stops.
     Killed,
-}
-
-impl RunOutcome {
-    /// Of this record.
-    pub fn of(record: &Record) -> Self {
-        match record.end.as_ref().map(|end| end.outcome) {
-            Some(Outcome::Finished) => Self::Finished,
-            Some(Outcome::Interrupted) => Self::Interrupted,
-            Some(Outcome::Terminated) => Self::Terminated,
-            None => Self::Killed,
-        }
-    }
 }
 
 /// A layer over the captured epochs.
@@ -275,25 +264,6 @@ pub(super) fn files(input: &Input) -> Result<Vec<File>, ReportError> {
 }
 
 impl Summary {
-    /// Of a run and what is said about it.
-    pub fn of(record: &Record, diagnosis: &Diagnosis) -> Self {
-        let header = &record.header;
-        let layers = header.layers.iter().enumerate();
-        Self {
-            schema: SCHEMA.into(),
-            gradscope: header.gradscope.clone(),
-            libtorch: header.libtorch.clone(),
-            run: RunSummary::of(record),
-            verdict: diagnosis.verdict,
-            headline: diagnosis.headline.clone(),
-            findings: diagnosis.findings.clone(),
-            not_measured: diagnosis.not_measured.clone(),
-            layers: layers.map(|(i, layer)| LayerSummary::of(i, layer, record, diagnosis)).collect(),
-            epochs: record.epochs.iter().map(EpochSummary::of).collect(),
-            test: record.end.as_ref().and_then(|end| end.test),
-        }
-    }
-
     /// As it stands in the file: indented, one newline at the end.
     ///
     /// # Errors
@@ -302,150 +272,5 @@ impl Summary {
         let mut text = serde_json::to_string_pretty(self).map_err(ReportError::Json)?;
         text.push('\n');
         Ok(text)
-    }
-}
-
-impl RunSummary {
-    fn of(record: &Record) -> Self {
-        let header = &record.header;
-        let (run, data, end) = (header.run.clone(), &header.data, record.end.as_ref());
-        Self {
-            command: header.command.clone(),
-            commit: header.commit.clone(),
-            model: run.model,
-            parameters: header.layers.iter().map(|l| l.parameters).sum(),
-            data: data.name.clone(),
-            task: data.task,
-            train: data.train,
-            dev: data.dev,
-            test: data.test,
-            chance_loss: data.chance_loss,
-            loss: run.loss,
-            score: data.task.score_name().into(),
-            seed: run.seed,
-            epochs: run.epochs,
-            epochs_done: end.map_or_else(|| epochs_seen(record), |e| e.epochs_done),
-            steps_done: end.map_or_else(|| steps_seen(record), |e| e.steps_done),
-            steps_per_epoch: run.steps_per_epoch,
-            optimizer: run.optimizer,
-            lr: run.lr,
-            momentum: run.momentum,
-            weight_decay: run.weight_decay,
-            clip_norm: run.clip_norm,
-            batch_size: run.batch_size,
-            init: run.init,
-            bias: run.bias,
-            activation: run.activation,
-            norm: run.norm,
-            dropout: run.dropout,
-            device: run.device,
-            threads: run.threads,
-            outcome: RunOutcome::of(record),
-            wall_s: end.map(|e| e.wall_s),
-            capture_overhead: end
-                .map(|e| e.capture_s / (e.wall_s - e.capture_s))
-                .filter(|share| share.is_finite() && *share >= 0.0),
-        }
-    }
-}
-
-/// Whole epochs that a record without an end is known to hold.
-fn epochs_seen(record: &Record) -> u64 {
-    let captured = record.epochs.iter().rfind(|e| !e.partial).map_or(0, |e| e.epoch + 1);
-    // Epochs are captured ever more rarely in a long run, but steps are always there.
-    captured.max(record.steps.last().map_or(0, |s| s.epoch))
-}
-
-fn steps_seen(record: &Record) -> u64 {
-    let captured = record.epochs.last().map_or(0, |e| e.step + 1);
-    captured.max(record.steps.last().map_or(0, |s| s.step + s.steps))
-}
-
-impl LayerSummary {
-    fn of(index: usize, layer: &Layer, record: &Record, diagnosis: &Diagnosis) -> Self {
-        let epoch = |e: &Epoch| Some(LayerEpoch::of(layer, e, e.layers.get(index)?));
-        Self {
-            name: layer.name.clone(),
-            kind: layer.kind,
-            shape: layer.shape.clone(),
-            parameters: layer.parameters,
-            trainable: layer.trainable,
-            status: findings_of(layer, diagnosis).map(|f| f.rule.clone()).collect(),
-            epochs: record.epochs.iter().filter_map(epoch).collect(),
-        }
-    }
-}
-
-/// The findings about a layer, worst first.
-pub(super) fn findings_of<'a>(
-    layer: &'a Layer,
-    diagnosis: &'a Diagnosis,
-) -> impl Iterator<Item = &'a Finding> {
-    let about = |f: &&Finding| f.layer.as_ref() == Some(&layer.name) || f.layers.contains(&layer.name);
-    diagnosis.findings.iter().filter(about)
-}
-
-impl LayerEpoch {
-    fn of(layer: &Layer, epoch: &Epoch, captured: &LayerCapture) -> Self {
-        let optional = |d: &Option<Distribution>| d.as_ref().map(DistributionSummary::of);
-        Self {
-            epoch: epoch.epoch,
-            weight: DistributionSummary::of(&captured.weight),
-            bias: optional(&captured.bias),
-            weight_grad: optional(&captured.weight_grad),
-            bias_grad: optional(&captured.bias_grad),
-            update_ratio: measures::update_ratio(layer, captured),
-            elasticity: measures::elasticity(layer, captured, epoch.train_loss),
-            signal_l2: captured.signal_l2,
-            activation: captured.activations.as_ref().map(ActivationSummary::of),
-        }
-    }
-}
-
-impl ActivationSummary {
-    fn of(activations: &Activations) -> Self {
-        let post = &activations.post;
-        Self {
-            mean: post.mean(),
-            std: post.std(),
-            zero_fraction: (post.count() > 0).then(|| post.zeros() as f64 / post.count() as f64),
-            dead_units: activations.firing.as_ref().map(|f| f.dead_units()),
-            units: activations.units,
-            saturated_fraction: activations.saturated_fraction,
-        }
-    }
-}
-
-impl DistributionSummary {
-    fn of(d: &Distribution) -> Self {
-        let q = QUANTILES.map(|q| d.quantile(q).unwrap_or(f64::NAN));
-        Self {
-            count: d.count(),
-            l2: d.l2(),
-            mean: d.mean(),
-            std: d.std(),
-            min: d.min(),
-            max: d.max(),
-            q: (d.finite() > 0).then_some(q),
-            zeros: d.zeros(),
-            nan: d.nan(),
-            inf: d.infinities(),
-        }
-    }
-}
-
-impl EpochSummary {
-    fn of(epoch: &Epoch) -> Self {
-        Self {
-            epoch: epoch.epoch,
-            step: epoch.step,
-            partial: epoch.partial,
-            lr: epoch.lr,
-            train_loss: epoch.train_loss,
-            dev_loss: epoch.dev_loss,
-            train_score: epoch.train_score,
-            dev_score: epoch.dev_score,
-            grad_l2: epoch.grad_l2,
-        }
     }
 }

@@ -1,0 +1,82 @@
+//! Command lines to copy.
+
+/// The command of a run with other flags in place: what a remedy says, ready to be pasted. `None` for
+/// what was not started by `gradscope run`, and for a remedy that is no flag.
+///
+/// Where the report goes is left out, so that trying a remedy does not overwrite the evidence.
+pub fn with_flags(command: &[String], flags: &str) -> Option<String> {
+    let [_, run, arguments @ ..] = command else { return None };
+    let changed: Vec<&str> = flags.split_whitespace().collect();
+    if run != "run" || !changed.first()?.starts_with("--") {
+        return None;
+    }
+    let replaced = |word: &str| {
+        let name = word.split('=').next().unwrap_or(word);
+        ["--out", "--force"].contains(&name) || changed.iter().any(|c| c.split('=').next() == Some(name))
+    };
+    let mut words = vec!["gradscope".to_owned(), "run".to_owned()];
+    let mut arguments = arguments.iter().peekable();
+    while let Some(word) = arguments.next() {
+        if !(word.starts_with("--") && replaced(word)) {
+            words.push(quoted(word));
+        } else if !word.contains('=') {
+            // Its value goes with it; a negative number begins with a single dash.
+            arguments.next_if(|value| !value.starts_with("--"));
+        }
+    }
+    words.extend(changed.iter().map(|word| quoted(word)));
+    Some(words.join(" "))
+}
+
+/// The command line as it was typed, near enough to be pasted.
+pub fn line(command: &[String]) -> String {
+    let program = command.first().map(|p| p.rsplit(['/', '\\']).next().unwrap_or(p));
+    let words = command.iter().skip(1).map(|w| quoted(w));
+    program.map(quoted).into_iter().chain(words).collect::<Vec<_>>().join(" ")
+}
+
+/// A word for a POSIX shell.
+fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_=+./:,@%".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn words(text: &str) -> Vec<String> {
+        text.split(' ').map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn a_remedy_replaces_the_flag_that_it_changes() {
+        let command = words("/usr/bin/gradscope run --model relu5 --bias -8 --lr=0.1 --out r --epochs 3");
+        assert_eq!(
+            with_flags(&command, "--bias 0 --lr 0.01").unwrap(),
+            "gradscope run --model relu5 --epochs 3 --bias 0 --lr 0.01"
+        );
+        assert_eq!(
+            with_flags(&command, "--standardize").unwrap(),
+            "gradscope run --model relu5 --bias -8 --lr=0.1 --epochs 3 --standardize"
+        );
+    }
+
+    #[test]
+    fn only_what_run_trained_can_be_run_again() {
+        assert_eq!(with_flags(&words("gradscope inspect model.pt"), "--bias 0"), None);
+        assert_eq!(with_flags(&words("gradscope run --model mlp"), "remove the softmax"), None);
+        assert_eq!(with_flags(&[], "--bias 0"), None);
+    }
+
+    #[test]
+    fn a_shell_reads_every_word_as_it_was() {
+        let command = ["/opt/x/gradscope", "run", "--data", "csv:my file.csv", "--hidden", "it's", ""];
+        let command = command.map(str::to_owned);
+        assert_eq!(line(&command), r"gradscope run --data 'csv:my file.csv' --hidden 'it'\''s' ''");
+    }
+}

@@ -1,0 +1,135 @@
+//! A number as a bar: against its limit, or as a share of the largest.
+
+use askama::Template;
+
+use crate::plot::number;
+
+/// Values this many times apart are told apart better on a logarithmic axis.
+const DECADE: f64 = 10.0;
+/// Share of a linear axis that is left free beyond the larger of value and limit.
+const MARGIN: f64 = 0.2;
+
+/// A horizontal bar; positions are percentages of its width.
+#[derive(Clone, Debug, PartialEq, Template)]
+#[template(path = "bar.html")]
+pub struct Bar {
+    /// Left end.
+    pub start: String,
+    /// Length.
+    pub length: String,
+    /// Where the limit stands.
+    pub limit: Option<String>,
+    /// In the alarm colour.
+    pub alarm: bool,
+    /// What it shows, in words; `None` where the number stands beside it.
+    pub description: Option<String>,
+}
+
+/// A bar of a value against its limit, with the scale in words; `None` where one of them is not
+/// finite.
+pub fn against(value: f64, limit: f64, alarm: bool) -> Option<(Bar, String)> {
+    if !(value.is_finite() && limit.is_finite()) {
+        return None;
+    }
+    let (low, high) = (value.min(limit), value.max(limit));
+    let (place, scale): (Box<dyn Fn(f64) -> f64>, String) = if low > 0.0 && high / low >= DECADE {
+        let first = low.log10().floor() - 1.0;
+        // A share has its natural end at 1.
+        let last = if high <= 1.0 { 0.0 } else { high.log10().ceil() + 1.0 };
+        let ends = [first, last].map(|e| number(10f64.powf(e)));
+        let place = move |x: f64| if x > 0.0 { (x.log10() - first) / (last - first) } else { 0.0 };
+        (Box::new(place), format!("log scale, {} to {}", ends[0], ends[1]))
+    } else {
+        let (from, to) = (low.min(0.0) * (1.0 + MARGIN), high.max(0.0) * (1.0 + MARGIN));
+        let range = if to > from { to - from } else { 1.0 };
+        let ends = [from, from + range].map(number);
+        (Box::new(move |x| (x - from) / range), format!("linear scale, {} to {}", ends[0], ends[1]))
+    };
+    let (zero, end) = (place(0.0), place(value));
+    let description = format!("{} against a limit of {}; {scale}", number(value), number(limit));
+    let bar = Bar {
+        start: percent(zero.min(end)),
+        length: percent((end - zero).abs()),
+        limit: Some(percent(place(limit))),
+        alarm,
+        description: Some(description),
+    };
+    Some((bar, scale))
+}
+
+/// A logarithmic axis for shares of the largest, which all bars of a column have in common.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Shares {
+    /// Power of ten at the left end.
+    first: f64,
+}
+
+/// Decades that the axis spans at least, so that a factor of two does not look like an abyss.
+const LEAST_DECADES: f64 = 3.0;
+
+impl Shares {
+    /// For these shares.
+    pub fn of(shares: impl Iterator<Item = f64>) -> Self {
+        let least = shares.filter(|s| *s > 0.0).fold(1.0, f64::min);
+        Self { first: (least.log10() - 0.5).floor().min(-LEAST_DECADES) }
+    }
+
+    /// The left end of the axis.
+    pub fn from(self) -> String {
+        number(10f64.powf(self.first))
+    }
+
+    /// The bar of one share; of length 0 where it is 0.
+    pub fn bar(self, share: f64, limit: Option<f64>, alarm: bool) -> Bar {
+        let place = |s: f64| if s > 0.0 { (1.0 - s.log10() / self.first).clamp(0.0, 1.0) } else { 0.0 };
+        Bar {
+            start: percent(0.0),
+            length: percent(place(share)),
+            limit: limit.filter(|l| (0.0..1.0).contains(l)).map(|l| percent(place(l))),
+            alarm,
+            description: None,
+        }
+    }
+}
+
+fn percent(share: f64) -> String {
+    format!("{}%", (share * 1000.0).round() / 10.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_decades_apart_are_shown_on_a_logarithmic_axis() {
+        let (bar, scale) = against(1e-5, 1e-3, true).unwrap();
+        assert_eq!(scale, "log scale, 1e-6 to 1");
+        assert_eq!((bar.length.as_str(), bar.limit.as_deref()), ("16.7%", Some("50%")));
+    }
+
+    #[test]
+    fn a_value_near_its_limit_or_on_the_other_side_of_zero_is_shown_on_a_linear_one() {
+        let (bar, _) = against(1.0, 1.0, true).unwrap();
+        assert_eq!((bar.start.as_str(), bar.length.as_str()), ("0%", "83.3%"));
+        let (bar, _) = against(-8.0, 0.0, true).unwrap();
+        assert_eq!((bar.start.as_str(), bar.length.as_str()), ("16.7%", "83.3%"));
+        assert_eq!(bar.limit.as_deref(), Some("100%"));
+        let (bar, _) = against(0.0, 0.0, true).unwrap();
+        assert_eq!((bar.start.as_str(), bar.length.as_str()), ("0%", "0%"));
+    }
+
+    #[test]
+    fn what_is_not_finite_has_no_bar() {
+        assert_eq!(against(f64::NAN, 1.0, true), None);
+        assert_eq!(against(f64::INFINITY, 1.0, true), None);
+    }
+
+    #[test]
+    fn shares_have_one_axis() {
+        let axis = Shares::of([1.0, 1e-4, 0.0].into_iter());
+        assert_eq!(axis.from(), "1e-5");
+        assert_eq!(axis.bar(1.0, None, false).length, "100%");
+        assert_eq!(axis.bar(1e-4, Some(1e-2), true).length, "20%");
+        assert_eq!(axis.bar(0.0, None, false).length, "0%");
+    }
+}

@@ -1,0 +1,106 @@
+//! Pictures, each with how to read it and the numbers behind it.
+
+use std::collections::HashSet;
+
+use askama::Template;
+
+use crate::plot::{Figure, Section, Table};
+
+/// The pictures of one part of the report.
+pub(super) struct Group<'a> {
+    pub(super) title: &'static str,
+    /// Whether they are folded away.
+    pub(super) folded: bool,
+    pub(super) pictures: Vec<Picture<'a>>,
+}
+
+#[derive(Template)]
+#[template(path = "figure.html")]
+pub(super) struct Picture<'a> {
+    figure: &'a Figure,
+    svg: String,
+    columns: Vec<Column<'a>>,
+}
+
+/// The heading of a column, and whether numbers stand in it.
+struct Column<'a> {
+    name: &'a str,
+    numeric: bool,
+}
+
+/// The pictures by part, in the report's order.
+pub(super) fn groups(figures: &[Figure]) -> Vec<Group<'_>> {
+    let mut ordered: Vec<&Figure> = figures.iter().collect();
+    ordered.sort_by_key(|f| f.section);
+    let mut seen = HashSet::new();
+    let mut groups: Vec<Group> = Vec::new();
+    for figure in ordered {
+        let picture = Picture::of(figure, &mut seen);
+        match groups.last_mut().filter(|g| g.title == figure.section.title()) {
+            Some(group) => group.pictures.push(picture),
+            None => groups.push(Group {
+                title: figure.section.title(),
+                folded: figure.section == Section::Histograms,
+                pictures: vec![picture],
+            }),
+        }
+    }
+    groups
+}
+
+impl<'a> Picture<'a> {
+    fn of(figure: &'a Figure, seen: &mut HashSet<&'a str>) -> Self {
+        let columns = figure.table.columns.iter().enumerate();
+        let column = |(i, name): (usize, &'a String)| Column { name, numeric: is_numeric(&figure.table, i) };
+        Self { figure, svg: without_known_styles(&figure.svg, seen), columns: columns.map(column).collect() }
+    }
+
+    /// A cell with whether it is a number.
+    fn cells<'r>(&'r self, row: &'r [String]) -> impl Iterator<Item = (&'r str, bool)> {
+        row.iter().zip(&self.columns).map(|(cell, column)| (cell.as_str(), column.numeric))
+    }
+}
+
+/// Every picture carries its style sheet, since it is a file of its own as well. In one page the same
+/// sheet is needed once; of sixty layers it would be half of the page.
+fn without_known_styles<'a>(svg: &'a str, seen: &mut HashSet<&'a str>) -> String {
+    let (open, close) = ("<style>", "</style>");
+    let range = svg.find(open).and_then(|from| Some(from..from + svg[from..].find(close)? + close.len()));
+    match range {
+        Some(range) if !seen.insert(&svg[range.clone()]) => {
+            format!("{}{}", &svg[..range.start], &svg[range.end..])
+        }
+        _ => svg.to_owned(),
+    }
+}
+
+/// Whether a column holds numbers, counts or dashes only.
+fn is_numeric(table: &Table, column: usize) -> bool {
+    let number = |cell: &str| {
+        let digits: String = cell.trim_end_matches('%').chars().filter(|c| *c != ',').collect();
+        matches!(cell, "" | "–" | "-") || digits.parse::<f64>().is_ok()
+    };
+    table.rows.iter().filter_map(|row| row.get(column)).all(|cell| number(cell))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_style_sheet_is_kept_once() {
+        let mut seen = HashSet::new();
+        let svg = "<svg><style>a{}</style><g/></svg>";
+        assert_eq!(without_known_styles(svg, &mut seen), svg);
+        assert_eq!(without_known_styles(svg, &mut seen), "<svg><g/></svg>");
+        assert_eq!(without_known_styles("<svg/>", &mut seen), "<svg/>");
+    }
+
+    #[test]
+    fn a_column_of_names_is_not_numeric() {
+        let row = |cells: [&str; 3]| cells.map(str::to_owned).to_vec();
+        let table =
+            Table { columns: vec![], rows: vec![row(["fc1", "1,234", "NaN"]), row(["fc2", "12%", "–"])] };
+        assert_eq!([0, 1, 2].map(|i| is_numeric(&table, i)), [false, true, true]);
+    }
+}

@@ -1,0 +1,168 @@
+//! Findings as cards: a root with its evidence, its remedies, and its consequences folded under it.
+
+use askama::Template;
+use serde_json::Value;
+
+use super::Mark;
+use super::bar::{self, Bar};
+use super::text::{Names, clean};
+use crate::diagnose::{Diagnosis, Finding, Severity};
+use crate::plot::number;
+use crate::record::Record;
+use crate::report::command;
+
+/// Consequences of consequences are followed this far: a list that points in a circle must end too.
+const DEEPEST_CHAIN: usize = 32;
+
+/// One finding.
+#[derive(Clone, Debug, PartialEq, Template)]
+#[template(path = "finding.html")]
+pub(super) struct Card {
+    mark: Mark,
+    family: String,
+    layers: String,
+    since: String,
+    root: bool,
+    message: String,
+    quantity: String,
+    value: String,
+    threshold: String,
+    bar: Option<(Bar, String)>,
+    /// Further numbers, by name.
+    evidence: Vec<(String, String)>,
+    remedies: Vec<Fix>,
+    consequences: Vec<Card>,
+    /// Their rules, each once.
+    consequence_rules: String,
+}
+
+/// A remedy.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Fix {
+    flag: String,
+    why: String,
+    /// The whole command to copy.
+    command: Option<String>,
+}
+
+/// Cards of the roots, each with its consequences, and of everything that belongs to no root.
+pub(super) fn cards(diagnosis: &Diagnosis, record: &Record, names: &Names) -> (Vec<Card>, Vec<Card>) {
+    let findings = &diagnosis.findings;
+    let root_of = |mut index: usize| {
+        for _ in 0..DEEPEST_CHAIN {
+            match findings[index].caused_by {
+                Some(cause) if cause < findings.len() && !findings[index].root => index = cause,
+                _ => break,
+            }
+        }
+        Some(index).filter(|i| findings[*i].root)
+    };
+    let headline = names.in_text(&diagnosis.headline);
+    let (mut roots, mut notes) = (Vec::new(), Vec::new());
+    for (index, finding) in findings.iter().enumerate() {
+        let mut card = Card::of(finding, record, names);
+        if finding.root {
+            let caused = |i: &usize| *i != index && root_of(*i) == Some(index);
+            let consequences = (0..findings.len()).filter(caused);
+            card.consequences = consequences.map(|i| Card::of(&findings[i], record, names)).collect();
+            card.consequence_rules = rules(&card.consequences);
+            card.message = beyond(&card.message, &headline);
+            roots.push(card);
+        } else if root_of(index).is_none() {
+            notes.push(card);
+        }
+    }
+    (roots, notes)
+}
+
+impl Card {
+    fn of(finding: &Finding, record: &Record, names: &Names) -> Self {
+        let alarm = finding.severity > Severity::Info;
+        let fix = |r: &crate::diagnose::Remedy| Fix {
+            flag: clean(&r.flag),
+            why: names.in_text(&r.why),
+            command: command::with_flags(&record.header.command, &r.flag).map(|c| clean(&c)),
+        };
+        Self {
+            mark: Mark::of(finding.severity, finding.rule.as_str()),
+            family: finding.family.clone(),
+            layers: names.in_text(&layers(finding, record)),
+            since: since(finding, record),
+            root: finding.root,
+            message: names.in_text(&finding.message),
+            quantity: names.in_text(&finding.quantity),
+            value: number(finding.value),
+            threshold: number(finding.threshold),
+            bar: bar::against(finding.value, finding.threshold, alarm),
+            evidence: finding.evidence.iter().map(|(k, v)| (words(k), names.in_text(&shown(v)))).collect(),
+            remedies: finding.remedies.iter().map(fix).collect(),
+            consequences: Vec::new(),
+            consequence_rules: String::new(),
+        }
+    }
+}
+
+/// Rules of findings, each once with how many there are: `dead-layer (3), stalled`.
+fn rules(cards: &[Card]) -> String {
+    let mut counts: Vec<(&str, usize)> = Vec::new();
+    for card in cards {
+        match counts.iter_mut().find(|(rule, _)| *rule == card.mark.word) {
+            Some((_, n)) => *n += 1,
+            None => counts.push((&card.mark.word, 1)),
+        }
+    }
+    let shown = |(rule, n): &(&str, usize)| if *n > 1 { format!("{rule} ({n})") } else { (*rule).into() };
+    counts.iter().map(shown).collect::<Vec<_>>().join(", ")
+}
+
+/// What a message says beyond the headline, which often is its first sentence; all of it where
+/// nothing would remain.
+fn beyond(message: &str, headline: &str) -> String {
+    match message.split_once(". ") {
+        Some((first, rest)) if headline.contains(first) => rest.to_owned(),
+        _ => message.to_owned(),
+    }
+}
+
+/// `fc1`, `fc1 and fc3`, `fc1 – fc4`; empty for the whole run.
+fn layers(finding: &Finding, record: &Record) -> String {
+    let all = &record.header.layers;
+    let place = |name: &String| all.iter().position(|l| l.name == *name);
+    match finding.layers.as_slice() {
+        [] => finding.layer.clone().unwrap_or_default(),
+        [one] => one.clone(),
+        [one, two] => format!("{one} and {two}"),
+        [first, .., last] => match (place(first), place(last)) {
+            (Some(a), Some(b)) if b.checked_sub(a) == Some(finding.layers.len() - 1) => {
+                format!("{first} – {last}")
+            }
+            _ => finding.layers.join(", "),
+        },
+    }
+}
+
+fn since(finding: &Finding, record: &Record) -> String {
+    let step = finding.first_step.map_or(String::new(), |s| format!(", step {s}"));
+    let over = record.epochs.last().is_some_and(|e| finding.last_epoch < e.epoch);
+    if over && finding.last_epoch == finding.first_epoch {
+        format!("in epoch {}{step}", finding.first_epoch)
+    } else if over {
+        format!("epochs {} to {}", finding.first_epoch, finding.last_epoch)
+    } else {
+        format!("since epoch {}{step}", finding.first_epoch)
+    }
+}
+
+/// `max_pre` → `max pre`.
+fn words(key: &str) -> String {
+    clean(key).replace('_', " ")
+}
+
+fn shown(value: &Value) -> String {
+    match value {
+        Value::Number(n) if n.is_f64() => n.as_f64().map_or_else(|| n.to_string(), number),
+        Value::String(text) => text.clone(),
+        Value::Array(items) => items.iter().map(shown).collect::<Vec<_>>().join(", "),
+        other => other.to_string(),
+    }
+}

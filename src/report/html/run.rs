@@ -1,0 +1,243 @@
+//! What was run, how it went and how it was measured, in words.
+
+use super::text::{clean, counted, duration, optional, percent, score};
+use crate::diagnose::Verdict;
+use crate::plot::{count, number};
+use crate::record::{LayerKind, Record, Task};
+use crate::report::summary::{RunOutcome, Summary};
+use crate::stats::{BIN_RELATIVE_WIDTH, SAMPLE_CAPACITY};
+
+/// A line of the configuration.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Fact {
+    pub(super) name: &'static str,
+    pub(super) value: String,
+}
+
+/// The line above the headline: what was run, and how long it took.
+pub(super) fn context(summary: &Summary) -> [Vec<String>; 2] {
+    let run = &summary.run;
+    let what = vec![
+        "gradscope".into(),
+        format!("{}, {}", run.model, counted(summary.layers.len() as u64, "layer")),
+        counted(run.parameters, "parameter"),
+        run.data.clone(),
+        format!("{} lr {}", run.optimizer, number(run.lr)),
+        format!("seed {}", run.seed),
+    ];
+    let mut how = vec![counted(run.epochs_done, "epoch")];
+    if let Some(wall) = run.wall_s {
+        how.push(duration(wall));
+        how.extend(measuring_share(summary).map(|share| format!("{share} of it measuring")));
+    }
+    [what, how].map(|texts| texts.iter().map(|t| clean(t)).collect())
+}
+
+/// Time for measuring as a share of the whole: stays readable where training takes no time at all.
+fn measuring_share(summary: &Summary) -> Option<String> {
+    let overhead = summary.run.capture_overhead?;
+    Some(percent(overhead / (1.0 + overhead)))
+}
+
+/// That the run ended early, and what that means for the page.
+pub(super) fn notice(summary: &Summary) -> Option<String> {
+    let run = &summary.run;
+    let how = match run.outcome {
+        RunOutcome::Finished => return None,
+        RunOutcome::Interrupted => "it was interrupted (SIGINT)",
+        RunOutcome::Terminated => "it was terminated (SIGTERM)",
+        RunOutcome::Killed => "its record has no end, so it was killed or is still running",
+    };
+    Some(format!(
+        "This run ended early: {how} after {} of {}, {}. Everything below is of the part that was recorded.",
+        count(run.epochs_done),
+        counted(run.epochs, "epoch"),
+        counted(run.steps_done, "step"),
+    ))
+}
+
+/// Where the run stands: at its last epoch beside what guessing gets (the headline of a healthy run
+/// says that already), and on the test set.
+pub(super) fn result(summary: &Summary) -> Option<String> {
+    let last = summary.epochs.last()?;
+    let run = &summary.run;
+    let shown = |s: f64| score(run.task, s);
+    let mut sentences = Vec::new();
+    if summary.verdict != Verdict::Healthy {
+        let dev = last.dev_score.map_or(String::new(), |s| format!(", {} on the dev set", shown(s)));
+        sentences.push(format!(
+            "After epoch {}: training loss {} (guessing: {}), {} {} on the training set{dev}.",
+            last.epoch,
+            number(last.train_loss),
+            number(run.chance_loss),
+            run.score,
+            shown(last.train_score)
+        ));
+    }
+    if let Some(test) = summary.test {
+        sentences.push(format!(
+            "Test set: {} {} with the parameters of epoch {}, the best on the dev set.",
+            run.score,
+            shown(test.score),
+            test.epoch
+        ));
+    }
+    (!sentences.is_empty()).then(|| sentences.join(" "))
+}
+
+/// Loss, scores and gradient of every captured epoch.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct EpochTable {
+    pub(super) columns: Vec<String>,
+    pub(super) rows: Vec<Vec<String>>,
+}
+
+impl EpochTable {
+    pub(super) fn of(summary: &Summary) -> Self {
+        let run = &summary.run;
+        let columns = [
+            "epoch".into(),
+            "training loss".into(),
+            "dev loss".into(),
+            format!("training {}", run.score),
+            format!("dev {}", run.score),
+            "gradient L2".into(),
+            "learning rate".into(),
+        ];
+        let shown = |s: f64| score(run.task, s);
+        let row = |e: &crate::report::EpochSummary| {
+            let partial = if e.partial { " (partial)" } else { "" };
+            vec![
+                format!("{}{partial}", e.epoch),
+                number(e.train_loss),
+                optional(e.dev_loss),
+                shown(e.train_score),
+                e.dev_score.map_or_else(|| "–".into(), shown),
+                number(e.grad_l2),
+                number(e.lr),
+            ]
+        };
+        Self { columns: columns.into(), rows: summary.epochs.iter().map(row).collect() }
+    }
+}
+
+/// The configuration, line by line.
+pub(super) fn facts(summary: &Summary) -> Vec<Fact> {
+    let run = &summary.run;
+    let mut facts: Vec<Fact> = Vec::new();
+    let mut fact = |name, value: String| facts.push(Fact { name, value: clean(&value) });
+    fact(
+        "model",
+        format!(
+            "{}: {}, {}, activation {}",
+            run.model,
+            counted(summary.layers.len() as u64, "layer"),
+            counted(run.parameters, "parameter"),
+            run.activation
+        ),
+    );
+    fact("normalisation, dropout", format!("{}, {}", run.norm, number(run.dropout)));
+    fact("initial weights, biases", format!("{}, {}", run.init, run.bias));
+    let task = match run.task {
+        Task::Classification => "classification",
+        Task::Regression => "regression",
+    };
+    fact("data", format!("{} ({task})", run.data));
+    fact("rows", format!("{} train, {} dev, {} test", count(run.train), count(run.dev), count(run.test)));
+    fact("loss", format!("{} (guessing costs {})", run.loss.name(), number(run.chance_loss)));
+    let mut optimizer = format!("{}, learning rate {}", run.optimizer, number(run.lr));
+    for (name, value) in [("momentum", run.momentum), ("weight decay", run.weight_decay)] {
+        if value != 0.0 {
+            optimizer += &format!(", {name} {}", number(value));
+        }
+    }
+    if let Some(clip) = run.clip_norm {
+        optimizer += &format!(", gradient clipped to L2 {}", number(clip));
+    }
+    fact("optimizer", optimizer);
+    let whole = if run.batch_size >= run.train { " (all of them)" } else { "" };
+    fact(
+        "batches",
+        format!(
+            "{}{whole}, {} an epoch",
+            counted(run.batch_size, "row"),
+            counted(run.steps_per_epoch, "step")
+        ),
+    );
+    fact(
+        "length",
+        format!(
+            "{} of {} done, {}",
+            count(run.epochs_done),
+            counted(run.epochs, "epoch"),
+            counted(run.steps_done, "step")
+        ),
+    );
+    fact("seed", run.seed.to_string());
+    fact("device", format!("{}, {}", run.device, counted(run.threads, "thread")));
+    if let Some(wall) = run.wall_s {
+        fact("time", duration(wall));
+    }
+    let libtorch = summary.libtorch.as_ref().map_or(String::new(), |v| format!(", libtorch {v}"));
+    fact("version", format!("gradscope {} (commit {}){libtorch}", summary.gradscope, run.commit));
+    facts
+}
+
+/// How it was measured, a sentence or two a paragraph.
+pub(super) fn measured(record: &Record, summary: &Summary) -> Vec<String> {
+    let run = &summary.run;
+    let mut text = Vec::new();
+    let full_batch = if run.steps_per_epoch == 1 {
+        " With one step an epoch, epoch 0 is therefore the untouched initial model."
+    } else {
+        ""
+    };
+    text.push(format!(
+        "Everything was captured in {} of {} done: at the epoch's last batch, after backward and before the optimizer's step. Gradients are those before any clipping.{full_batch}",
+        counted(summary.epochs.len() as u64, "epoch"),
+        count(run.epochs_done),
+    ));
+    text.extend(firing(record));
+    text.push(format!(
+        "Tensors of up to {SAMPLE_CAPACITY} values are described exactly; quantiles of larger ones are within {}.",
+        percent(BIN_RELATIVE_WIDTH)
+    ));
+    text.push(format!(
+        "Elasticity is ‖W‖·‖g‖ divided by the loss, with the epoch's medians: how strongly the loss pulls on a layer, whatever the scale of the loss and of the weights. The update ratio is ‖ΔW‖ / max(‖W‖, 0.1·√units) of one step; 0.002 to 0.04 is usual in a first epoch. {}",
+        if record.header.layers.iter().any(|l| l.kind != LayerKind::Linear) {
+            "Gains of normalisation layers have no elasticity: they are not compared."
+        } else {
+            ""
+        }
+    ));
+    text.push(format!(
+        "The training loss of an epoch is the mean over its batches as they were trained on; scores ({}, higher is better) and dev numbers are taken after the epoch, in evaluation mode.",
+        run.score
+    ));
+    if let (Some(end), Some(share)) = (&record.end, measuring_share(summary)) {
+        text.push(format!(
+            "Measuring and writing took {} of {} ({share}); the rest is training.",
+            duration(end.capture_s),
+            duration(end.wall_s)
+        ));
+    }
+    text
+}
+
+/// Whether a unit's silence is a measurement or a suspicion.
+fn firing(record: &Record) -> Option<String> {
+    let last = record.epochs.last()?;
+    let mut firings = last.layers.iter().filter_map(|l| l.activations.as_ref()?.firing.as_ref());
+    let first = firings.next()?;
+    Some(if first.exact {
+        format!(
+            "A dead unit is one that never fired on any of {}, in an exact pass over the training set in evaluation mode.",
+            counted(first.samples, "training sample")
+        )
+    } else {
+        format!(
+            "A dead unit is one that never fired on {} of the epoch's training batches, seen while the parameters moved (a screening, not an exact pass).",
+            counted(first.samples, "sample")
+        )
+    })
+}

@@ -1,0 +1,110 @@
+//! Text that comes from strangers, and numbers, as they stand in the page.
+
+use crate::plot::number;
+use crate::record::{Layer, Task};
+
+/// Longest name that is shown whole, in characters.
+const LONGEST_NAME: usize = 60;
+
+/// Names of layers, shortened where they would bury the page.
+pub struct Names {
+    /// (whole, short), the longest first: one may hold another.
+    long: Vec<(String, String)>,
+}
+
+impl Names {
+    pub fn of(layers: &[Layer]) -> Self {
+        let names = layers.iter().map(|l| l.name.as_str());
+        let mut long: Vec<_> = names
+            .filter(|n| n.chars().count() > LONGEST_NAME)
+            .map(|n| (n.to_owned(), shortened(n)))
+            .collect();
+        long.sort_by_key(|(name, _)| std::cmp::Reverse(name.len()));
+        Self { long }
+    }
+
+    /// A sentence in which layers may be named.
+    pub fn in_text(&self, text: &str) -> String {
+        let short = |text: String, (name, short): &(String, String)| text.replace(name.as_str(), short);
+        clean(&self.long.iter().fold(text.to_owned(), short))
+    }
+}
+
+/// The middle is left out: the ends of `encoder.layers.0.attention.query` tell layers apart.
+fn shortened(name: &str) -> String {
+    let chars: Vec<char> = name.chars().collect();
+    let end = LONGEST_NAME / 2;
+    chars[..end].iter().chain(&['…']).chain(&chars[chars.len() - end..]).collect()
+}
+
+/// Without characters that control, that steer the direction of writing, or that have no width: they
+/// could make a name read as another one. Escaping is the template's work.
+pub fn clean(text: &str) -> String {
+    text.chars().filter(|c| !is_unwanted(*c)).collect()
+}
+
+fn is_unwanted(c: char) -> bool {
+    (c.is_control() && !c.is_whitespace())
+        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}')
+        || matches!(c, '\u{061c}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}')
+}
+
+/// A number where there is one, else a dash.
+pub fn optional(value: Option<f64>) -> String {
+    value.map_or_else(|| "–".into(), number)
+}
+
+/// A share as a percentage with three significant digits.
+pub fn percent(share: f64) -> String {
+    if share.is_finite() { format!("{}%", number(100.0 * share)) } else { number(share) }
+}
+
+/// A score: a percentage where it is an accuracy.
+pub fn score(task: Task, value: f64) -> String {
+    match task {
+        Task::Classification => percent(value),
+        Task::Regression => number(value),
+    }
+}
+
+/// A time span: `33 ms`, `2.1 s`, `3 min 12 s`, `2 h 5 min`.
+pub fn duration(seconds: f64) -> String {
+    let whole = seconds.round() as u64;
+    if seconds < 1.0 {
+        format!("{} ms", number(seconds * 1000.0))
+    } else if whole < 60 {
+        format!("{} s", number(seconds))
+    } else if whole < 3600 {
+        format!("{} min {} s", whole / 60, whole % 60)
+    } else {
+        format!("{} h {} min", whole / 3600, whole % 3600 / 60)
+    }
+}
+
+/// `1 epoch`, `1,200 epochs`.
+pub fn counted(n: u64, noun: &str) -> String {
+    let plural = if n == 1 { "" } else { "s" };
+    format!("{} {noun}{plural}", crate::plot::count(n))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn time_spans_read_like_speech() {
+        let spans = [0.0332, 2.1, 59.4, 192.0, 7_500.0].map(duration);
+        assert_eq!(spans, ["33.2 ms", "2.1 s", "59.4 s", "3 min 12 s", "2 h 5 min"]);
+    }
+
+    #[test]
+    fn counts_agree_with_their_noun() {
+        assert_eq!(counted(1, "epoch"), "1 epoch");
+        assert_eq!(counted(1200, "epoch"), "1,200 epochs");
+    }
+
+    #[test]
+    fn what_steers_writing_is_taken_out() {
+        assert_eq!(clean("fc\u{202e}1\u{200b}\u{0}<b>"), "fc1<b>");
+    }
+}
