@@ -20,7 +20,6 @@
 //! Read a record, diagnose it, draw it and write the report:
 //!
 //! ```
-//! use std::collections::BTreeSet;
 //! use std::path::Path;
 //!
 //! use gradscope::diagnose::{Settings, diagnose};
@@ -32,8 +31,7 @@
 //! let diagnosis = diagnose(&record, &Settings::default());
 //! assert!(diagnosis.headline.starts_with("fc1 was born dead"));
 //!
-//! let flagged: BTreeSet<String> = diagnosis.flagged_layers();
-//! let figures = plot::figures(&record, &flagged);
+//! let figures = plot::figures(&record, &diagnosis.flagged_layers());
 //! # let scratch = tempfile::tempdir()?;
 //! # let out = scratch.path().join("out");
 //! let directory = report::OutputDir::check(&out, false)?;

@@ -1,10 +1,9 @@
 //! From a record to files and a verdict: the end of `run`, and all of `report`.
 
-use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use gradscope::diagnose::{Diagnosis, Severity, diagnose};
+use gradscope::diagnose::{Diagnosis, diagnose};
 use gradscope::plot;
 use gradscope::record::{Record, RecordError};
 use gradscope::report::{self, OutputDir, RECORD_FILE, Summary};
@@ -55,13 +54,7 @@ fn keep_record(source: &Path, target: &Path) -> Result<(), RecordError> {
 /// Diagnoses, draws and writes everything.
 pub fn render(directory: &OutputDir, record: &Record, findings: &Findings) -> anyhow::Result<Diagnosis> {
     let diagnosis = diagnose(record, &findings.settings);
-    let flagged: BTreeSet<String> = diagnosis
-        .findings
-        .iter()
-        .filter(|f| f.severity > Severity::Info)
-        .flat_map(|f| f.layers.iter().cloned())
-        .collect();
-    let figures = plot::figures(record, &flagged);
+    let figures = plot::figures(record, &diagnosis.flagged_layers());
     report::write(directory, record, &diagnosis, &figures)?;
     Ok(diagnosis)
 }

@@ -77,7 +77,9 @@ fn root(text: &mut String, paint: &Paint, finding: &Finding, command: &[String])
         if layers.is_empty() { String::new() } else { format!(" · {layers}") },
         paint.dim(&format!("gradscope explain {}", finding.rule)),
     );
-    for line in wrapped(&finding.message, "  ") {
+    // The headline is made of the first sentences of the roots' messages.
+    let more = finding.message.split_once(". ").map_or("", |(_, more)| more);
+    for line in wrapped(more, "  ").iter().filter(|_| !more.is_empty()) {
         let _ = writeln!(text, "{line}");
     }
     if let Some(remedy) = finding.remedies.first() {
@@ -87,22 +89,27 @@ fn root(text: &mut String, paint: &Paint, finding: &Finding, command: &[String])
         }
     }
     for remedy in finding.remedies.iter().skip(1) {
-        let _ = writeln!(text, "  or:   {}  {}", paint.bold(&remedy.flag), paint.dim(&remedy.why));
+        let _ = writeln!(text, "  or:   {}", paint.bold(&remedy.flag));
+        for line in wrapped(&remedy.why, "        ") {
+            let _ = writeln!(text, "{}", paint.dim(&line));
+        }
     }
 }
 
 fn consequences(text: &mut String, paint: &Paint, diagnosis: &Diagnosis, root: usize) {
-    let explained = |f: &&Finding| f.caused_by == Some(root);
-    let rules: Vec<String> = diagnosis
-        .findings
-        .iter()
-        .filter(explained)
-        .map(|f| match places(&f.layers) {
-            layers if layers.is_empty() => f.rule.clone(),
-            layers => format!("{} ({layers})", f.rule),
-        })
-        .collect();
+    let mut rules: Vec<(&str, Vec<String>)> = Vec::new();
+    for finding in diagnosis.findings.iter().filter(|f| f.caused_by == Some(root)) {
+        match rules.iter_mut().find(|(rule, _)| *rule == finding.rule) {
+            Some((_, layers)) => layers.extend(finding.layers.iter().cloned()),
+            None => rules.push((&finding.rule, finding.layers.clone())),
+        }
+    }
+    let named = |(rule, layers): &(&str, Vec<String>)| match places(layers) {
+        layers if layers.is_empty() => (*rule).to_owned(),
+        layers => format!("{rule} ({layers})"),
+    };
     if !rules.is_empty() {
+        let rules: Vec<String> = rules.iter().map(named).collect();
         for line in wrapped(&format!("follows from it: {}", rules.join(", ")), "  ") {
             let _ = writeln!(text, "{}", paint.dim(&line));
         }
@@ -112,10 +119,8 @@ fn consequences(text: &mut String, paint: &Paint, diagnosis: &Diagnosis, root: u
 /// Names of layers, shortened where they are many.
 fn places(layers: &[String]) -> String {
     match layers {
-        [] => String::new(),
-        [one] => one.clone(),
-        [a, b] => format!("{a}, {b}"),
-        [a, .., z] => format!("{a} … {z} ({} layers)", layers.len()),
+        [a, b, .., z] if layers.len() > 4 => format!("{a}, {b} … {z}: {} layers", layers.len()),
+        few => few.join(", "),
     }
 }
 

@@ -1,6 +1,6 @@
 //! What a diagnosis says.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -128,5 +128,12 @@ impl Diagnosis {
     /// The findings that no other explains.
     pub fn roots(&self) -> impl Iterator<Item = &Finding> {
         self.findings.iter().filter(|f| f.root)
+    }
+
+    /// Names of the layers that pictures point at: those of roots and of errors. A milder consequence
+    /// (an output that hardly varies, say) would hide where the trouble is.
+    pub fn flagged_layers(&self) -> BTreeSet<String> {
+        let told = |f: &&Finding| f.root || f.severity == Severity::Error;
+        self.findings.iter().filter(told).flat_map(|f| f.layers.iter().cloned()).collect()
     }
 }

@@ -64,18 +64,36 @@ impl Plan<'_> {
     }
 
     fn dead_by_bias(&mut self) {
-        let tiny = self.tiny();
         if self.zero_bias() {
             return self.dead_by_weights();
         }
+        if self.tiny() {
+            return self.dead_by_bias_with_tiny_weights();
+        }
         self.add("--bias 0", "without the negative bias about half of the samples make a unit fire");
-        if let Some(init) = self.init().filter(|_| tiny) {
+        self.normalise("it moves pre-activations around zero, whatever the bias");
+    }
+
+    /// Two faults in one: what lifts the bias alone leaves gradients that vanish. Tried on relu5 with
+    /// bias -8 over four seeds and 300 epochs: healthy in 4, 2 and 0 of 4, in this order.
+    fn dead_by_bias_with_tiny_weights(&mut self) {
+        if self.run.norm == "none" {
             self.add(
-                format!("--bias 0 --init {init}"),
-                "the weights are tiny as well: with the bias gone, gradients would vanish with depth",
+                "--bias 0 --norm batch-pre",
+                "without the negative bias units fire again, and normalisation makes up for the tiny weights",
             );
         }
-        self.normalise("it moves pre-activations around zero, whatever the bias");
+        if let Some(init) = self.init() {
+            self.add(
+                format!("--bias 0 --init {init}"),
+                "the weights are tiny as well: larger ones let gradients through, though layers of a few units \
+                 can still die",
+            );
+        }
+        self.add(
+            "--bias 0",
+            "it removes this cause alone: with weights as tiny as these, gradients then vanish with depth",
+        );
     }
 
     fn dead_by_weights(&mut self) {

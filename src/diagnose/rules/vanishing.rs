@@ -96,8 +96,9 @@ fn depth_hit(case: &Case, run: &[Capture], limit: f64, severity: Severity) -> Op
     }
     let [front, back] = [first, strong].map(|l| case.names(&[l]));
     let message = format!(
-        "{front} receives {} of the pull that {back} does (limit {}), since epoch {}. The gradient, \
-         relative to weights and loss, shrinks on its way back, so that {} hardly {}.",
+        "the gradient vanishes on its way back to {front}, which receives only {} of the pull that {back} does \
+         (limit {}), since epoch {}. Relative to weights and loss it shrinks from layer to layer, so that {} \
+         hardly {}.",
         sig(value),
         sig(limit),
         run.first()?.epoch,
