@@ -75,8 +75,9 @@ pub(super) fn result(summary: &Summary) -> Option<String> {
         ));
     }
     if let Some(test) = summary.test {
+        let best = if last.dev_score.is_some() { ", the best on the dev set" } else { "" };
         sentences.push(format!(
-            "Test set: {} {} with the parameters of epoch {}, the best on the dev set.",
+            "Test set: {} {} with the parameters of epoch {}{best}.",
             run.score,
             shown(test.score),
             test.epoch
