@@ -103,7 +103,7 @@ impl OutputDir {
             }
             let beside = target.parent().unwrap_or(&self.path);
             let mut temporary = temporary_file().tempfile_in(beside)?;
-            temporary.write_all(file.content.as_bytes())?;
+            temporary.as_file_mut().write_all(file.content.as_bytes())?;
             // Some file systems say only now that there was no room.
             temporary.as_file().sync_all()?;
             Ok(temporary.into_temp_path())
