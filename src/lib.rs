@@ -1,9 +1,55 @@
 //! # gradscope
+//!
+//! Which layers of a network are not learning, since when, why, and what fixes it.
+//!
+//! Data flows one way, and imports point only downward in this list:
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | `cli` (in the binary) | arguments, resolved once into ready objects; one file a subcommand |
+//! | [`train`] | everything that touches libtorch: data, models, initialisers, the probe, the loop |
+//! | [`report`] | record + findings + pictures → files, one file an output format |
+//! | [`plot`] | record → SVG, drawn with plotters |
+//! | [`diagnose`] | record → findings: rules, root causes, remedies, explanations |
+//! | [`record`] | what a run looked like: types, writer, reader; the waist of the program |
+//! | [`stats`] | numbers only: the mergeable distribution, quantiles, kernel density |
+//!
+//! Whatever can write a record gets every diagnosis, picture and report; whatever reads one needs no
+//! tensor library. `train` is behind the cargo feature of the same name, on by default.
+//!
+//! Read a record, diagnose it, draw it and write the report:
+//!
+//! ```
+//! use std::collections::BTreeSet;
+//! use std::path::Path;
+//!
+//! use gradscope::diagnose::{Settings, diagnose};
+//! use gradscope::record::Record;
+//! use gradscope::{plot, report};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let (record, _warnings) = Record::read(Path::new("fixtures/records/relu5-dead.jsonl"))?;
+//! let diagnosis = diagnose(&record, &Settings::default());
+//! assert!(diagnosis.headline.starts_with("fc1 was born dead"));
+//!
+//! let flagged: BTreeSet<String> = diagnosis.flagged_layers();
+//! let figures = plot::figures(&record, &flagged);
+//! # let scratch = tempfile::tempdir()?;
+//! # let out = scratch.path().join("out");
+//! let directory = report::OutputDir::check(&out, false)?;
+//! let written = report::write(&directory, &record, &diagnosis, &figures)?;
+//! assert!(written.report.ends_with("report.html"));
+//! # Ok(())
+//! # }
+//! ```
+
+#![deny(missing_docs, unsafe_code)]
+
 pub mod diagnose;
 pub mod plot;
 pub mod record;
 pub mod report;
 pub mod stats;
-mod text;
+pub mod text;
 #[cfg(feature = "train")]
 pub mod train;

@@ -29,7 +29,7 @@ fn every_picture_is_well_formed_and_named_once() {
                 assert_eq!(row.len(), figure.table.columns.len(), "{place}");
             }
             let sentences = figure.caption.matches(". ").count() + 1;
-            assert!(sentences <= 4 && figure.caption.ends_with('.'), "{place}: {}", figure.caption);
+            assert!(sentences <= 3 && figure.caption.ends_with('.'), "{place}: {}", figure.caption);
             let text = format!("{}{}{}", figure.title, figure.caption, figure.svg);
             assert!(!text.contains('\u{2212}'), "{place}: the minus is ASCII");
         }

@@ -256,7 +256,9 @@ def why_pip_failed(what: str, messages: str) -> str:
                 sys.executable, VERSION
             )
         )
-    if said("no space left on device", "disk quota exceeded"):
+    # On a full disk there is no room for pip's messages either.
+    full = shutil.disk_usage(ROOT).free < 1 << 20
+    if full or said("no space left on device", "disk quota exceeded"):
         return "the disk filled up while fetching {}: make room and run this again".format(what)
     if said("connection", "timed out", "timeout", "resolution", "unreachable", "ssl", "proxy"):
         return (

@@ -123,3 +123,136 @@ fn starts_later(g: &Hit, f: &Hit, captured: &[u64]) -> bool {
     let place = |epoch: u64| captured.partition_point(|e| *e < epoch);
     place(g.first_epoch) > place(f.first_epoch) + 1
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Kind::*;
+    use super::*;
+
+    /// A finding of this kind about this layer that began in this epoch, at this step if known.
+    fn hit(kind: Kind, layer: usize, epoch: u64, step: Option<u64>) -> Hit {
+        Hit {
+            kind,
+            severity: Severity::Error,
+            layers: vec![layer],
+            first_epoch: epoch,
+            last_epoch: 9,
+            first_step: step,
+            value: 0.0,
+            threshold: 0.0,
+            quantity: "",
+            message: String::new(),
+            evidence: Default::default(),
+        }
+    }
+
+    fn explained(hits: &[Hit]) -> Vec<Option<usize>> {
+        causes(hits, &[0, 1, 2, 3, 4, 5, 6, 7, 8, 9])
+    }
+
+    const BORN: Kind = BornDead(Silence::Bias);
+    const ALL: [Kind; 14] = [
+        Symmetric,
+        NeverUpdated,
+        BORN,
+        ExplodingDepth,
+        ExplodingTime,
+        UpdateHigh,
+        LaterDead,
+        NonFinite,
+        VanishingDepth,
+        VanishingAll,
+        Stalled,
+        DeadUnits,
+        ConstantOutput,
+        Plateau,
+    ];
+
+    #[test]
+    fn what_explains_what() {
+        let mut table = String::new();
+        for g in ALL {
+            let effects = ALL.into_iter().filter(|f| {
+                *f != g && explained(&[hit(g, 0, 0, None), hit(*f, 1, 0, None)]) == [None, Some(0)]
+            });
+            let names: Vec<_> = effects.map(|k| format!("{k:?}")).collect();
+            table += format!("{g:?}: {}", names.join(", ")).trim_end();
+            table.push('\n');
+        }
+        insta::assert_snapshot!(table, @r"
+        Symmetric: NeverUpdated, BornDead(Bias), ExplodingDepth, ExplodingTime, UpdateHigh, LaterDead, VanishingDepth, VanishingAll, Stalled, DeadUnits, ConstantOutput, Plateau
+        NeverUpdated: ExplodingTime, UpdateHigh, LaterDead, VanishingDepth, VanishingAll, Stalled, DeadUnits, ConstantOutput, Plateau
+        BornDead(Bias): ExplodingTime, UpdateHigh, LaterDead, VanishingDepth, VanishingAll, Stalled, DeadUnits, ConstantOutput, Plateau
+        ExplodingDepth: ExplodingTime, UpdateHigh, LaterDead, NonFinite, VanishingDepth, VanishingAll, Stalled, DeadUnits, ConstantOutput, Plateau
+        ExplodingTime: UpdateHigh, LaterDead, NonFinite, VanishingDepth, VanishingAll, Stalled, DeadUnits, ConstantOutput, Plateau
+        UpdateHigh: LaterDead, NonFinite, VanishingDepth, VanishingAll, Stalled, DeadUnits, ConstantOutput, Plateau
+        LaterDead: VanishingDepth, VanishingAll, Stalled, DeadUnits, ConstantOutput, Plateau
+        NonFinite: VanishingDepth, VanishingAll, Stalled, DeadUnits, ConstantOutput, Plateau
+        VanishingDepth: VanishingAll, ConstantOutput, Plateau
+        VanishingAll: Stalled, ConstantOutput, Plateau
+        Stalled: ConstantOutput, Plateau
+        DeadUnits: ConstantOutput, Plateau
+        ConstantOutput: Plateau
+        Plateau:
+        ");
+    }
+
+    #[test]
+    fn a_cause_does_not_start_later_but_for_a_capture() {
+        for (cause, effect, explains) in [(0, 0, true), (1, 0, true), (2, 0, false), (5, 9, true)] {
+            let hits = [hit(UpdateHigh, 0, cause, None), hit(ConstantOutput, 4, effect, None)];
+            assert_eq!(explained(&hits)[1].is_some(), explains);
+        }
+        for (cause, effect, explains) in [(30, 30, true), (31, 30, false)] {
+            let hits = [hit(UpdateHigh, 0, 3, Some(cause)), hit(NonFinite, 0, 3, Some(effect))];
+            assert_eq!(explained(&hits)[1].is_some(), explains);
+        }
+    }
+
+    #[test]
+    fn captures_may_be_epochs_apart() {
+        let hits = [hit(UpdateHigh, 0, 40, None), hit(ConstantOutput, 4, 20, None)];
+        assert_eq!(causes(&hits, &[0, 20, 40, 60])[1], Some(0));
+        assert_eq!(causes(&hits, &[0, 20, 30, 40])[1], None);
+    }
+
+    #[test]
+    fn the_first_of_two_dead_layers_is_to_blame() {
+        // The shallower of two born dead, whatever the order of the findings.
+        assert_eq!(explained(&[hit(BORN, 3, 0, Some(0)), hit(BORN, 1, 0, Some(0))]), [Some(1), None]);
+        // The earlier of two that died, though deeper.
+        assert_eq!(explained(&[hit(LaterDead, 1, 5, None), hit(LaterDead, 3, 4, None)]), [Some(1), None]);
+        assert_eq!(explained(&[hit(LaterDead, 1, 0, None), hit(BORN, 3, 0, Some(0))]), [Some(1), None]);
+    }
+
+    #[test]
+    fn of_a_burst_of_updates_and_one_of_gradients_the_first_is_to_blame() {
+        let update = |step| hit(UpdateHigh, 0, step / 10, Some(step));
+        let gradient = |step| hit(ExplodingTime, 0, step / 10, Some(step));
+        assert_eq!(explained(&[gradient(40), update(3)]), [Some(1), None]);
+        assert_eq!(explained(&[gradient(40), update(41)]), [None, Some(0)]);
+        assert_eq!(explained(&[gradient(40), update(40)]), [None, Some(0)]);
+    }
+
+    #[test]
+    fn an_info_explains_nothing() {
+        let mut info = hit(UpdateHigh, 0, 0, None);
+        info.severity = Severity::Info;
+        assert_eq!(explained(&[info, hit(Plateau, 0, 0, None)]), [None, None]);
+    }
+
+    #[test]
+    fn there_are_no_circles() {
+        let all: Vec<Hit> = ALL
+            .into_iter()
+            .chain(ALL)
+            .enumerate()
+            .map(|(i, k)| hit(k, i % 5, (i % 3) as u64, None))
+            .collect();
+        let causes = explained(&all);
+        for start in 0..all.len() {
+            let path = std::iter::successors(Some(start), |i| causes[*i]);
+            assert!(path.take(all.len() + 1).count() <= all.len());
+        }
+    }
+}

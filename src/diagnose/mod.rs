@@ -1,9 +1,9 @@
 //! Record → findings: the rules (one file a family), root cause, remedies, and the texts of
 //! `gradscope explain`.
 //!
-//! [`diagnose`] computes the [quantities](quantities) once, hands them to every rule of the
-//! [registry](rules::RULES), tells cause from consequence ([cause]), and puts the result into words
-//! ([verdict], [remedy]). It is pure: the same record and settings give the same diagnosis.
+//! [`diagnose`] computes the quantities (`quantities`, `series`) once, hands them to every rule of the
+//! registry (`rules`), tells cause from consequence (`cause`), and puts the result into words (`verdict`,
+//! `remedy`). It is pure: the same record and settings give the same diagnosis.
 //!
 //! A new rule is one more value of [`Rule`] in the file of its family, one line in the registry, and
 //! its place among the causes.

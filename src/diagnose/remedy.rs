@@ -13,6 +13,8 @@ const OFFERED: usize = 4;
 /// Update over weight that a learning rate is chosen for. `lr · TARGET / u` at step 0 was the best
 /// single prescription in the prototype: 25 of 31 runs recovered.
 const TARGET_UPDATE: f64 = 0.01;
+/// First update from which the rate is to blame for a run without progress.
+const LARGE_UPDATE: f64 = 0.1;
 /// Row norm of the weights below which they are tiny (He 1.41, LeCun 1, PyTorch's default 0.58).
 const TINY_ROWS: f64 = 0.35;
 /// RMS of the inputs outside of which they should be standardised; a guess, as the prototype's.
@@ -86,6 +88,12 @@ impl Plan<'_> {
     }
 
     fn killed(&mut self) {
+        if let Some(init) = self.init().filter(|_| self.tiny()) {
+            self.add(
+                format!("--init {init}"),
+                "the weights are so small that a little drift of the bias silences a unit",
+            );
+        }
         self.normalise("it moves pre-activations around zero, whatever the steps did to the bias");
         self.leaky();
         self.lower_rate();
@@ -200,7 +208,7 @@ impl Plan<'_> {
             self.add(format!("--init {init}"), why);
         }
         self.normalise("it keeps the size of signals from layer to layer");
-        if act == "lrelu" && self.slope().is_none_or(|s| s < LARGE_SLOPE) {
+        if act == "lrelu" && self.run.lrelu_slope < LARGE_SLOPE {
             self.add(
                 format!("--lrelu-slope {LARGE_SLOPE}"),
                 "a larger slope lets more of the gradient through; it eases the decay, it does not remove it",
@@ -213,6 +221,9 @@ impl Plan<'_> {
 
     fn no_progress(&mut self) {
         self.standardise();
+        if self.first_update().is_some_and(|u| u > LARGE_UPDATE) {
+            self.lower_rate();
+        }
         if self.q.captures.last().and_then(|c| c.median_update()).is_some_and(|u| u < TARGET_UPDATE / 10.0) {
             self.too_small();
         }
@@ -269,7 +280,7 @@ impl Plan<'_> {
         let header = &self.q.record.header;
         let table = header.data.name.starts_with("csv");
         let rms = header.data.input_rms;
-        if table && rms.is_finite() && !INPUT_RMS.contains(&rms) && self.flag("--standardize").is_none() {
+        if table && rms.is_finite() && !INPUT_RMS.contains(&rms) {
             self.add(
                 "--standardize",
                 format!("the inputs have an RMS of {}; networks are made for about 1", sig(rms)),
@@ -315,23 +326,6 @@ impl Plan<'_> {
         self.q.hidden().any(|i| {
             let activations = last.layers.get(i).and_then(|l| l.activations.as_ref());
             activations.and_then(|a| a.pre.max()).is_some_and(|max| max <= 0.0)
-        })
-    }
-
-    fn slope(&self) -> Option<f64> {
-        self.flag("--lrelu-slope")?.parse().ok()
-    }
-
-    /// The value of a flag in the command line that the record holds; empty for a switch.
-    fn flag(&self, name: &str) -> Option<&str> {
-        let command = &self.q.record.header.command;
-        command.iter().enumerate().find_map(|(i, word)| {
-            let rest = word.strip_prefix(name)?;
-            match rest.strip_prefix('=') {
-                Some(value) => Some(value),
-                None if rest.is_empty() => Some(command.get(i + 1).map_or("", String::as_str)),
-                None => None,
-            }
         })
     }
 }

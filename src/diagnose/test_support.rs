@@ -48,6 +48,7 @@ impl Fake {
             init: "default".into(),
             bias: "default".into(),
             activation: activation.name().into(),
+            lrelu_slope: 0.01,
             norm: "none".into(),
             dropout: 0.0,
             device: "cpu".into(),

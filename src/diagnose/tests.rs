@@ -401,3 +401,15 @@ fn numbers_that_are_not_finite_are_no_reason_to_panic_or_to_blame_relu() {
     assert_eq!(roots(&d), [("non-finite", Some("fc1"))], "{:#?}", d.findings);
     assert_eq!(d.findings[0].first_step, Some(25));
 }
+
+#[test]
+fn two_independent_faults_have_two_roots() {
+    // A layer that dies long after a run has stalled by itself.
+    let mut fake = Fake::stuck(12);
+    for i in 0..5 {
+        fake.set_norms(i, |_| Norms { w: 2.0, g: 0.05, u: 1e-6 });
+    }
+    fake.silence(2, 8, 8, 0.1, -0.1);
+    assert_eq!(roots(&fake.diagnose()), [("dead-layer", Some("fc3")), ("stalled", Some("fc1"))]);
+    assert!(fake.diagnose().headline.contains("; independent of it, "));
+}

@@ -11,6 +11,9 @@ const LOG_FROM: f64 = 100.0;
 /// Decades that a logarithmic axis spans at least: below, it would blow up differences that do not
 /// matter, and its zero would seem near.
 const LEAST_DECADES: f64 = 2.0;
+/// Values that are closer than this share of their size are one value, told apart by rounding alone
+/// (those of a float32 that differ are ten times as far apart).
+const SAME: f64 = 5e-9;
 /// No coordinate may overflow when a span is taken.
 const LARGEST: f64 = 1e300;
 
@@ -183,7 +186,7 @@ fn widened(kind: Kind, span: Option<(f64, f64)>) -> (f64, f64) {
         let room = (PADDING * span).max((LEAST_DECADES - span) / 2.0);
         return (low - room, high + room);
     }
-    if span < (1e-6 * low.abs().max(high.abs())).max(f64::MIN_POSITIVE * 1e20) {
+    if span < (SAME * low.abs().max(high.abs())).max(f64::MIN_POSITIVE * 1e20) {
         // A single value stands in the middle of an axis that names it.
         let room = if low == 0.0 { 0.5 } else { 0.1 * low.abs() };
         return (low - room, high + room);

@@ -13,11 +13,14 @@ use super::theme::Ink;
 /// Labels of the vertical axis, at most.
 const TICKS: usize = 6;
 
+/// Share of the largest loss that the axis spans at least: a loss that stands still is to look so.
+const LEAST_SPAN: f64 = 0.2;
+
 /// The loss on the training and dev sets.
 pub fn loss(scene: &Scene) -> Figure {
     let chance = Some(scene.record.header.data.chance_loss).filter(|c| c.is_finite());
     let curve = Curve::of(scene, |e| e.train_loss, |e| e.dev_loss);
-    let scale = Scale::of(curve.values().chain(chance), false, TICKS);
+    let scale = calm_scale(curve.values().chain(chance));
     let log = if scale.kind == Kind::Linear { "" } else { " The axis is logarithmic." };
     let loss = scene.record.header.run.loss.name();
     let guessing = match chance {
@@ -44,7 +47,7 @@ pub fn accuracy(scene: &Scene) -> Figure {
     let curve = Curve::of(scene, |e| e.train_score, |e| e.dev_score);
     let scale = match task {
         Task::Classification => accuracy_scale(&curve),
-        Task::Regression => Scale::of(curve.values(), false, TICKS),
+        Task::Regression => calm_scale(curve.values()),
     };
     let what = match task {
         Task::Classification => "Share of right answers after each epoch; 1 is all of them.",
@@ -63,6 +66,16 @@ pub fn accuracy(scene: &Scene) -> Figure {
         Task::Regression => "Negative MSE over epochs",
     };
     curve.figure("accuracy", title.into(), name.into(), caption, scale, None)
+}
+
+/// An axis that spans [`LEAST_SPAN`] of the largest value at least.
+fn calm_scale(values: impl Iterator<Item = f64> + Clone) -> Scale {
+    let finite = values.clone().filter(|v| v.is_finite());
+    let (low, high) = finite.fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), v: f64| (l.min(v), h.max(v)));
+    let least = LEAST_SPAN * low.abs().max(high.abs());
+    let middle = low / 2.0 + high / 2.0;
+    let widened = (high - low < least).then(|| [middle - least / 2.0, middle + least / 2.0]);
+    Scale::of(values.chain(widened.into_iter().flatten()), false, TICKS)
 }
 
 /// From 0, or from a half where no score is near it, to 1: small steps are not blown up.
@@ -90,7 +103,7 @@ impl Curve {
         }
     }
 
-    fn values(&self) -> impl Iterator<Item = f64> {
+    fn values(&self) -> impl Iterator<Item = f64> + Clone {
         self.train.iter().copied().chain(self.dev.iter().filter_map(|v| *v))
     }
 

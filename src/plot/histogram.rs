@@ -8,14 +8,16 @@ use super::axis::{Kind, Lanes, Scale, linear_ticks};
 use super::canvas::{Anchor, Canvas, Frame};
 use super::figure::{Figure, Section, Table};
 use super::format::{count, number};
-use super::scene::{LayerView, Numbers, Scene};
+use super::scene::{LayerView, Numbers, Scene, with_alarm};
 use super::sheet;
-use super::text::{file_stem, in_full, width};
+use super::text::{file_stem, fit, in_full, width};
 use super::theme::{Ink, LINE, PHONE_SMALL, PHONE_TEXT, WIDTH};
 
 /// Bars, at least and at most.
 const FEWEST: f64 = 5.0;
 const MOST: f64 = 60.0;
+/// Room for the layer's name in the heading.
+const NAME_ROOM: f64 = 200.0;
 /// Height of the plot itself.
 const HEIGHT: f64 = 180.0;
 
@@ -60,83 +62,92 @@ fn figure(scene: &Scene, layer: &LayerView, stem: &str, what: &str, d: &Distribu
     let bars = histogram(d, wanted);
     let name = format!("histogram-{stem}-{what}");
     let title = format!("{full}: {what}, epoch {epoch}");
-    let flagged = if layer.flagged { " ✕ and red: a finding is about this layer." } else { "" };
-    let caption = format!(
-        "How often {what} of this size occur in the layer. Dot: median; line: middle half; zeros, NaN and \
-         infinities are counted above.{flagged}"
+    let caption = with_alarm(
+        format!(
+            "How often {what} of this size occur in the layer. Dot: median; line: middle half; zeros, NaN and \
+         infinities are counted above."
+        ),
+        layer.flagged,
     );
-    let svg = draw(&name, &title, &caption, layer, what, epoch, &bars, &numbers);
+    let picture = Picture { layer, what, epoch, bars: &bars, numbers: &numbers };
+    let svg = picture.draw().finish(&name, &title, &caption);
     let rows = bars.iter().map(|(low, high, n)| vec![number(*low), number(*high), count(n.round() as u64)]);
     let table = Table { columns: ["from", "to", "values"].map(Into::into).to_vec(), rows: rows.collect() };
     Figure { name, title, caption, section: Section::Histograms, svg, table }
 }
 
-#[allow(clippy::too_many_arguments)]
-fn draw(
-    name: &str,
-    title: &str,
-    caption: &str,
-    layer: &LayerView,
-    what: &str,
+struct Picture<'a> {
+    layer: &'a LayerView<'a>,
+    what: &'a str,
     epoch: u64,
-    bars: &[(f64, f64, f64)],
-    numbers: &Numbers,
-) -> String {
-    let tallest = bars.iter().map(|b| b.2).fold(0.0, f64::max);
-    let mut up = Scale::over(Kind::Linear, Some((0.0, tallest.max(1.0))), Lanes::default(), 4);
-    up.low = 0.0;
-    // Counts are whole.
-    up.ticks.retain(|t| t.at >= 0.0 && t.at.fract() == 0.0);
-    for t in &mut up.ticks {
-        t.label = count(t.at as u64);
+    bars: &'a [(f64, f64, f64)],
+    numbers: &'a Numbers,
+}
+
+impl Picture<'_> {
+    fn draw(&self) -> Canvas {
+        let Self { layer, what, epoch, bars, numbers } = *self;
+        let tallest = bars.iter().map(|b| b.2).fold(0.0, f64::max);
+        let mut up = Scale::over(Kind::Linear, Some((0.0, tallest.max(1.0))), Lanes::default(), 4);
+        up.low = 0.0;
+        // Counts are whole.
+        up.ticks.retain(|t| t.at >= 0.0 && t.at.fract() == 0.0);
+        for t in &mut up.ticks {
+            t.label = count(t.at as u64);
+        }
+        let span = bars.first().zip(bars.last()).map(|(first, last)| (first.0, last.1));
+        let across = Scale::over(Kind::Linear, span, Lanes::default(), 6);
+        let top = sheet::TITLE_HEIGHT;
+        let left = sheet::left_margin(&up);
+        let frame = Frame { left, top, right: WIDTH - 30.0, bottom: top + HEIGHT };
+        let canvas = Canvas::new(frame.bottom + sheet::UNDER + LINE / 2.0 + 4.0);
+        let panel = canvas.panel(frame, across.low..across.high, up.low..up.high);
+        let (ink, line) = if layer.flagged { (Ink::AlarmBody, Ink::Alarm) } else { (Ink::Body, Ink::Line) };
+        sheet::vertical_axis(&canvas, frame, &panel, &up);
+        heading(&canvas, layer, &format!("{what}, epoch {epoch}: values per bar"), numbers);
+        canvas.group("gs-axis", None, "", || {
+            let mut free = f64::NEG_INFINITY;
+            for t in linear_ticks(across.low, across.high, 6) {
+                let x = panel.at(t.at, 0.0).0;
+                let half = width(&t.label, PHONE_TEXT) / 2.0;
+                if span.is_some() && x - half >= free && x + half <= WIDTH {
+                    let at = (x, frame.bottom + sheet::UNDER);
+                    canvas.text(at, Anchor::Middle, Ink::Muted, &t.label);
+                    free = x + half + 10.0;
+                }
+            }
+        });
+        let tooltip = format!("{}: {}", in_full(layer.name), numbers.in_words());
+        canvas.group("gs-layer", Some(layer.index), &tooltip, || {
+            canvas.hit(frame);
+            for (low, high, n) in bars.iter().filter(|b| b.2 > 0.0) {
+                if low == high {
+                    panel.line(vec![(*low, 0.0), (*low, *n)], line, 4.0);
+                } else {
+                    panel.bar((*low, 0.0), (*high, *n), ink);
+                }
+            }
+            if let (Some([_, q1, median, q3, _]), true) = (numbers.summary, bars.len() > 1) {
+                panel.line(vec![(q1, 0.0), (q3, 0.0)], Ink::Text, 3.4);
+                canvas.dot(panel.at(median, 0.0), 3.4, Ink::Dot);
+            }
+        });
+        canvas
     }
-    let span = bars.first().zip(bars.last()).map(|(first, last)| (first.0, last.1));
-    let across = Scale::over(Kind::Linear, span, Lanes::default(), 6);
-    let top = sheet::TITLE_HEIGHT;
-    let left = sheet::left_margin(&up);
-    let frame = Frame { left, top, right: WIDTH - 30.0, bottom: top + HEIGHT };
-    let canvas = Canvas::new(frame.bottom + sheet::UNDER + LINE / 2.0 + 4.0);
-    let panel = canvas.panel(frame, across.low..across.high, up.low..up.high);
-    let (ink, line) = if layer.flagged { (Ink::AlarmBody, Ink::Alarm) } else { (Ink::Body, Ink::Line) };
-    sheet::vertical_axis(&canvas, frame, &panel, &up);
-    heading(&canvas, layer, &format!("{what}, epoch {epoch}: values per bar"), numbers);
-    canvas.group("gs-axis", None, "", || {
-        let mut free = f64::NEG_INFINITY;
-        for t in linear_ticks(across.low, across.high, 6) {
-            let x = panel.at(t.at, 0.0).0;
-            let half = width(&t.label, PHONE_TEXT) / 2.0;
-            if span.is_some() && x - half >= free && x + half <= WIDTH {
-                let at = (x, frame.bottom + sheet::UNDER);
-                canvas.text(at, Anchor::Middle, Ink::Muted, &t.label);
-                free = x + half + 10.0;
-            }
-        }
-    });
-    let tooltip = format!("{}: {}", in_full(layer.name), numbers.in_words());
-    canvas.group("gs-layer", Some(layer.index), &tooltip, || {
-        canvas.hit(frame);
-        for (low, high, n) in bars.iter().filter(|b| b.2 > 0.0) {
-            if low == high {
-                panel.line(vec![(*low, 0.0), (*low, *n)], line, 4.0);
-            } else {
-                panel.bar((*low, 0.0), (*high, *n), ink);
-            }
-        }
-        if let (Some([_, q1, median, q3, _]), true) = (numbers.summary, bars.len() > 1) {
-            panel.line(vec![(q1, 0.0), (q3, 0.0)], Ink::Text, 3.4);
-            canvas.dot(panel.at(median, 0.0), 3.4, Ink::Dot);
-        }
-    });
-    canvas.finish(name, title, caption)
 }
 
 /// What the bars are, and at the right what they leave out.
 fn heading(canvas: &Canvas, layer: &LayerView, text: &str, numbers: &Numbers) {
     let mark = if layer.flagged { "✕ " } else { "" };
     let ink = if layer.flagged { Ink::Alarm } else { Ink::Muted };
-    canvas.text((2.0, 12.0), Anchor::Start, ink, &format!("{mark}{text}"));
+    let name = fit(layer.name, PHONE_TEXT, NAME_ROOM);
+    canvas.text((2.0, 12.0), Anchor::Start, ink, &format!("{mark}{name}: {text}"));
     let mut x = WIDTH - 4.0;
-    for (note, alarm) in numbers.notes().iter().rev() {
+    let mut notes = numbers.notes();
+    if let (Some([min, .., max]), false) = (numbers.summary, numbers.all_zero()) {
+        notes.extend((min == max).then(|| (format!("all {}", number(min)), false)));
+    }
+    for (note, alarm) in notes.iter().rev() {
         let ink = if *alarm { Ink::Alarm } else { Ink::Muted };
         canvas.small((x, 12.0), Anchor::End, ink, note);
         x -= width(note, PHONE_SMALL) + 10.0;

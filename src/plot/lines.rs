@@ -74,8 +74,7 @@ impl Chart<'_> {
         let named = self.series.iter().map(|s| s.label.as_str());
         let named = named.chain(self.reference.iter().map(|r| r.1.as_str()));
         let together = format!("✕ {}", layers_together(self.series.len()));
-        let named =
-            named.chain([together.as_str()].into_iter().filter(|_| self.series.len() >= SHARED_LABEL));
+        let named = named.chain([together.as_str()].into_iter().filter(|_| self.is_of_layers()));
         let label_room = named.map(|l| width(l, PHONE_TEXT)).fold(0.0, f64::max).min(WIDEST_LABEL);
         let frame = Frame {
             left: sheet::left_margin(&self.scale),
@@ -101,6 +100,10 @@ impl Chart<'_> {
             });
         }
         self.end_labels(canvas, frame, &panel);
+    }
+
+    fn is_of_layers(&self) -> bool {
+        self.series.iter().all(|s| s.layer.is_some())
     }
 
     fn series(&self, canvas: &Canvas, panel: &Panel, series: &Series) {
@@ -167,17 +170,24 @@ impl Chart<'_> {
 
     /// Names at the right ends of the lines, pushed apart where they would overlap.
     fn end_labels(&self, canvas: &Canvas, frame: Frame, panel: &Panel) {
+        let end = |s: &Series| {
+            let last = s.points.iter().rev().find_map(|p| self.scale.place(p.1));
+            last.map(|p| panel.at(0.0, p.at()).1)
+        };
         let mut labels: Vec<(f64, String, Ink)> = Vec::new();
         for s in self.series.iter().filter(|s| !s.label.is_empty()) {
-            let last = s.points.iter().rev().find_map(|p| self.scale.place(p.1));
-            labels.extend(last.map(|p| (panel.at(0.0, p.at()).1, s.label.clone(), s.label_ink)));
+            labels.extend(end(s).map(|y| (y, s.label.clone(), s.label_ink)));
+        }
+        labels.sort_by(|a, b| a.0.total_cmp(&b.0));
+        if self.is_of_layers() {
+            let ends: Vec<f64> = self.series.iter().filter_map(end).collect();
+            labels = shared(labels, &ends);
         }
         if let Some((value, label)) = &self.reference {
             let at = self.scale.place(*value).map(|p| panel.at(0.0, p.at()).1);
             labels.extend(at.map(|y| (y, label.clone(), Ink::Muted)));
+            labels.sort_by(|a, b| a.0.total_cmp(&b.0));
         }
-        labels.sort_by(|a, b| a.0.total_cmp(&b.0));
-        let labels = shared(labels);
         let wanted: Vec<f64> = labels.iter().map(|l| l.0).collect();
         let placed = push_apart(&wanted, LABEL_GAP, frame.top, frame.bottom);
         for ((wanted, text, ink), y) in labels.into_iter().zip(placed) {
@@ -194,14 +204,16 @@ fn layers_together(n: usize) -> String {
     format!("{n} layers")
 }
 
-/// Joins labels (ascending) that would name the same place, where they are many.
-fn shared(labels: Vec<(f64, String, Ink)>) -> Vec<(f64, String, Ink)> {
+/// Joins labels (ascending) that would name the same place, where they are many, and says how many
+/// of all lines end there.
+fn shared(labels: Vec<(f64, String, Ink)>, ends: &[f64]) -> Vec<(f64, String, Ink)> {
     let groups = labels.chunk_by(|a, b| b.0 - a.0 < 1.0);
     let join = |group: &[(f64, String, Ink)]| match group {
-        [(y, _, first), ..] if group.len() >= SHARED_LABEL => {
+        [(y, _, _), .., (last, _, _)] if group.len() >= SHARED_LABEL => {
             let alarming = group.iter().all(|l| l.2 == Ink::Alarm);
-            let (mark, ink) = if alarming { ("✕ ", *first) } else { ("", Ink::Text) };
-            vec![(*y, format!("{mark}{}", layers_together(group.len())), ink)]
+            let (mark, ink) = if alarming { ("✕ ", Ink::Alarm) } else { ("", Ink::Text) };
+            let there = ends.iter().filter(|e| (*y - 0.5..=*last + 0.5).contains(*e)).count();
+            vec![(*y, format!("{mark}{}", layers_together(there)), ink)]
         }
         _ => group.to_vec(),
     };

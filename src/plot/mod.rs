@@ -1,7 +1,7 @@
 //! Record → SVG, drawn with plotters: violins, histograms, curves, norms over depth. One theme.
 //!
-//! A picture is a function from a [`Scene`](scene::Scene) to a [`Figure`]; a new one is one file here
-//! and one line in [`figures`]. Beneath them: `axis` decides where values go, `canvas` draws in pixels
+//! A picture is a function from a `Scene` to a [`Figure`]; a new one is one file here
+//! and one line in [`PLOTS`]. Beneath them: `axis` decides where values go, `canvas` draws in pixels
 //! or coordinates of the data, `svg` is the backend that plotters writes through, `theme` holds every
 //! colour and size, `text` makes strangers' names harmless, `format` writes numbers.
 
@@ -27,19 +27,39 @@ use crate::record::Record;
 
 pub use figure::{Figure, Section, Table};
 pub use format::{count, number};
+use scene::Scene;
+pub use theme::style_sheet;
+
+/// A picture, or a family of pictures, that is drawn of every run.
+pub struct Plot {
+    /// What it is of, in a word.
+    pub name: &'static str,
+    make: fn(&Scene) -> Vec<Figure>,
+}
+
+/// All of them, in the report's order.
+pub const PLOTS: [Plot; 7] = [
+    Plot { name: "gradients", make: violin::gradients },
+    Plot { name: "norms", make: |scene| vec![norms::norms(scene)] },
+    Plot { name: "weights", make: |scene| vec![violin::weights(scene)] },
+    Plot { name: "activations", make: |scene| violin::activations(scene).into_iter().collect() },
+    Plot { name: "loss", make: |scene| vec![curves::loss(scene)] },
+    Plot { name: "accuracy", make: |scene| vec![curves::accuracy(scene)] },
+    Plot { name: "histograms", make: histogram::histograms },
+];
+
+impl Plot {
+    /// Draws it; nothing where no epoch was captured. For `flagged` see [`figures`].
+    pub fn draw(&self, record: &Record, flagged: &BTreeSet<String>) -> Vec<Figure> {
+        Scene::of(record, flagged).as_ref().map(self.make).unwrap_or_default()
+    }
+}
 
 /// Every picture of a run, in the report's order; none where no epoch was captured.
 ///
 /// `flagged` holds the names of the layers that a finding is about: they are drawn in the alarm
 /// colour and marked with ✕.
 pub fn figures(record: &Record, flagged: &BTreeSet<String>) -> Vec<Figure> {
-    let Some(scene) = scene::Scene::of(record, flagged) else { return Vec::new() };
-    let mut figures = violin::gradients(&scene);
-    figures.push(norms::norms(&scene));
-    figures.push(violin::weights(&scene));
-    figures.extend(violin::activations(&scene));
-    figures.push(curves::loss(&scene));
-    figures.push(curves::accuracy(&scene));
-    figures.extend(histogram::histograms(&scene));
-    figures
+    let Some(scene) = Scene::of(record, flagged) else { return Vec::new() };
+    PLOTS.iter().flat_map(|plot| (plot.make)(&scene)).collect()
 }

@@ -41,7 +41,7 @@ pub fn norms(scene: &Scene) -> Figure {
     } else {
         "."
     };
-    caption += scene.alarm_note();
+    let mut caption = scene.caption(caption);
     if let Some(listed) = thinned {
         caption += &format!(" The table lists {listed} of {} epochs.", scene.record.epochs.len());
     }

@@ -52,14 +52,18 @@ impl<'a> Scene<'a> {
         Some(Self { record, epoch, layers })
     }
 
-    /// The sentence that explains the alarm colour, if it is used.
-    pub fn alarm_note(&self) -> &'static str {
-        if self.layers.iter().any(|l| l.flagged) {
-            " ✕ and red: a finding is about this layer."
-        } else {
-            ""
-        }
+    /// A caption that explains the alarm colour too, if that is used.
+    pub fn caption(&self, text: String) -> String {
+        with_alarm(text, self.layers.iter().any(|l| l.flagged))
     }
+}
+
+/// A caption whose last sentence goes on to explain the alarm colour.
+pub fn with_alarm(text: String, flagged: bool) -> String {
+    if !flagged {
+        return text;
+    }
+    format!("{}; red and ✕: a finding is about this layer.", text.trim_end_matches('.'))
 }
 
 /// The numbers behind one violin.

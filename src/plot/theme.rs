@@ -192,7 +192,8 @@ impl Color for Ink {
 }
 
 /// The style sheet of every picture: the same text in each, under the class `gs`, so that many of
-/// them in one page do not clash.
+/// them in one page do not clash. A page with many pictures may say it once, and take the `<style>`
+/// element with exactly this text out of each.
 pub fn style_sheet() -> String {
     let variables = |dark: bool| -> String {
         let value = |t: &Tone| if dark { t.dark } else { t.light };

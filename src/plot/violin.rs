@@ -76,7 +76,8 @@ impl<'a> Violin<'a> {
         let shape = shape(d, &numbers);
         let mut notes = numbers.notes();
         if let (Shape::Tick(_), Some(value), false) = (&shape, numbers.median(), numbers.all_zero()) {
-            notes.insert(0, (format!("all {}", number(value)), false));
+            let whom = if notes.is_empty() { "all" } else { "others" };
+            notes.insert(0, (format!("{whom} {}", number(value)), false));
         }
         let quartiles = match shape {
             Shape::Curve(_) => numbers.summary.map(|[_, q1, median, q3, _]| [q1, median, q3]),
@@ -212,7 +213,7 @@ impl Picture<'_> {
             (_, Some(_)) => "; exact zeros are counted beside the name, layers of nothing else stand at 0.",
             (_, None) => "; exact zeros are counted beside the name.",
         };
-        caption + scene.alarm_note()
+        scene.caption(caption)
     }
 }
 

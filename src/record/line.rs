@@ -75,6 +75,8 @@ pub struct Run {
     pub bias: String,
     /// Activation between layers, as `--act` spells it.
     pub activation: String,
+    /// Slope of leaky ReLU below zero (whether or not the model has one).
+    pub lrelu_slope: f64,
     /// Normalisation, as `--norm` spells it.
     pub norm: String,
     /// Dropout probability; 0 for none.

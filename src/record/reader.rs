@@ -175,5 +175,10 @@ fn parse_header(path: &Path, text: &[u8]) -> Result<Header, RecordError> {
 fn json_reason(error: &serde_json::Error) -> String {
     let message = error.to_string();
     let what = message.split(" at line ").next().unwrap_or(&message);
-    format!("not readable at column {}: {what}", error.column())
+    match error.column() {
+        _ if error.is_eof() => "it is cut short".into(),
+        // What serde finds wrong with a value that it has read whole has no column.
+        0 => format!("not readable: {what}"),
+        column => format!("not readable at column {column}: {what}"),
+    }
 }

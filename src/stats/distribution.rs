@@ -8,8 +8,11 @@ use super::bins;
 use super::packed::{self, floats};
 use super::random::SplitMix64;
 
-/// Values that ride along with the bins. All of them while there are no more than this: the layers
-/// of teaching networks are then described exactly, and drawn as an exact kernel density.
+/// While no more finite values than this were seen, all of them are kept: the layers of teaching
+/// networks are then described exactly, and drawn as an exact kernel density.
+pub const EXACT_CAPACITY: usize = 1_024;
+/// Values that ride along with the bins of a larger tensor: a uniform sample, four times smaller so
+/// that records of large networks stay small.
 pub const SAMPLE_CAPACITY: usize = 256;
 
 /// Values summed before a partial sum joins the total: keeps the rounding of 10⁹ additions away.
@@ -19,7 +22,7 @@ const BLOCK: usize = 4096;
 /// adding.
 ///
 /// Counts are exact. Mean, variance, L1 and L2 are of the finite values, accumulated in float64.
-/// While at most [`SAMPLE_CAPACITY`] finite values were seen, all of them are kept and everything
+/// While at most [`EXACT_CAPACITY`] finite values were seen, all of them are kept and everything
 /// (quantiles, densities) is exact; beyond, quantiles come from bins about 6% wide and a uniform
 /// sample of the values tells their shape inside a bin.
 ///
@@ -74,13 +77,12 @@ impl Default for Distribution {
 impl Distribution {
     /// Of these values, in one pass.
     pub fn of(values: &[f32]) -> Self {
-        let mut d = Self::default();
-        d.count = values.len() as u64;
+        let mut d = Self { count: values.len() as u64, ..Self::default() };
         // Deviations are taken from some value of the data, not from zero: a layer at -8 ± 1e-6
         // would otherwise lose its variance to cancellation.
         let pivot = values.iter().copied().find(|v| v.is_finite()).map_or(0.0, f64::from);
         let (mut shifted, mut shifted_squares) = (0.0, 0.0);
-        let exact = values.len() <= SAMPLE_CAPACITY;
+        let exact = values.len() <= EXACT_CAPACITY;
         let mut table = if exact { Vec::new() } else { vec![0u64; 2 * bins::LARGEST as usize + 1] };
         for block in values.chunks(BLOCK) {
             let (mut sum, mut sum2, mut l1, mut squares) = (0.0, 0.0, 0.0, 0.0);
@@ -113,14 +115,14 @@ impl Distribution {
             d.mean = pivot + shifted / n;
             d.squared_deviations = (shifted_squares - shifted * shifted / n).max(0.0);
         }
-        if exact {
+        if d.finite() <= EXACT_CAPACITY as u64 {
             d.sample = values.iter().copied().filter(|v| v.is_finite()).map(|v| v + 0.0).collect();
         } else {
-            d.bins = (-bins::LARGEST..).zip(&table).filter(|(_, c)| **c > 0).map(|(i, c)| (i, *c)).collect();
+            let counted = (-bins::LARGEST..).zip(&table).filter(|(_, c)| **c > 0);
+            d.bins = counted.map(|(i, c)| (i, *c)).collect();
             d.sample = d.draw(values);
         }
         d.sample.sort_unstable_by(f32::total_cmp);
-        d.canonical();
         d
     }
 
@@ -149,13 +151,6 @@ impl Distribution {
         chosen.iter().map(|&i| values[i as usize] + 0.0).filter(|v| v.is_finite()).collect()
     }
 
-    /// Few finite values among many that are not: the sample may be complete after all.
-    fn canonical(&mut self) {
-        if self.is_exact() {
-            self.bins.clear();
-        }
-    }
-
     /// Adds what another distribution has seen. Counts, bins and extremes add exactly, in any order.
     pub fn merge(&mut self, other: &Self) {
         if other.count == 0 {
@@ -163,7 +158,7 @@ impl Distribution {
         }
         let (n, m) = (self.finite(), other.finite());
         let bins = merge_bins(&self.bins(), &other.bins());
-        let sample = if n + m <= SAMPLE_CAPACITY as u64 && self.is_exact() && other.is_exact() {
+        let sample = if n + m <= EXACT_CAPACITY as u64 && self.is_exact() && other.is_exact() {
             let mut all = [self.sample.as_slice(), &other.sample].concat();
             all.sort_unstable_by(f32::total_cmp);
             all
@@ -186,9 +181,8 @@ impl Distribution {
         self.max = self.max.max(other.max);
         self.l1 += other.l1;
         self.sum_of_squares += other.sum_of_squares;
-        self.bins = bins;
         self.sample = sample;
-        self.canonical();
+        self.bins = if self.is_exact() { Vec::new() } else { bins };
     }
 
     /// All values seen.
@@ -424,7 +418,7 @@ impl TryFrom<Wire> for Distribution {
         let exact = sample.len() as u64 == finite;
         let [min, max] = w.range.unwrap_or([f32::INFINITY, f32::NEG_INFINITY]);
         let within = |v: &f32| (min..=max).contains(v);
-        if sample.len() > SAMPLE_CAPACITY || !sample.iter().all(within) || !sample.is_sorted() {
+        if sample.len() > EXACT_CAPACITY || !sample.iter().all(within) || !sample.is_sorted() {
             return Err("distribution: its sample is too long, out of range or out of order".into());
         }
         if !exact && binned != Some(finite) {

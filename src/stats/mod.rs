@@ -10,7 +10,7 @@ mod spread;
 
 pub use bins::RELATIVE_WIDTH as BIN_RELATIVE_WIDTH;
 pub use density::{Density, GRID_POINTS, histogram};
-pub use distribution::{Distribution, SAMPLE_CAPACITY};
+pub use distribution::{Distribution, EXACT_CAPACITY, SAMPLE_CAPACITY};
 pub use spread::Spread;
 
 /// Serialises a float vector compactly; see [`packed::floats`].

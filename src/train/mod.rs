@@ -3,6 +3,7 @@
 //! Training emits record lines and knows nothing of rules, pictures or files; whoever listens writes
 //! them, diagnoses them or shows them.
 
+mod config;
 mod data;
 mod device;
 mod error;
@@ -10,11 +11,13 @@ pub mod init;
 mod memory;
 pub mod model;
 mod network;
+mod norms;
 mod objective;
 mod optimizer;
 mod probe;
 mod trainer;
 
+pub use config::{BatchSize, Config};
 pub use data::{DataOptions, DataSource, Dataset, Rows, Split};
 pub use device::choose as choose_device;
 pub use error::{TrainError, sentence_of};
@@ -22,7 +25,7 @@ pub use init::Scheme;
 pub use model::{Model, Norm, zoo};
 pub use network::Network;
 pub use optimizer::{OptimizerKind, OptimizerSettings};
-pub use trainer::{BatchSize, Config, Observer, Stop, train};
+pub use trainer::{Observer, Stop, train};
 
 /// The version of libtorch that this build is linked against.
 pub fn libtorch_version() -> &'static str {

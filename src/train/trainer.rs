@@ -6,20 +6,18 @@ use tch::nn::Optimizer;
 use tch::{Device, Kind, Tensor};
 
 use super::TrainError;
-use super::data::{DataOptions, DataSource, Dataset};
+use super::config::{BatchSize, Config};
+use super::data::Dataset;
 use super::device;
-use super::init::Scheme;
-use super::memory;
 use super::model::{Model, Norm};
 use super::network::Network;
+use super::norms::{LayerNorms, StepMeter};
 use super::objective::Objective;
-use super::optimizer::OptimizerSettings;
 use super::probe::{Both, FiringCount, Probe};
 use crate::record::{
-    End, Epoch, EpochThinning, Header, LayerCapture, LayerSteps, Line, Loss, NonFinite, Outcome, RecordError,
-    Run, SCHEMA, Step, StepLayer, StepThinning, TestResult,
+    Activation, End, Epoch, EpochThinning, LayerCapture, Line, Loss, NonFinite, Outcome, RecordError, Step,
+    StepLayer, StepThinning, TestResult,
 };
-use crate::stats::{Distribution, Spread};
 
 /// Multiply-adds of a pass over the training set up to which firing is measured exactly at every
 /// capture: about a hundredth of a second. Beyond, the training batches screen for silent units, and
@@ -27,53 +25,6 @@ use crate::stats::{Distribution, Spread};
 const CHEAP_EXACT_PASS: u64 = 50_000_000;
 /// Rows of one pass that measures firing.
 const FIRING_ROWS: i64 = 8_192;
-
-/// Norms that wait before they join the distribution of their epoch.
-const PENDING_NORMS: usize = 4_096;
-
-/// A whole run, resolved: nothing is left to guess.
-#[derive(Clone, Debug)]
-pub struct Config {
-    /// The model, with every override applied.
-    pub model: Model,
-    /// Where rows come from.
-    pub source: DataSource,
-    /// What is asked of them.
-    pub data: DataOptions,
-    /// What is minimised; the usual for the data where left out.
-    pub loss: Option<Loss>,
-    /// Initialiser of the weights.
-    pub init: Scheme,
-    /// Initialiser of the biases.
-    pub bias: Scheme,
-    /// Optimizer.
-    pub optimizer: OptimizerSettings,
-    /// Clip the gradient's global L2 norm to this.
-    pub clip_norm: Option<f64>,
-    /// Passes over the training set.
-    pub epochs: u64,
-    /// Rows of a step.
-    pub batch_size: BatchSize,
-    /// Seed of everything that is drawn.
-    pub seed: i64,
-    /// Where to run.
-    pub device: Device,
-    /// Threads; by the size of the work where left out.
-    pub threads: Option<u64>,
-    /// Capture everything at every K-th step too.
-    pub capture_every: Option<u64>,
-    /// The command line, for the record.
-    pub command: Vec<String>,
-}
-
-/// Rows of a step.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum BatchSize {
-    /// The whole training set.
-    Full,
-    /// So many (the last batch of an epoch may have fewer).
-    Rows(u64),
-}
 
 /// Whoever wants to know what happens: writes it, diagnoses it, shows it.
 pub trait Observer {
@@ -105,9 +56,14 @@ pub fn train(config: &Config, observer: &mut dyn Observer, stop: Stop) -> Result
         BatchSize::Rows(n) => (n as i64).min(rows),
     };
     check_batch_norm(&config.model, rows, batch)?;
+    let mut model = config.model.clone();
+    // A sigmoid at the output is for binary cross-entropy; the other losses take the plain numbers.
+    if dataset.loss != Loss::Bce {
+        model.output = Activation::Identity;
+    }
     tch::manual_seed(config.seed);
     let network = Network::new(
-        &config.model,
+        &model,
         dataset.info.inputs as i64,
         dataset.outputs,
         &config.init,
@@ -117,10 +73,9 @@ pub fn train(config: &Config, observer: &mut dyn Observer, stop: Stop) -> Result
     let threads =
         config.threads.unwrap_or_else(|| device::threads_for(network.parameter_count(), batch as u64));
     tch::set_num_threads(threads as i32);
-    observer.observe(Line::Header(Box::new(header(config, &dataset, &network, batch as u64, threads))))?;
+    observer.observe(Line::Header(Box::new(config.header(&dataset, &network, batch as u64, threads))))?;
     let optimizer = config.optimizer.build(network.store())?;
-    let objective = Objective::new(dataset.loss, dataset.info.task, config.model.output);
-    let weights = network.parameters().iter().map(|p| vec![0.0; p.weight.numel()]).collect();
+    let objective = Objective::new(dataset.loss, dataset.info.task, model.output);
     Trainer {
         config,
         dataset: &dataset,
@@ -133,7 +88,7 @@ pub fn train(config: &Config, observer: &mut dyn Observer, stop: Stop) -> Result
         step: 0,
         epochs_done: 0,
         best: None,
-        weights,
+        meter: StepMeter::new(&network),
         step_thinning: StepThinning::default(),
         epoch_thinning: EpochThinning::default(),
         seen_non_finite: false,
@@ -146,46 +101,18 @@ pub fn train(config: &Config, observer: &mut dyn Observer, stop: Stop) -> Result
 /// Batch statistics of a single row are undefined; PyTorch refuses them in the middle of a run.
 fn check_batch_norm(model: &Model, rows: i64, batch: i64) -> Result<(), TrainError> {
     let batch_norm = matches!(model.norm, Norm::BatchPre | Norm::BatchPost);
-    if batch_norm && (batch == 1 || rows % batch == 1) {
-        return Err(TrainError::Settings(format!(
-            "--norm {} needs at least 2 rows a batch, but --batch-size {batch} leaves a batch of 1 of {rows} rows: use --batch-size {}",
-            model.norm.name(),
-            if batch == 1 { 2 + rows % 2 } else { batch + 1 }
-        )));
+    let lonely = |batch: i64| batch == 1 || rows % batch == 1;
+    if !batch_norm || !lonely(batch) {
+        return Ok(());
     }
-    Ok(())
-}
-
-fn header(config: &Config, dataset: &Dataset, network: &Network, batch: u64, threads: u64) -> Header {
-    Header {
-        schema: SCHEMA.into(),
-        gradscope: env!("CARGO_PKG_VERSION").into(),
-        commit: env!("GRADSCOPE_COMMIT").into(),
-        libtorch: Some(super::libtorch_version().into()),
-        command: config.command.clone(),
-        run: Run {
-            model: config.model.name.clone(),
-            loss: dataset.loss,
-            seed: config.seed,
-            epochs: config.epochs,
-            optimizer: config.optimizer.name().into(),
-            lr: config.optimizer.lr,
-            momentum: config.optimizer.momentum,
-            weight_decay: config.optimizer.weight_decay,
-            clip_norm: config.clip_norm,
-            batch_size: batch,
-            steps_per_epoch: dataset.info.train.div_ceil(batch),
-            init: config.init.text.clone(),
-            bias: config.bias.text.clone(),
-            activation: config.model.act.name().into(),
-            norm: config.model.norm.name().into(),
-            dropout: config.model.dropout,
-            device: device::name(config.device),
-            threads,
-        },
-        data: dataset.info.clone(),
-        layers: network.layers().to_vec(),
-    }
+    let advice = match (batch + 1..=rows).find(|b| !lonely(*b)) {
+        Some(better) => format!("use --batch-size {better}"),
+        None => "use more rows".into(),
+    };
+    Err(TrainError::Settings(format!(
+        "--norm {} needs at least 2 rows a batch, but --batch-size {batch} leaves a batch of 1 of {rows} rows: {advice}",
+        model.norm.name(),
+    )))
 }
 
 struct Trainer<'a> {
@@ -200,8 +127,7 @@ struct Trainer<'a> {
     step: u64,
     epochs_done: u64,
     best: Option<Best>,
-    /// Weights before the update, a buffer a layer.
-    weights: Vec<Vec<f32>>,
+    meter: StepMeter,
     step_thinning: StepThinning,
     epoch_thinning: EpochThinning,
     seen_non_finite: bool,
@@ -214,21 +140,6 @@ struct Best {
     score: f64,
     epoch: u64,
     parameters: Vec<(String, Tensor)>,
-}
-
-/// One norm over the steps of an epoch, bounded however many they are.
-#[derive(Default)]
-struct Norms {
-    pending: Vec<f32>,
-    seen: Distribution,
-}
-
-/// The norms of one layer over the steps of an epoch.
-#[derive(Default)]
-struct LayerNorms {
-    weight: Norms,
-    grad: Norms,
-    update: Norms,
 }
 
 /// What became of one epoch.
@@ -245,12 +156,12 @@ impl Trainer<'_> {
     fn run(mut self) -> Result<Outcome, TrainError> {
         for epoch in 0..self.config.epochs {
             let state = self.epoch(epoch)?;
-            let stopped = state.stopped;
+            let (stopped, whole) = (state.stopped, state.rows == self.dataset.train.len());
             self.close_epoch(epoch, state)?;
+            self.epochs_done += u64::from(whole);
             if let Some(outcome) = stopped {
                 return self.end(outcome);
             }
-            self.epochs_done += 1;
         }
         self.end(Outcome::Finished)
     }
@@ -264,7 +175,7 @@ impl Trainer<'_> {
             loss_sum: 0.0,
             rows: 0,
             grad_l2: f64::NAN,
-            norms: self.weights.iter().map(|_| LayerNorms::default()).collect(),
+            norms: self.network.layers().iter().map(|_| LayerNorms::default()).collect(),
             capture: None,
             stopped: None,
         };
@@ -350,12 +261,12 @@ impl Trainer<'_> {
                 layers
             })
         });
-        let (layers, grad_l2) = self.timed(Self::norms_before_update);
+        let (layers, grad_l2) = self.timed(|t| t.meter.before_update(t.network));
         if let Some(max) = self.config.clip_norm {
             self.optimizer.clip_grad_norm(max);
         }
         self.optimizer.step();
-        let layers = self.timed(|t| t.norms_after_update(layers, captured.as_deref_mut()));
+        let layers = self.timed(|t| t.meter.after_update(t.network, layers, captured.as_deref_mut()));
         let non_finite = non_finite.or_else(|| self.non_finite_backward(&layers));
 
         state.loss_sum += loss * x.size()[0] as f64;
@@ -375,45 +286,6 @@ impl Trainer<'_> {
             capture: None,
         };
         Ok((step, captured))
-    }
-
-    /// Keeps the weights as they are, and measures them and their gradients.
-    fn norms_before_update(&mut self) -> (Vec<StepLayer>, f64) {
-        let mut total = 0.0;
-        let mut layers = Vec::with_capacity(self.weights.len());
-        for (parameters, before) in self.network.parameters().iter().zip(&mut self.weights) {
-            before.copy_from_slice(&memory::values(&parameters.weight));
-            let grad = |t: &Tensor| {
-                let grad = t.grad();
-                if grad.defined() { memory::l2(&memory::values(&grad)) } else { 0.0 }
-            };
-            let (weight_grad, bias_grad) = (grad(&parameters.weight), grad(&parameters.bias));
-            total += weight_grad * weight_grad + bias_grad * bias_grad;
-            layers.push(StepLayer {
-                weight_l2: memory::l2(before).into(),
-                grad_l2: weight_grad.into(),
-                update_l2: 0.0.into(),
-            });
-        }
-        (layers, total.sqrt())
-    }
-
-    /// Measures what the optimizer changed.
-    fn norms_after_update(
-        &mut self,
-        mut layers: Vec<StepLayer>,
-        mut captured: Option<&mut [LayerCapture]>,
-    ) -> Vec<StepLayer> {
-        let changed = self.network.parameters().iter().zip(&mut self.weights);
-        for (index, ((parameters, before), layer)) in changed.zip(&mut layers).enumerate() {
-            let after = memory::values(&parameters.weight);
-            layer.update_l2 = memory::l2_of_difference(&after, before).into();
-            if let Some(captured) = &mut captured {
-                before.iter_mut().zip(after.iter()).for_each(|(b, a)| *b = a - *b);
-                captured[index].update = Some(Distribution::of(before));
-            }
-        }
-        layers
     }
 
     /// The first NaN or infinity of the run, if this forward pass holds it: in what a layer put out,
@@ -535,40 +407,5 @@ impl Trainer<'_> {
         let result = measure(self);
         self.capturing += start.elapsed();
         result
-    }
-}
-
-impl LayerNorms {
-    fn push(&mut self, layer: &StepLayer) {
-        self.weight.push(layer.weight_l2.last);
-        self.grad.push(layer.grad_l2.last);
-        self.update.push(layer.update_l2.last);
-    }
-
-    fn spreads(self) -> LayerSteps {
-        LayerSteps {
-            weight_l2: self.weight.spread(),
-            grad_l2: self.grad.spread(),
-            update_l2: self.update.spread(),
-        }
-    }
-}
-
-impl Norms {
-    fn push(&mut self, norm: f64) {
-        self.pending.push(norm as f32);
-        if self.pending.len() == PENDING_NORMS {
-            self.fold();
-        }
-    }
-
-    fn fold(&mut self) {
-        self.seen.merge(&Distribution::of(&self.pending));
-        self.pending.clear();
-    }
-
-    fn spread(mut self) -> Option<Spread> {
-        self.fold();
-        Spread::of(&self.seen)
     }
 }

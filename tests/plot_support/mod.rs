@@ -78,6 +78,7 @@ impl Scenario {
                 init: "default".into(),
                 bias: "default".into(),
                 activation: "relu".into(),
+                lrelu_slope: 0.01,
                 norm: "none".into(),
                 dropout: 0.0,
                 device: "cpu".into(),
@@ -91,7 +92,7 @@ impl Scenario {
                 test: 200,
                 inputs: 2,
                 classes: vec!["0".into(), "1".into()],
-                chance_loss: 0.693_147,
+                chance_loss: std::f64::consts::LN_2,
                 input_rms: 1.0,
                 target_mean: None,
                 target_std: None,
@@ -230,6 +231,14 @@ pub fn gallery() -> Vec<(&'static str, Scenario)> {
             ),
         ),
         ("regression-exploding", exploding(&fc[..4])),
+        ("extremes", extremes()),
+        ("thirty-odd", {
+            let layers = |random: &mut Random| (0..5).flat_map(|_| odd_layers(random)).collect::<Vec<_>>();
+            Scenario::new(&fc[..30])
+                .epoch([0.7, 0.71], [0.5, 0.5], layers(&mut random))
+                .epoch([0.6, 0.61], [0.6, 0.5], layers(&mut random))
+                .flag(&fc[6..12])
+        }),
         ("twenty-four", network(&fc[..24], 300, 0.8, 12)),
     ]
 }
@@ -248,6 +257,27 @@ fn odd_layers(random: &mut Random) -> Vec<LayerCapture> {
         capture(&zeros, Some(&zeros), Some(&zeros)),
         capture(&[f32::NAN; 3], Some(&[f32::INFINITY; 3]), Some(&[f32::NAN; 3])),
     ]
+}
+
+/// The ends of what float32 and float64 hold.
+fn extremes() -> Scenario {
+    let values: [&[f32]; 6] = [
+        &[f32::MAX, f32::MIN, 0.0],
+        &[1e-45, 3e-45, -1e-45],
+        &[1.0, 1.0 + f32::EPSILON],
+        &[-0.0, 0.0],
+        &[f32::MIN_POSITIVE],
+        &[],
+    ];
+    let layers = || values.iter().map(|v| capture(v, Some(v), Some(v))).collect::<Vec<_>>();
+    let mut scenario = Scenario::new(&["max", "subnormal", "epsilon", "zero", "one", "none"])
+        .epoch([f64::MAX, f64::MIN], [0.0, 1.0], layers())
+        .epoch([f64::MIN_POSITIVE, 5e-324], [f64::NAN, -1.0], layers())
+        .epoch([0.0, -0.0], [f64::NEG_INFINITY, 1e-300], layers());
+    scenario.record.header.data.chance_loss = 0.0;
+    scenario.record.epochs[1].epoch = u64::MAX / 2;
+    scenario.record.epochs[2].epoch = u64::MAX;
+    scenario
 }
 
 fn dead(names: &[&str]) -> Scenario {

@@ -266,3 +266,95 @@ fn units(case: &Case) -> Result<Vec<Hit>, Unmeasured> {
         .flatten()
         .collect())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::Severity;
+    use super::super::super::test_support::Fake;
+    use crate::stats::Distribution;
+
+    #[test]
+    fn a_layer_dies_with_its_last_unit() {
+        let silenced = |units: usize| {
+            let mut fake = Fake::stuck(6);
+            fake.silence(1, units, 2, 0.1, -0.2);
+            fake
+        };
+        let f = silenced(8).finding("dead-layer").unwrap();
+        assert_eq!((f.layer.as_deref(), f.first_epoch, f.severity), (Some("fc2"), 2, Severity::Error));
+        assert!(f.message.starts_with("fc2 died in epoch 2: all 8 units are silent on all 640 samples"));
+        assert_eq!(silenced(7).finding("dead-layer"), None);
+    }
+
+    #[test]
+    fn a_dead_layer_without_harm_is_a_warning() {
+        let mut fake = Fake::healthy(6);
+        fake.silence(1, 8, 2, 0.1, -0.2);
+        assert_eq!(fake.finding("dead-layer").unwrap().severity, Severity::Warning);
+    }
+
+    #[test]
+    fn a_layer_that_fires_again_is_not_dead() {
+        let mut fake = Fake::stuck(6);
+        fake.silence(1, 8, 0, 0.1, -0.2);
+        let alive = Fake::stuck(6).record.epochs[5].layers[1].clone();
+        fake.record.epochs[5].layers[1] = alive;
+        assert_eq!(fake.finding("dead-layer"), None);
+    }
+
+    #[test]
+    fn being_born_dead_needs_silence_before_the_first_step() {
+        let mut fake = Fake::stuck(6);
+        fake.silence(1, 8, 0, -4.0, -3.5);
+        let f = fake.finding("dead-layer").unwrap();
+        assert_eq!((f.first_step, f.evidence["because"].as_str()), (Some(0), Some("bias")));
+        let alive = Fake::stuck(6).record.steps[0].capture.clone();
+        fake.record.steps[0].capture = alive;
+        let f = fake.finding("dead-layer").unwrap();
+        assert_eq!((f.first_step, f.first_epoch), (None, 0));
+        assert!(f.message.starts_with("fc2 died in epoch 0"));
+        // Without that capture, a first epoch without any gradient tells.
+        fake.record.steps[0].capture = None;
+        assert_eq!(fake.finding("dead-layer").unwrap().first_step, None);
+        fake.record.epochs[0].layers[1].steps = None;
+        fake.record.epochs[0].layers[1].weight_grad = Some(Distribution::of(&[0.0]));
+        assert_eq!(fake.finding("dead-layer").unwrap().first_step, Some(0));
+    }
+
+    #[test]
+    fn the_reason_is_the_bias_only_if_units_would_fire_without_it() {
+        let born = |bias: &[f32], pre: f32, sample_std: f64| {
+            let mut fake = Fake::stuck(3);
+            fake.silence(1, 8, 0, 0.0, pre);
+            fake.each_capture(1, |_, l| {
+                l.bias = Some(Distribution::of(bias));
+                l.activations.as_mut().unwrap().pre_sample_std = sample_std;
+            });
+            let message = fake.finding("dead-layer").unwrap().message;
+            message.split_once("because ").unwrap().1.split(". ").next().unwrap().to_owned()
+        };
+        assert_eq!(born(&[-8.0; 8], -7.5, 1.0), "its bias is -8");
+        assert_eq!(born(&[-8.0, -6.0], -5.5, 1.0), "its biases lie between -8 and -6 (mean -7)");
+        assert_eq!(
+            born(&[-0.1; 8], -7.5, 1.0),
+            "its weights turn every input negative (mean pre-activation -7.55), and not because of its bias (mean \
+             -0.1)"
+        );
+        assert_eq!(born(&[0.0; 8], 0.0, 0.0), "nothing but zeros comes into it");
+    }
+
+    #[test]
+    fn half_of_the_units_with_harm_are_a_warning_and_fewer_a_note() {
+        let units = |dead: usize, from: u64, harm: bool| {
+            let mut fake = if harm { Fake::stuck(6) } else { Fake::healthy(6) };
+            fake.silence(2, dead, from, 0.1, -0.2);
+            fake.finding("dead-units").map(|f| f.severity)
+        };
+        assert_eq!(units(4, 0, true), Some(Severity::Warning));
+        assert_eq!(units(3, 0, true), Some(Severity::Info));
+        assert_eq!(units(4, 5, true), Some(Severity::Info));
+        assert_eq!(units(7, 0, false), Some(Severity::Info));
+        assert_eq!(units(0, 0, true), None);
+        assert_eq!(units(8, 0, true), None);
+    }
+}

@@ -240,3 +240,111 @@ fn time_hit(case: &Case, point: &Point, jump: f64, running_loss: Option<f64>) ->
         evidence,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::Severity;
+    use super::super::super::test_support::{Fake, set_step};
+    use super::*;
+
+    /// Four hidden layers through which the gradient grows so many times a layer on its way back.
+    fn growing(gain: f64) -> Fake {
+        let mut fake = Fake::stuck(6);
+        (0..5).for_each(|i| fake.each_capture(i, |_, l| l.signal_l2 = Some(gain.powi(4 - i as i32))));
+        fake
+    }
+
+    #[test]
+    fn growth_a_layer_and_in_all_must_both_be_large() {
+        assert!((growing(2.2).finding("exploding-depth").unwrap().value - 2.2).abs() < 1e-12);
+        // 2.1 cubed is below 10.
+        assert_eq!(growing(2.1).finding("exploding-depth"), None);
+        let mut settings = crate::diagnose::Settings::default();
+        settings.set("exploding-depth.ratio=1").unwrap();
+        let fires = |gain| {
+            let d = crate::diagnose::diagnose(&growing(gain).record, &settings);
+            d.findings.iter().any(|f| f.rule == "exploding-depth")
+        };
+        assert!(fires(1.51) && !fires(1.49));
+    }
+
+    #[test]
+    fn normalisation_has_a_growth_of_its_own() {
+        let mut fake = growing(2.2);
+        fake.record.header.layers[0].normalized = true;
+        assert!(fake.finding("exploding-depth").is_some());
+        let mut settings = crate::diagnose::Settings::default();
+        settings.set("exploding-depth.gain-normalized=2.3").unwrap();
+        let d = crate::diagnose::diagnose(&fake.record, &settings);
+        assert!(d.findings.iter().all(|f| f.rule != "exploding-depth"));
+    }
+
+    #[test]
+    fn growth_without_harm_is_only_noted() {
+        let mut fake = growing(10.0);
+        fake.set_loss(|e| 0.693 * 0.8f64.powi(e as i32));
+        assert_eq!(fake.finding("exploding-depth").unwrap().severity, Severity::Info);
+    }
+
+    #[test]
+    fn without_gradients_of_outputs_growth_is_estimated_from_those_of_weights() {
+        let mut fake = Fake::stuck(6);
+        for i in 0..5 {
+            let g = 10f64.powi(4 - i as i32);
+            fake.each_capture(i, |_, l| {
+                l.signal_l2 = None;
+                l.weight_grad = Some(crate::stats::Distribution::of(&[g as f32]));
+            });
+        }
+        let f = fake.finding("exploding-depth").unwrap();
+        assert_eq!(f.evidence["estimated"], true);
+        assert!((9.0..11.0).contains(&f.value), "{}", f.value);
+    }
+
+    #[test]
+    fn the_slope_of_theil_and_sen_shrugs_off_one_odd_layer() {
+        assert!((theil_sen(&[16.0, 8.0, 4.0, 900.0, 1.0]).unwrap() - 2.0).abs() < 1e-12);
+    }
+
+    /// A burst of the gradient at step 30, after which the loss is so much.
+    fn burst(times: f64, loss: f64) -> Fake {
+        let mut fake = Fake::healthy(8);
+        fake.set_loss(|e| if e == 0 { 0.693 } else { 0.4 });
+        let usual = fake.record.steps[0].grad_l2.last;
+        set_step(&mut fake, 30, |s| s.grad_l2 = (times * usual).into());
+        fake.record.steps[31..].iter_mut().for_each(|s| s.loss = loss.into());
+        fake
+    }
+
+    #[test]
+    fn a_burst_counts_if_the_loss_follows() {
+        let f = burst(30.5, 1.3).finding("exploding-time").unwrap();
+        assert_eq!((f.first_step, f.first_epoch, f.severity), (Some(30), 3, Severity::Info));
+        assert_eq!(burst(29.5, 1.3).finding("exploding-time"), None);
+        // Not three times the running loss.
+        assert_eq!(burst(100.0, 1.19).finding("exploding-time"), None);
+    }
+
+    #[test]
+    fn a_smaller_burst_counts_if_it_repeats() {
+        let repeated = |count: u64| {
+            let mut fake = burst(1.0, 2.0);
+            let usual = fake.record.steps[0].grad_l2.last;
+            (0..count).for_each(|i| set_step(&mut fake, 30 + i, |s| s.grad_l2 = (11.0 * usual).into()));
+            fake.finding("exploding-time")
+        };
+        assert_eq!(repeated(3).unwrap().first_step, Some(30));
+        assert_eq!(repeated(2), None);
+    }
+
+    #[test]
+    fn a_running_median_needs_some_history() {
+        let early = |step: u64| {
+            let mut fake = Fake::stuck(6);
+            set_step(&mut fake, step, |s| s.grad_l2 = 100.0.into());
+            fake.record.steps[step as usize + 1..].iter_mut().for_each(|s| s.loss = 5.0.into());
+            fake.finding("exploding-time").is_some()
+        };
+        assert!(early(10) && !early(9));
+    }
+}

@@ -65,3 +65,21 @@ fn evaluate(case: &Case) -> Result<Vec<Hit>, Unmeasured> {
         ]),
     }])
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::test_support::Fake;
+
+    #[test]
+    fn a_loss_of_guessing_is_a_plateau_after_some_epochs_and_steps() {
+        let at = |share: f64, epochs: u64| {
+            let mut fake = Fake::healthy(epochs);
+            fake.set_loss(|_| share * 0.693);
+            fake.finding("plateau")
+        };
+        assert_eq!(at(0.951, 7).unwrap().first_epoch, 5);
+        assert_eq!(at(0.949, 7), None);
+        // Ten steps an epoch: not yet sixty.
+        assert_eq!(at(1.0, 5), None);
+    }
+}

@@ -83,3 +83,37 @@ fn worst(case: &Case) -> f64 {
     let tensors = captures.flat_map(|l| [Some(&l.weight), l.weight_grad.as_ref(), l.bias_grad.as_ref()]);
     tensors.flatten().map(|d| d.nan() + d.infinities()).max().unwrap_or(0).max(1) as f64
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::test_support::{Fake, set_step};
+    use crate::record::NonFinite;
+    use crate::stats::Distribution;
+
+    #[test]
+    fn the_first_nan_is_named_with_its_step_stage_and_layer() {
+        let mut fake = Fake::healthy(6);
+        set_step(&mut fake, 33, |s| {
+            s.non_finite = Some(NonFinite { stage: "activation".into(), layer: Some("fc3".into()) });
+        });
+        let f = fake.finding("non-finite").unwrap();
+        assert_eq!((f.first_epoch, f.first_step, f.layer.as_deref()), (3, Some(33), Some("fc3")));
+        assert!(f.message.starts_with("The activation of fc3 became NaN or infinite at step 33 (epoch 3)"));
+        assert_eq!(f.evidence["update_before"], 0.01);
+    }
+
+    #[test]
+    fn the_largest_finite_numbers_are_no_fault() {
+        let mut fake = Fake::healthy(6);
+        set_step(&mut fake, 33, |s| s.grad_l2 = f64::from(f32::MAX).into());
+        assert_eq!(fake.finding("non-finite"), None);
+    }
+
+    #[test]
+    fn a_record_without_the_place_is_read_from_its_numbers() {
+        let mut fake = Fake::healthy(6);
+        fake.record.epochs[4].layers[1].weight = Distribution::of(&[1.0, f32::INFINITY, f32::NAN]);
+        let f = fake.finding("non-finite").unwrap();
+        assert_eq!((f.first_epoch, f.first_step, f.layer.as_deref(), f.value), (4, None, Some("fc2"), 2.0));
+    }
+}

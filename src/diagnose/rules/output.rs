@@ -77,3 +77,23 @@ fn spread(capture: &Capture, output: usize) -> Option<f64> {
     let size = activations.post.l1() / activations.post.finite().max(1) as f64;
     if std == 0.0 { Some(0.0) } else { Some(std / size).filter(|s| s.is_finite()) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::test_support::Fake;
+
+    #[test]
+    fn outputs_that_spread_by_less_than_the_limit_are_constant() {
+        // The mean output is 0.5.
+        let spread = |std: f64| {
+            let mut fake = Fake::stuck(6);
+            fake.each_capture(4, |_, l| l.activations.as_mut().unwrap().post_sample_std = std);
+            fake
+        };
+        assert_eq!(spread(4.9e-6).finding("constant-output").unwrap().layer.as_deref(), Some("fc5"));
+        assert_eq!(spread(5.1e-6).finding("constant-output"), None);
+        let mut learning = spread(0.0);
+        learning.set_loss(|_| 0.6);
+        assert_eq!(learning.finding("constant-output"), None);
+    }
+}

@@ -123,3 +123,50 @@ impl Rows {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::test_support::{Fake, Norms};
+
+    /// A stuck run whose rows of weights and gradients are this far from each other in every layer.
+    fn rows(weight: f64, grad: f64) -> Fake {
+        let mut fake = Fake::stuck(6);
+        for i in 0..4 {
+            fake.each_capture(i, |_, l| {
+                (l.weight_row_deviation, l.grad_row_deviation) = (Some(weight), Some(grad));
+            });
+        }
+        fake
+    }
+
+    #[test]
+    fn rows_of_weights_and_of_gradients_must_both_be_equal() {
+        let f = rows(0.9e-3, 0.9e-3).finding("symmetric").unwrap();
+        assert_eq!((f.layers.len(), f.first_step, f.root), (4, Some(0), true));
+        for (weight, grad) in [(1.1e-3, 0.0), (0.0, 1.1e-3), (f64::NAN, 0.0)] {
+            assert_eq!(rows(weight, grad).finding("symmetric"), None);
+        }
+    }
+
+    #[test]
+    fn zeros_are_equal_but_where_few_layers_are_zero_they_may_be_meant_so() {
+        let zeros = |layers: usize| {
+            let mut fake = Fake::stuck(6);
+            (0..layers).for_each(|i| fake.set_norms(i, |_| Norms { w: 0.0, g: 0.0, u: 0.0 }));
+            fake.finding("symmetric")
+        };
+        assert_eq!(zeros(2), None);
+        assert_eq!(zeros(3).unwrap().layers.len(), 3);
+    }
+
+    #[test]
+    fn units_that_came_apart_are_no_fault_of_a_run_that_learns() {
+        let mut fake = rows(0.0, 0.0);
+        fake.record.epochs[2..].iter_mut().flat_map(|e| &mut e.layers).for_each(|l| {
+            l.weight_row_deviation = Some(0.5);
+        });
+        assert!(fake.finding("symmetric").is_some());
+        fake.set_loss(|e| 0.693 * 0.8f64.powi(e as i32));
+        assert_eq!(fake.finding("symmetric"), None);
+    }
+}

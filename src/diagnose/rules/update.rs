@@ -295,3 +295,114 @@ fn never_hit(case: &Case, captures: &[Capture]) -> Hit {
         evidence: BTreeMap::from([("gradients_zero".to_owned(), no_gradient.into())]),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::Severity;
+    use super::super::super::test_support::{Fake, Norms, set_step};
+    use crate::record::NonFinite;
+
+    /// A learning run with these steps (of weights of norm 2), after which the loss is so much.
+    fn large(steps: &[u64], u: f64, loss: f64) -> Fake {
+        let mut fake = Fake::healthy(6);
+        (0..5).for_each(|i| fake.set_norms(i, |_| Norms { w: 2.0, g: 0.05, u: 0.06 }));
+        fake.set_loss(|e| if e == 0 { 0.693 } else { 0.4 });
+        for &step in steps {
+            set_step(&mut fake, step, |s| s.layers.iter_mut().for_each(|l| l.update_l2 = (2.0 * u).into()));
+        }
+        for s in fake.record.steps.iter_mut().filter(|s| s.step > steps[0]) {
+            s.loss = loss.into();
+        }
+        fake
+    }
+
+    #[test]
+    fn three_large_steps_of_twenty_count_if_the_loss_is_worse() {
+        let f = large(&[20, 25, 39], 0.31, 0.61).finding("update-high").unwrap();
+        assert_eq!((f.first_step, f.first_epoch, f.last_epoch), (Some(20), 2, 3));
+        for nearly in [
+            large(&[20, 25, 40], 0.31, 0.61),
+            large(&[20, 25], 0.31, 0.61),
+            large(&[20, 25, 39], 0.29, 0.61),
+            large(&[20, 25, 39], 0.31, 0.59),
+        ] {
+            assert_eq!(nearly.finding("update-high"), None);
+        }
+    }
+
+    #[test]
+    fn severity_follows_the_harm() {
+        let mut fake = large(&[20, 21, 22], 0.5, 0.7);
+        assert_eq!(fake.finding("update-high").unwrap().severity, Severity::Warning);
+        fake.record.epochs[5].train_loss = 0.3;
+        assert_eq!(fake.finding("update-high").unwrap().severity, Severity::Info);
+        fake.record.epochs[4..].iter_mut().for_each(|e| e.train_loss = 0.7);
+        assert_eq!(fake.finding("update-high").unwrap().severity, Severity::Error);
+    }
+
+    #[test]
+    fn one_large_step_before_a_nan_is_enough() {
+        let broken = |at: u64| {
+            let mut fake = large(&[20], 0.5, 0.4);
+            set_step(&mut fake, at, |s| s.non_finite = Some(NonFinite { stage: "loss".into(), layer: None }));
+            fake
+        };
+        assert_eq!(broken(31).finding("update-high"), None);
+        let d = broken(30).diagnose();
+        let roots: Vec<_> = d.roots().map(|f| f.rule.as_str()).collect();
+        assert_eq!(roots, ["update-high"]);
+    }
+
+    #[test]
+    fn a_median_update_somewhat_too_large_is_the_milder_form() {
+        let mild = |u: f64, harm: bool| {
+            let mut fake = if harm { Fake::stuck(6) } else { Fake::healthy(6) };
+            (0..5).for_each(|i| fake.set_norms(i, |_| Norms { w: 2.0, g: 0.05, u: 2.0 * u }));
+            fake.finding("update-high").map(|f| f.severity)
+        };
+        assert_eq!(mild(0.11, true), Some(Severity::Warning));
+        assert_eq!(mild(0.11, false), Some(Severity::Info));
+        assert_eq!(mild(0.09, true), None);
+    }
+
+    /// A stuck run whose updates over weights are this.
+    fn still(u: f64) -> Fake {
+        let mut fake = Fake::stuck(6);
+        (0..5).for_each(|i| fake.set_norms(i, |_| Norms { w: 2.0, g: 0.05, u: 2.0 * u }));
+        fake
+    }
+
+    #[test]
+    fn updates_below_the_limit_stall_a_run() {
+        assert_eq!(still(0.9e-6).finding("stalled").unwrap().severity, Severity::Error);
+        assert_eq!(still(1.1e-6).finding("stalled"), None);
+        let mut learning = still(0.9e-6);
+        learning.set_loss(|e| 0.693 * 0.8f64.powi(e as i32));
+        assert_eq!(learning.finding("stalled"), None);
+    }
+
+    #[test]
+    fn a_schedule_may_hold_the_weights_still() {
+        let mut fake = still(0.9e-6);
+        fake.record.epochs.iter_mut().for_each(|e| e.lr = 0.0009);
+        assert_eq!(fake.finding("stalled"), None);
+        fake.record.epochs.iter_mut().for_each(|e| e.lr = 0.001);
+        assert!(fake.finding("stalled").is_some());
+    }
+
+    #[test]
+    fn weights_that_never_moved_are_a_cause_where_gradients_arrived() {
+        let d = still(0.0).diagnose();
+        assert!(d.findings[0].root && d.findings[0].message.ends_with("although gradients arrived"));
+        assert_eq!(d.findings[0].remedies[0].flag, "--lr 10");
+        let mut once = still(0.0);
+        once.record.header.run.lr = 0.0;
+        once.record.epochs.iter_mut().for_each(|e| e.lr = 0.0);
+        assert_eq!(once.finding("stalled").unwrap().remedies[0].flag, "--lr 0.01");
+        let mut learning = still(0.0);
+        learning.set_loss(|e| 0.693 * 0.8f64.powi(e as i32));
+        assert!(learning.finding("stalled").is_some());
+        set_step(&mut learning, 7, |s| s.layers.iter_mut().for_each(|l| l.update_l2 = 1e-9.into()));
+        assert_eq!(learning.finding("stalled"), None);
+    }
+}

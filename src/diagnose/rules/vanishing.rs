@@ -197,3 +197,74 @@ fn all_hit(case: &Case, run: &[Capture], floor: f64) -> Option<Hit> {
         evidence: BTreeMap::from([("strongest_layer".to_owned(), case.names(&[strong]).into())]),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::Severity;
+    use super::super::super::test_support::{Fake, Norms};
+
+    /// A stuck run whose first layer has this share of the others' elasticity from an epoch on.
+    fn weak(share: f64, from: u64, epochs: u64) -> Fake {
+        let mut fake = Fake::stuck(epochs);
+        fake.set_norms(0, |e| Norms { w: 2.0, g: if e >= from { 0.05 * share } else { 0.05 }, u: 0.02 });
+        fake
+    }
+
+    #[test]
+    fn a_share_below_the_limit_twice_is_an_error_and_one_above_it_is_not() {
+        let f = weak(2.9e-3, 3, 6).finding("vanishing-depth").unwrap();
+        assert_eq!((f.severity, f.first_epoch, f.last_epoch), (Severity::Error, 3, 5));
+        assert_eq!(f.layers, ["fc1"]);
+        assert!((f.value - 2.9e-3).abs() < 1e-9 && f.threshold == 3e-3);
+        assert_eq!(weak(1.01e-2, 0, 6).finding("vanishing-depth"), None);
+        // Once is not twice, and what no longer holds is no longer reported.
+        assert_eq!(weak(2.9e-3, 5, 6).finding("vanishing-depth"), None);
+        let mut recovered = weak(1e-4, 0, 6);
+        recovered.set_norms(0, |e| Norms { w: 2.0, g: if e < 5 { 1e-9 } else { 0.05 }, u: 0.02 });
+        assert_eq!(recovered.finding("vanishing-depth"), None);
+    }
+
+    #[test]
+    fn the_milder_share_is_a_warning_without_progress_and_later_an_error() {
+        assert_eq!(weak(5e-3, 0, 4).finding("vanishing-depth").unwrap().severity, Severity::Warning);
+        assert_eq!(weak(5e-3, 0, 5).finding("vanishing-depth").unwrap().severity, Severity::Error);
+        assert_eq!(weak(5e-3, 4, 6).finding("vanishing-depth"), None);
+        let mut learning = weak(5e-3, 0, 6);
+        learning.set_loss(|e| 0.693 * 0.8f64.powi(e as i32));
+        assert_eq!(learning.finding("vanishing-depth"), None);
+    }
+
+    #[test]
+    fn a_converged_run_may_have_small_gradients() {
+        let mut fake = weak(1e-6, 0, 6);
+        fake.set_loss(|e| if e == 0 { 0.693 } else { 0.06 });
+        assert_eq!(fake.finding("vanishing-depth"), None);
+    }
+
+    #[test]
+    fn layers_without_gradient_or_weights_are_left_out_of_the_ratio() {
+        let mut fake = Fake::stuck(6);
+        fake.set_norms(0, |_| Norms { w: 2.0, g: 0.0, u: 0.0 });
+        fake.set_norms(1, |_| Norms { w: 0.0, g: 0.05, u: 0.02 });
+        assert_eq!(fake.finding("vanishing-depth"), None);
+    }
+
+    #[test]
+    fn vanishing_everywhere_is_found_at_the_floor_and_not_above() {
+        let all = |g: f64| {
+            let mut fake = Fake::stuck(6);
+            (0..5).for_each(|i| fake.set_norms(i, |_| Norms { w: 2.0, g, u: 0.02 }));
+            fake
+        };
+        // w * g / L at the floor of 1e-3
+        let at = 1e-3 * 0.693 / 2.0;
+        assert!(all(0.999 * at).finding("vanishing-all").is_some());
+        assert_eq!(all(1.001 * at).finding("vanishing-all"), None);
+        let mut learning = all(0.5 * at);
+        learning.set_loss(|_| 0.6);
+        assert_eq!(learning.finding("vanishing-all"), None);
+        let mut zero_weights = all(0.0);
+        (0..5).for_each(|i| zero_weights.set_norms(i, |_| Norms { w: 0.0, g: 0.1, u: 0.02 }));
+        assert_eq!(zero_weights.finding("vanishing-all"), None);
+    }
+}

@@ -87,9 +87,9 @@ pub(super) fn read(path: &Path, options: &DataOptions) -> Result<Table, TrainErr
 fn number(field: &str) -> Result<f32, String> {
     match field.parse::<f32>() {
         Ok(v) if v.is_finite() => Ok(v),
-        Ok(_) => Err(format!("{field:?} is not finite; every input should be a finite number")),
-        Err(_) if field.is_empty() => Err("it is empty; every input should be a finite number".into()),
-        Err(_) => Err(format!("{field:?} is no number; every input should be a finite number")),
+        Ok(_) => Err(format!("{field:?} is not finite; it should be a finite number")),
+        Err(_) if field.is_empty() => Err("it is empty; it should be a finite number".into()),
+        Err(_) => Err(format!("{field:?} is no number; it should be one")),
     }
 }
 

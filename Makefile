@@ -1,0 +1,54 @@
+# `make` lists the targets. They need cargo, a C++ compiler and python3 with pip.
+
+CARGO  ?= cargo
+PYTHON ?= python3
+DEMO    = reports/demo
+
+# The program without the training commands, which builds without libtorch.
+SLIM    = --no-default-features
+
+# nextest runs the tests of all files side by side; without it cargo's own runner does.
+RUN_TESTS = $(CARGO) $(if $(shell $(CARGO) nextest --version 2>/dev/null),nextest \
+	run,test --lib --bins --tests --examples) --locked
+
+.PHONY: help libtorch build demo test bench fmt clean distclean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
+
+libtorch: ## fetch libtorch into .libtorch/, once (a LIBTORCH in the environment is used instead)
+	@$(PYTHON) tools/libtorch.py
+
+build: libtorch ## build the release binary
+	$(CARGO) build --release --locked
+
+demo: build ## diagnose a network that was born dead and say where the report is
+	@$(CARGO) run --release --locked --quiet -- \
+		run --model relu5 --bias -8 --out $(DEMO) --force
+	@echo "The report: $(CURDIR)/$(DEMO)/report.html"
+
+# Both builds share target/ and most of what is in it. The slim one goes first: it fails
+# soonest, and target/debug/gradscope is left with all commands.
+test: libtorch ## check format and lints, run every test, with and without libtorch
+	@command -v chromium >/dev/null && command -v chromedriver >/dev/null || \
+		echo "No chromium with chromedriver here: the tests in a browser are skipped."
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --all-targets --locked $(SLIM) -- -D warnings
+	$(CARGO) build --locked $(SLIM)
+	$(RUN_TESTS) $(SLIM)
+	$(CARGO) clippy --all-targets --locked -- -D warnings
+	$(RUN_TESTS)
+	$(CARGO) test --doc --locked
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --no-deps --locked
+
+bench: libtorch ## run the benchmarks
+	$(CARGO) bench --locked
+
+fmt: ## format the code
+	$(CARGO) fmt --all
+
+clean: ## delete what was built
+	$(CARGO) clean
+
+distclean: clean ## delete libtorch as well
+	rm -rf .libtorch .libtorch.partial

@@ -1,0 +1,354 @@
+//! What stands on the command line: mirrors the flags and touches nothing.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::{Args, ColorChoice, Parser, Subcommand};
+
+/// Tells which layers of a network are not learning, since when, why, and what fixes it.
+#[derive(Debug, Parser)]
+#[command(name = "gradscope", version, max_term_width = 100, disable_help_subcommand = true)]
+#[command(after_help = "Exit status: 0 done, 1 a finding that --fail-on names, 2 wrong usage or input, \
+3 the run failed, 130 interrupted, 143 terminated.")]
+pub struct Cli {
+    /// When to use colour
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
+    pub color: ColorChoice,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Train a model, record it, diagnose it, write a report
+    Run(Box<RunArgs>),
+    /// Render the report of a record again, without training
+    Report(ReportArgs),
+    /// What a rule measures, its threshold and source, its false alarms, its remedies
+    Explain {
+        /// Name of the rule (`gradscope rules` lists them)
+        rule: String,
+    },
+    /// List the rules
+    Rules,
+    /// List the models
+    Models,
+}
+
+#[derive(Debug, Args)]
+pub struct RunArgs {
+    /// Model: sigmoid5, relu5, lrelu5, tanh5, mlp (`gradscope models` describes them)
+    #[arg(long, value_name = "NAME")]
+    pub model: String,
+
+    #[command(flatten)]
+    pub data: DataArgs,
+    #[command(flatten)]
+    pub network: NetworkArgs,
+    #[command(flatten)]
+    pub training: TrainingArgs,
+    #[command(flatten)]
+    pub findings: FindingArgs,
+    #[command(flatten)]
+    pub output: OutputArgs,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Data")]
+pub struct DataArgs {
+    /// Data: moons or csv:FILE [default: the model's]
+    #[arg(long, value_name = "DATA")]
+    pub data: Option<String>,
+    /// Column of a csv to predict [default: the last]
+    #[arg(long, value_name = "COLUMN")]
+    pub target: Option<String>,
+    /// classification or regression [default: guessed from the target]
+    #[arg(long, value_name = "TASK")]
+    pub task: Option<TaskArg>,
+    /// Scale inputs to zero mean and unit variance, as measured on the training rows
+    #[arg(long)]
+    pub standardize: bool,
+    /// Standard deviation of the noise of generated data [default: 0.1]
+    #[arg(long, value_name = "STD", value_parser = number::noise, allow_negative_numbers = true)]
+    pub noise: Option<f64>,
+    /// Rows of generated data [default: 1000]
+    #[arg(long, value_name = "N", value_parser = number::samples, allow_negative_numbers = true)]
+    pub samples: Option<u64>,
+    /// Training, dev and test rows: shares or numbers [default: moons 0.64,0.16,0.2; csv 0.7,0.15,0.15]
+    #[arg(long, value_name = "A,B,C", allow_hyphen_values = true)]
+    pub split: Option<String>,
+    /// Split a csv in the order of its rows
+    #[arg(long)]
+    pub no_shuffle_split: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Network")]
+pub struct NetworkArgs {
+    /// Units of the hidden layers, such as 64,64
+    #[arg(long, value_name = "N,N,…", value_delimiter = ',', value_parser = number::units, allow_hyphen_values = true)]
+    pub hidden: Option<Vec<u64>>,
+    /// Activation: relu, lrelu, elu, gelu, selu, silu, sigmoid, tanh, identity
+    #[arg(long, value_name = "NAME", value_parser = activation)]
+    pub act: Option<gradscope::record::Activation>,
+    /// Slope of leaky ReLU below zero [default: 0.01]
+    #[arg(long, value_name = "SLOPE", value_parser = number::slope, allow_negative_numbers = true)]
+    pub lrelu_slope: Option<f64>,
+    /// Normalisation: none, batch-pre, batch-post (before or after the activation), layer
+    #[arg(long, value_name = "NORM")]
+    pub norm: Option<NormArg>,
+    /// Probability of dropout after hidden layers
+    #[arg(long, value_name = "P", value_parser = number::probability, allow_negative_numbers = true)]
+    pub dropout: Option<f64>,
+    /// Initialiser of weights, such as xavier-uniform, kaiming-normal or normal:0,0.01
+    #[arg(long, value_name = "SCHEME", allow_hyphen_values = true)]
+    pub init: Option<String>,
+    /// Initialiser of biases: a number or a scheme
+    #[arg(long, value_name = "NUMBER|SCHEME", allow_hyphen_values = true)]
+    pub bias: Option<String>,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Training")]
+pub struct TrainingArgs {
+    /// bce, mse or cross-entropy [default: by the targets]
+    #[arg(long, value_name = "LOSS")]
+    pub loss: Option<LossArg>,
+    /// sgd, adam, adamw or rmsprop
+    #[arg(long, value_name = "NAME")]
+    pub optimizer: Option<String>,
+    /// Learning rate
+    #[arg(long, value_name = "LR", value_parser = number::rate, allow_negative_numbers = true)]
+    pub lr: Option<f64>,
+    /// Momentum of sgd and rmsprop
+    #[arg(long, value_name = "M", value_parser = number::probability, allow_negative_numbers = true)]
+    pub momentum: Option<f64>,
+    /// Weight decay
+    #[arg(long, value_name = "WD", value_parser = number::decay, allow_negative_numbers = true)]
+    pub weight_decay: Option<f64>,
+    /// Clip the gradient's L2 norm to this
+    #[arg(long, value_name = "NORM", value_parser = number::clip, allow_negative_numbers = true)]
+    pub clip_norm: Option<f64>,
+    /// Passes over the training rows
+    #[arg(long, value_name = "N", value_parser = number::epochs, allow_negative_numbers = true)]
+    pub epochs: Option<u64>,
+    /// Rows a step: a number, or full for all of them
+    #[arg(long, value_name = "N|full", allow_hyphen_values = true)]
+    pub batch_size: Option<String>,
+    /// Seed of everything that is drawn [default: 0]
+    #[arg(long, value_name = "N", value_parser = number::seed, allow_negative_numbers = true)]
+    pub seed: Option<i64>,
+    /// auto, cpu, cuda, cuda:N or mps
+    #[arg(long, value_name = "DEVICE", default_value = "auto")]
+    pub device: String,
+    /// Threads of libtorch [default: by the size of the work]
+    #[arg(long, value_name = "N", value_parser = number::threads, allow_negative_numbers = true)]
+    pub threads: Option<u64>,
+    /// Capture everything at every K-th step too, not only at the end of epochs
+    #[arg(long, value_name = "K", value_parser = number::steps, allow_negative_numbers = true)]
+    pub capture_every: Option<u64>,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Findings")]
+pub struct FindingArgs {
+    /// End with status 1 on these findings: rules, families, warning, error, any
+    #[arg(long, value_name = "WHAT,…")]
+    pub fail_on: Option<String>,
+    /// Rules not to evaluate
+    #[arg(long, value_name = "RULE,…", value_delimiter = ',')]
+    pub off: Vec<String>,
+    /// Change a threshold: RULE.PARAM=VALUE (`gradscope explain RULE` names them)
+    #[arg(long, value_name = "RULE.PARAM=VALUE")]
+    pub set: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Output")]
+pub struct OutputArgs {
+    /// Directory of the report [default: reports/<model>-<time>]
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Write into a directory that holds other files
+    #[arg(long)]
+    pub force: bool,
+    /// No progress; print the verdict alone
+    #[arg(long, short)]
+    pub quiet: bool,
+    /// Print summary.json on standard output instead of the verdict
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct ReportArgs {
+    /// A record (record.jsonl), or the report directory that holds one
+    pub record: PathBuf,
+    /// Directory of the report [default: the record's own, or reports/<name> for any other file]
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Write into a directory that holds other files
+    #[arg(long)]
+    pub force: bool,
+    /// Print the verdict alone
+    #[arg(long, short)]
+    pub quiet: bool,
+    /// Print summary.json on standard output instead of the verdict
+    #[arg(long)]
+    pub json: bool,
+    #[command(flatten)]
+    pub findings: FindingArgs,
+}
+
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+pub enum TaskArg {
+    Classification,
+    Regression,
+}
+
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+pub enum LossArg {
+    Bce,
+    Mse,
+    CrossEntropy,
+}
+
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+pub enum NormArg {
+    None,
+    BatchPre,
+    BatchPost,
+    Layer,
+}
+
+fn activation(text: &str) -> Result<gradscope::record::Activation, String> {
+    use gradscope::record::Activation;
+    let known = || Activation::ALL.map(Activation::name).join(", ");
+    Activation::ALL
+        .into_iter()
+        .find(|a| a.name() == text)
+        .ok_or_else(|| format!("no activation is called so; there are {}", known()))
+}
+
+/// Numbers within the bounds that make sense.
+mod number {
+    type Parsed<T> = Result<T, String>;
+
+    fn float(text: &str, what: &str, fits: impl Fn(f64) -> bool) -> Parsed<f64> {
+        match text.parse::<f64>() {
+            Ok(value) if fits(value) => Ok(value),
+            _ => Err(format!("should be {what}")),
+        }
+    }
+
+    fn whole(text: &str, low: u64, high: u64) -> Parsed<u64> {
+        match text.parse::<u64>() {
+            Ok(value) if (low..=high).contains(&value) => Ok(value),
+            _ => Err(format!("should be a whole number between {low} and {high}")),
+        }
+    }
+
+    pub fn rate(text: &str) -> Parsed<f64> {
+        float(text, "a number above 0 and at most 1000000", |v| v > 0.0 && v <= 1e6)
+    }
+
+    pub fn clip(text: &str) -> Parsed<f64> {
+        float(text, "a number above 0 and at most 1e12", |v| v > 0.0 && v <= 1e12)
+    }
+
+    pub fn probability(text: &str) -> Parsed<f64> {
+        float(text, "a number from 0 up to, but not including, 1", |v| (0.0..1.0).contains(&v))
+    }
+
+    pub fn decay(text: &str) -> Parsed<f64> {
+        float(text, "a number from 0 to 1000", |v| (0.0..=1000.0).contains(&v))
+    }
+
+    pub fn noise(text: &str) -> Parsed<f64> {
+        float(text, "a number from 0 to 1000", |v| (0.0..=1000.0).contains(&v))
+    }
+
+    pub fn slope(text: &str) -> Parsed<f64> {
+        float(text, "a number from 0 to 1", |v| (0.0..=1.0).contains(&v))
+    }
+
+    pub fn samples(text: &str) -> Parsed<u64> {
+        whole(text, 4, 100_000_000)
+    }
+
+    pub fn units(text: &str) -> Parsed<u64> {
+        whole(text, 1, 32_768)
+    }
+
+    pub fn epochs(text: &str) -> Parsed<u64> {
+        whole(text, 1, 1_000_000_000)
+    }
+
+    pub fn threads(text: &str) -> Parsed<u64> {
+        whole(text, 1, 1_024)
+    }
+
+    pub fn steps(text: &str) -> Parsed<u64> {
+        whole(text, 1, 1_000_000_000)
+    }
+
+    pub fn seed(text: &str) -> Parsed<i64> {
+        match text.parse::<i64>() {
+            Ok(value) if value >= 0 => Ok(value),
+            _ => Err(format!("should be a whole number between 0 and {}", i64::MAX)),
+        }
+    }
+}
+
+/// The command line as a record keeps it: what repeats the run, without where its output goes.
+pub fn reproducible(words: impl Iterator<Item = OsString>) -> Vec<String> {
+    let mut kept = vec!["gradscope".to_owned()];
+    let mut words = words.skip(1).map(|w| w.to_string_lossy().into_owned());
+    while let Some(word) = words.next() {
+        match word.as_str() {
+            "--out" | "--color" => {
+                words.next();
+            }
+            "--force" | "--quiet" | "-q" | "--json" => {}
+            _ if word.starts_with("--out=") || word.starts_with("--color=") => {}
+            _ => kept.push(word),
+        }
+    }
+    kept
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_flags_are_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn a_negative_zero_nan_or_absurd_number_is_refused_for_every_flag() {
+        let zero_too = ["lr", "clip-norm", "epochs", "threads", "capture-every", "samples", "hidden"];
+        let zero_is_fine = ["momentum", "weight-decay", "dropout", "noise", "lrelu-slope", "seed"];
+        let parse = |flag: &str, value: &str| {
+            Cli::try_parse_from(["gradscope", "run", "--model", "mlp", &format!("--{flag}"), value])
+        };
+        for flag in zero_too.iter().chain(&zero_is_fine) {
+            for value in ["-1", "NaN", "1e300", "inf", "x", ""] {
+                let message = parse(flag, value).expect_err(value).to_string();
+                assert!(message.contains(&format!("--{flag}")), "--{flag} {value}: {message}");
+                assert!(message.contains("should be") || value.is_empty(), "--{flag} {value}: {message}");
+            }
+            assert_eq!(parse(flag, "0").is_ok(), zero_is_fine.contains(flag), "--{flag} 0");
+        }
+    }
+
+    #[test]
+    fn the_kept_command_repeats_the_run_wherever_its_output_went() {
+        let words =
+            "/x/gradscope --color never run --model relu5 --bias -8 --out=a --out b --force -q --lr 1";
+        let kept = reproducible(words.split(' ').map(OsString::from));
+        assert_eq!(kept.join(" "), "gradscope run --model relu5 --bias -8 --lr 1");
+    }
+}

@@ -1,0 +1,64 @@
+//! What went wrong, in one printed chain, and the exit status that it means.
+
+use std::panic;
+
+use gradscope::record::RecordError;
+use gradscope::report::ReportError;
+
+use super::{exit, output};
+
+/// Prints the chain of an error in one line and says its exit status.
+pub fn report(error: &anyhow::Error) -> u8 {
+    output::note(&format!("error: {}", chain(error)));
+    status(error)
+}
+
+/// The error and what caused it; a cause that its effect already quotes is left out.
+fn chain(error: &anyhow::Error) -> String {
+    let mut text = String::new();
+    for cause in error.chain() {
+        let cause = cause.to_string();
+        if text.is_empty() {
+            text = cause;
+        } else if !text.contains(&cause) {
+            text = format!("{text}: {cause}");
+        }
+    }
+    text
+}
+
+fn status(error: &anyhow::Error) -> u8 {
+    let run_failed = error.chain().any(|cause| {
+        let record =
+            cause.downcast_ref::<RecordError>().is_some_and(|e| matches!(e, RecordError::Write { .. }));
+        let report = cause.downcast_ref::<ReportError>().is_some_and(ReportError::is_run_failure);
+        record || report || cause.is::<OutputFailed>() || training_failed(cause)
+    });
+    if run_failed { exit::RUN_FAILED } else { exit::USAGE }
+}
+
+#[cfg(feature = "train")]
+fn training_failed(cause: &(dyn std::error::Error + 'static)) -> bool {
+    cause.downcast_ref::<gradscope::train::TrainError>().is_some_and(|e| e.is_run_failure())
+}
+
+#[cfg(not(feature = "train"))]
+fn training_failed(_: &(dyn std::error::Error + 'static)) -> bool {
+    false
+}
+
+/// Standard output could not be written (a full disk behind a redirection, say).
+#[derive(Debug, thiserror::Error)]
+#[error("cannot write to standard output: {0}")]
+pub struct OutputFailed(pub std::io::Error);
+
+/// A panic is a defect of gradscope, or an error that libtorch throws where it should return one: the
+/// first line says it, its stack frames help nobody.
+pub fn install_panic_hook() {
+    panic::set_hook(Box::new(|info| {
+        let message = info.payload_as_str().unwrap_or("no message");
+        let line = message.lines().next().unwrap_or_default();
+        let place = info.location().map_or(String::new(), |l| format!(" ({}:{})", l.file(), l.line()));
+        output::note(&format!("error: the run failed: {line}{place}"));
+    }));
+}

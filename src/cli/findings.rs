@@ -1,0 +1,36 @@
+//! The flags about findings, resolved.
+
+use gradscope::diagnose::{Diagnosis, FailOn, Settings, SettingsError};
+
+use super::args::FindingArgs;
+use super::exit;
+
+/// How to diagnose, and on what to fail.
+pub struct Findings {
+    /// Rules and thresholds.
+    pub settings: Settings,
+    fail_on: FailOn,
+}
+
+impl Findings {
+    /// What the flags mean.
+    ///
+    /// # Errors
+    /// Where a rule, parameter or value is none.
+    pub fn new(args: &FindingArgs) -> Result<Self, SettingsError> {
+        let mut settings = Settings::default();
+        for rule in &args.off {
+            settings.off(rule.trim())?;
+        }
+        for assignment in &args.set {
+            settings.set(assignment)?;
+        }
+        let fail_on = args.fail_on.as_deref().map_or(Ok(FailOn::default()), FailOn::parse)?;
+        Ok(Self { settings, fail_on })
+    }
+
+    /// The exit status that a diagnosis means.
+    pub fn status(&self, diagnosis: &Diagnosis) -> u8 {
+        if diagnosis.findings.iter().any(|f| self.fail_on.matches(f)) { exit::FINDING } else { exit::DONE }
+    }
+}

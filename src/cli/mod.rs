@@ -1,0 +1,64 @@
+//! Arguments in, exit status out: the only place with a dynamic error.
+
+mod args;
+mod exit;
+mod failure;
+mod findings;
+mod list;
+mod output;
+#[cfg(feature = "train")]
+mod progress;
+mod render;
+#[cfg(feature = "train")]
+mod resolve;
+#[cfg(feature = "train")]
+mod run;
+#[cfg(feature = "train")]
+mod signals;
+mod verdict;
+
+use std::panic::{self, AssertUnwindSafe};
+use std::process::ExitCode;
+
+use clap::{CommandFactory, FromArgMatches};
+
+use args::{Cli, Command};
+
+/// Parses, runs, prints what went wrong, and gives the exit status.
+pub fn main() -> ExitCode {
+    failure::install_panic_hook();
+    let status = panic::catch_unwind(AssertUnwindSafe(|| match parse() {
+        Ok(cli) => dispatch(cli).unwrap_or_else(|error| failure::report(&error)),
+        Err(status) => status,
+    }));
+    // The hook has said what happened.
+    ExitCode::from(status.unwrap_or(exit::RUN_FAILED))
+}
+
+/// The command line, or the status of a help page or of wrong usage.
+fn parse() -> Result<Cli, u8> {
+    let choice = output::colour_choice(std::env::args_os());
+    let parsed = Cli::command().color(choice).try_get_matches().and_then(|m| Cli::from_arg_matches(&m));
+    parsed.map_err(|error| {
+        // A reader that went away is no error.
+        let _ = error.print();
+        if error.use_stderr() { exit::USAGE } else { exit::DONE }
+    })
+}
+
+fn dispatch(cli: Cli) -> anyhow::Result<u8> {
+    let colours = output::colours(cli.color);
+    match cli.command {
+        #[cfg(feature = "train")]
+        Command::Run(args) => run::run(&args, colours),
+        #[cfg(not(feature = "train"))]
+        Command::Run(_) => anyhow::bail!(
+            "this build cannot train: it was built without libtorch (feature `train`); \
+             use the full build, which `make build` gives"
+        ),
+        Command::Report(args) => render::run(&args, colours),
+        Command::Explain { rule } => list::explain(&rule),
+        Command::Rules => list::rules(),
+        Command::Models => list::models(),
+    }
+}

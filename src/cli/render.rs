@@ -1,0 +1,88 @@
+//! From a record to files and a verdict: the end of `run`, and all of `report`.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use gradscope::diagnose::{Diagnosis, Severity, diagnose};
+use gradscope::plot;
+use gradscope::record::{Record, RecordError};
+use gradscope::report::{self, OutputDir, RECORD_FILE, Summary};
+
+use super::args::ReportArgs;
+use super::findings::Findings;
+use super::{output, verdict};
+
+/// `gradscope report RECORD`
+pub fn run(args: &ReportArgs, colours: bool) -> anyhow::Result<u8> {
+    let findings = Findings::new(&args.findings)?;
+    let source = if args.record.is_dir() { args.record.join(RECORD_FILE) } else { args.record.clone() };
+    let out = args.out.clone().unwrap_or_else(|| home_of(&source));
+    let directory = OutputDir::check(&out, args.force)?;
+    let (record, warnings) = Record::read(&source)?;
+    for warning in warnings {
+        output::note(&format!("{}: {warning}", source.display()));
+    }
+    directory.create()?;
+    keep_record(&source, &directory.record())?;
+    let diagnosis = render(&directory, &record, &findings)?;
+    conclude(&record, &diagnosis, &directory, args.json, args.quiet, colours)?;
+    Ok(findings.status(&diagnosis))
+}
+
+/// A record inside a report directory is rendered there, any other beside the reports.
+fn home_of(source: &Path) -> PathBuf {
+    let parent = source.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    if source.file_name().is_some_and(|n| n == RECORD_FILE) {
+        return parent.to_owned();
+    }
+    Path::new("reports").join(source.file_stem().unwrap_or(source.as_os_str()))
+}
+
+/// A report directory holds the record that it was made from.
+fn keep_record(source: &Path, target: &Path) -> Result<(), RecordError> {
+    let failed = |source| RecordError::Write { path: target.into(), source };
+    if fs::canonicalize(source).ok() == fs::canonicalize(target).ok() {
+        return Ok(());
+    }
+    let beside = target.parent().unwrap_or(Path::new("."));
+    let copy = tempfile::NamedTempFile::new_in(beside).map_err(failed)?;
+    fs::copy(source, copy.path()).map_err(failed)?;
+    copy.persist(target).map_err(|e| failed(e.error))?;
+    Ok(())
+}
+
+/// Diagnoses, draws and writes everything.
+pub fn render(directory: &OutputDir, record: &Record, findings: &Findings) -> anyhow::Result<Diagnosis> {
+    let diagnosis = diagnose(record, &findings.settings);
+    let flagged: BTreeSet<String> = diagnosis
+        .findings
+        .iter()
+        .filter(|f| f.severity > Severity::Info)
+        .flat_map(|f| f.layers.iter().cloned())
+        .collect();
+    let figures = plot::figures(record, &flagged);
+    report::write(directory, record, &diagnosis, &figures)?;
+    Ok(diagnosis)
+}
+
+/// Prints the verdict, or the summary where that is asked for.
+pub fn conclude(
+    record: &Record,
+    diagnosis: &Diagnosis,
+    directory: &OutputDir,
+    json: bool,
+    quiet: bool,
+    colours: bool,
+) -> anyhow::Result<()> {
+    if json {
+        output::print(&Summary::of(record, diagnosis).to_json()?)?;
+        return Ok(());
+    }
+    let mut text = verdict::verdict(diagnosis, &record.header.command, colours);
+    if !quiet {
+        text += &format!("\nreport: {}\n", directory.path().join("report.html").display());
+    }
+    output::print(&text)?;
+    Ok(())
+}

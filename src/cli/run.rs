@@ -1,0 +1,95 @@
+//! `gradscope run`: train, record, diagnose, report.
+
+use std::path::PathBuf;
+
+use gradscope::diagnose::Settings;
+use gradscope::record::{Line, Outcome, Record, RecordError, Writer};
+use gradscope::report::OutputDir;
+use gradscope::train::{self, Observer};
+
+use super::args::{RunArgs, reproducible};
+use super::findings::Findings;
+use super::progress::Progress;
+use super::render::{conclude, render};
+use super::signals::Signals;
+use super::{exit, resolve};
+
+/// Everything is checked before anything is written; then the record grows while training goes.
+pub fn run(args: &RunArgs, colours: bool) -> anyhow::Result<u8> {
+    let findings = Findings::new(&args.findings)?;
+    let config = resolve::config(args, reproducible(std::env::args_os()))?;
+    let out = args.output.out.clone().unwrap_or_else(|| default_directory(&args.model));
+    let directory = OutputDir::check(&out, args.output.force)?;
+    let signals = Signals::listen()?;
+    let quiet = args.output.quiet;
+    let mut session = Session { directory: &directory, settings: &findings.settings, quiet, live: None };
+    let trained = train::train(&config, &mut session, &|| signals.asked());
+    let Some(live) = session.live else { return Ok(trained.map(status)?) };
+    live.progress.finish();
+    let outcome = trained?;
+    let diagnosis = render(&directory, &live.record, &findings)?;
+    conclude(&live.record, &diagnosis, &directory, args.output.json, quiet, colours)?;
+    Ok(match outcome {
+        Outcome::Finished => findings.status(&diagnosis),
+        stopped => status(stopped),
+    })
+}
+
+fn status(outcome: Outcome) -> u8 {
+    match outcome {
+        Outcome::Finished => exit::DONE,
+        Outcome::Interrupted => exit::INTERRUPTED,
+        Outcome::Terminated => exit::TERMINATED,
+    }
+}
+
+/// `reports/<model>-<time>`, in UTC so that names sort.
+fn default_directory(model: &str) -> PathBuf {
+    let now = jiff::Timestamp::now().strftime("%Y%m%d-%H%M%S");
+    PathBuf::from("reports").join(format!("{model}-{now}"))
+}
+
+/// Listens to training: writes the record, keeps it, shows progress.
+struct Session<'a> {
+    directory: &'a OutputDir,
+    settings: &'a Settings,
+    quiet: bool,
+    live: Option<Live>,
+}
+
+/// What there is once training has begun.
+struct Live {
+    writer: Writer,
+    record: Record,
+    progress: Progress,
+}
+
+impl Observer for Session<'_> {
+    fn observe(&mut self, line: Line) -> Result<(), RecordError> {
+        if let Line::Header(header) = line {
+            let path = self.directory.record();
+            let failed = |source| RecordError::Write { path: path.clone(), source };
+            self.directory.create().map_err(|e| failed(std::io::Error::other(e)))?;
+            let writer = Writer::create(&path, &header)?;
+            let progress = Progress::new(self.quiet, header.run.epochs, header.run.steps_per_epoch);
+            self.live = Some(Live { writer, record: Record::new(*header), progress });
+            return Ok(());
+        }
+        // Training sends the header first.
+        let Some(live) = &mut self.live else { return Ok(()) };
+        live.writer.write(&line)?;
+        if let Line::Step(step) = &line {
+            live.progress.step(step);
+        }
+        let captured = matches!(line, Line::Epoch(_));
+        // Refused lines would be a defect of the trainer, but no reason to panic.
+        live.record.push(line).map_err(|reason| RecordError::Write {
+            path: self.directory.record(),
+            source: std::io::Error::other(reason),
+        })?;
+        if captured {
+            live.progress.epoch(&live.record, self.settings);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,91 @@
+//! A run, resolved: what to train on what, and how.
+
+use tch::Device;
+
+use super::data::{DataOptions, DataSource, Dataset};
+use super::device;
+use super::init::Scheme;
+use super::model::Model;
+use super::network::Network;
+use super::optimizer::OptimizerSettings;
+use crate::record::{Header, Loss, Run, SCHEMA};
+
+/// A whole run, resolved: nothing is left to guess.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The model, with every override applied.
+    pub model: Model,
+    /// Where rows come from.
+    pub source: DataSource,
+    /// What is asked of them.
+    pub data: DataOptions,
+    /// What is minimised; the usual for the data where left out.
+    pub loss: Option<Loss>,
+    /// Initialiser of the weights.
+    pub init: Scheme,
+    /// Initialiser of the biases.
+    pub bias: Scheme,
+    /// Optimizer.
+    pub optimizer: OptimizerSettings,
+    /// Clip the gradient's global L2 norm to this.
+    pub clip_norm: Option<f64>,
+    /// Passes over the training set.
+    pub epochs: u64,
+    /// Rows of a step.
+    pub batch_size: BatchSize,
+    /// Seed of everything that is drawn.
+    pub seed: i64,
+    /// Where to run.
+    pub device: Device,
+    /// Threads; by the size of the work where left out.
+    pub threads: Option<u64>,
+    /// Capture everything at every K-th step too.
+    pub capture_every: Option<u64>,
+    /// The command line, for the record.
+    pub command: Vec<String>,
+}
+
+/// Rows of a step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BatchSize {
+    /// The whole training set.
+    Full,
+    /// So many (the last batch of an epoch may have fewer).
+    Rows(u64),
+}
+
+impl Config {
+    /// What the record's first line says of this run.
+    pub(super) fn header(&self, dataset: &Dataset, network: &Network, batch: u64, threads: u64) -> Header {
+        Header {
+            schema: SCHEMA.into(),
+            gradscope: env!("CARGO_PKG_VERSION").into(),
+            commit: env!("GRADSCOPE_COMMIT").into(),
+            libtorch: Some(super::libtorch_version().into()),
+            command: self.command.clone(),
+            run: Run {
+                model: self.model.name.clone(),
+                loss: dataset.loss,
+                seed: self.seed,
+                epochs: self.epochs,
+                optimizer: self.optimizer.name().into(),
+                lr: self.optimizer.lr,
+                momentum: self.optimizer.momentum,
+                weight_decay: self.optimizer.weight_decay,
+                clip_norm: self.clip_norm,
+                batch_size: batch,
+                steps_per_epoch: dataset.info.train.div_ceil(batch),
+                init: self.init.text.clone(),
+                bias: self.bias.text.clone(),
+                activation: self.model.act.name().into(),
+                lrelu_slope: self.model.lrelu_slope,
+                norm: self.model.norm.name().into(),
+                dropout: self.model.dropout,
+                device: device::name(self.device),
+                threads,
+            },
+            data: dataset.info.clone(),
+            layers: network.layers().to_vec(),
+        }
+    }
+}

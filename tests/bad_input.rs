@@ -1,0 +1,185 @@
+//! Bad input: one sentence on standard error that says what, where and what would be right; exit
+//! status 2; nothing left behind.
+
+mod support;
+
+use support::{Ran, Scratch};
+
+/// Runs a command that must be refused, and gives back what it said.
+fn refused(scratch: &Scratch, words: &[&str]) -> String {
+    let before = scratch.list(".");
+    let ran: Ran = scratch.gradscope_words(words);
+    let (message, status) = (ran.stderr(), ran.status());
+    assert_eq!(status, 2, "{words:?}: {message}");
+    assert_eq!(ran.stdout(), "", "{words:?}");
+    assert_eq!(scratch.list("."), before, "{words:?} left something behind");
+    for noise in ["panicked", "frame #", "RUST_BACKTRACE", "Exception raised"] {
+        assert!(!message.contains(noise), "{message}");
+    }
+    message.trim_end().to_owned()
+}
+
+#[cfg(feature = "train")]
+mod run {
+    use super::*;
+
+    fn run(scratch: &Scratch, words: &str) -> String {
+        let words: Vec<&str> = "run --out out".split(' ').chain(words.split_whitespace()).collect();
+        refused(scratch, &words)
+    }
+
+    /// Every message, one after another, for a person to read.
+    fn all(scratch: &Scratch, cases: &[&str]) -> String {
+        cases.iter().map(|words| format!("$ gradscope run {words}\n{}\n\n", run(scratch, words))).collect()
+    }
+
+    #[test]
+    fn names_that_there_are_not() {
+        let messages = all(
+            &Scratch::new(),
+            &[
+                "--model rleu5",
+                "--model relu5 --init xavir-uniform",
+                "--model relu5 --init normal:0",
+                "--model relu5 --init normal:0,-1",
+                "--model relu5 --init uniform:1,0",
+                "--model relu5 --init kaiming-normal:gain=2",
+                "--model relu5 --bias orthogonal",
+                "--model relu5 --bias eight",
+                "--model relu5 --data mons",
+                "--model relu5 --optimizer sdg",
+                "--model relu5 --act rleu",
+                "--model relu5 --device gpu",
+                "--model relu5 --device cuda:x",
+                "--model relu5 --fail-on dead-reul",
+                "--model relu5 --off dead",
+                "--model relu5 --set vanishing-depth.erorr=1",
+                "--model relu5 --set vanishing-depth",
+                "--model relu5 --lrelu-slope 0.2",
+                "--model relu5 --optimizer adam --momentum 0.9",
+                "--model mlp --norm batch-pre --batch-size 1",
+                "--model mlp --norm batch-pre --batch-size 71",
+                "--model relu5 --target y",
+                "--model relu5 --loss mse",
+            ],
+        );
+        insta::assert_snapshot!(messages);
+    }
+
+    #[test]
+    fn cuda_where_there_is_none() {
+        let scratch = Scratch::new();
+        // A machine with a CUDA build of libtorch answers otherwise.
+        if !tch::Cuda::is_available() {
+            insta::assert_snapshot!(run(&scratch, "--model relu5 --device cuda"), @"error: --device cuda: no CUDA device is available to this build's libtorch; use --device cpu");
+        }
+    }
+
+    #[test]
+    fn a_negative_zero_nan_or_absurd_number_for_every_flag() {
+        let scratch = Scratch::new();
+        // Every value of every flag is tried in the unit tests of the command line; here, that the
+        // process says it.
+        for words in ["--lr -1", "--lr nan", "--epochs 0", "--hidden 0", "--batch-size 0", "--seed 1e300"] {
+            let message = run(&scratch, &format!("--model mlp {words}"));
+            let flag = words.split(' ').next().unwrap();
+            assert!(message.contains(flag) && message.contains("should be"), "{words}: {message}");
+        }
+        for value in ["0,1,1", "0.9,0.9,0.1", "1,2", "-1,1,1", "NaN,0,0", "0.5,300.5,2", "1e30,1,1"] {
+            let message = run(&scratch, &format!("--model mlp --split {value}"));
+            assert!(message.contains("split"), "{value}: {message}");
+        }
+        for value in ["constant:NaN", "constant:1e40", "normal:0,inf", "sparse:2"] {
+            let message = run(&scratch, &format!("--model mlp --init {value}"));
+            assert!(message.contains(value), "{value}: {message}");
+        }
+        assert!(run(&scratch, "--model relu5 --bias NaN").contains("finite"));
+    }
+
+    #[test]
+    fn tables_that_cannot_be_trained_on() {
+        let scratch = Scratch::new();
+        let good: String = (0..9).map(|i| format!("{i},{},{}\n", i * i, i % 2)).collect();
+        for (name, content) in [
+            ("empty.csv", String::new()),
+            ("header.csv", "a,b,y\n".into()),
+            ("numbers.csv", good.clone()),
+            ("ragged.csv", "a,b,y\n1,2,0\n1,2\n".into()),
+            ("word.csv", "a,b,y\n1,2,0\n1,two,1\n".into()),
+            ("nan.csv", "a,b,y\n1,2,0\nNaN,1,1\n".into()),
+            ("inf.csv", "a,b,y\n1,1e60,0\n1,1,1\n".into()),
+            ("hole.csv", "a,b,y\n1,,0\n1,1,1\n".into()),
+            ("target-hole.csv", "a,b,y\n1,1,0\n1,1,\n".into()),
+            ("target-nan.csv", "a,b,y\n1,1,0\n1,1,NaN\n".into()),
+            ("one-class.csv", "a,b,y\n1,2,0\n2,1,0\n".into()),
+            ("one-column.csv", "y\n1\n0\n".into()),
+            ("good.csv", format!("a,b,y\n{good}")),
+        ] {
+            scratch.file(name, &content);
+        }
+        std::fs::write(scratch.path().join("binary.csv"), b"a,b\n\xff\xfe,1\n").unwrap();
+        std::fs::create_dir(scratch.path().join("folder.csv")).unwrap();
+        let mut cases: Vec<String> = [
+            "missing",
+            "folder",
+            "empty",
+            "header",
+            "numbers",
+            "ragged",
+            "word",
+            "nan",
+            "inf",
+            "hole",
+            "target-hole",
+            "target-nan",
+            "one-class",
+            "one-column",
+            "binary",
+        ]
+        .map(|name| format!("--model mlp --data csv:{name}.csv"))
+        .to_vec();
+        for extra in [
+            "--target label",
+            "--split 8,1,1",
+            "--split 0.01,0.1,0.1",
+            "--split 1,4,4 --no-shuffle-split",
+            "--loss mse",
+            "--loss cross-entropy --task regression",
+            "--noise 0.1",
+            "--samples 10",
+        ] {
+            cases.push(format!("--model mlp --data csv:good.csv {extra}"));
+        }
+        let cases: Vec<&str> = cases.iter().map(String::as_str).collect();
+        insta::assert_snapshot!(all(&scratch, &cases));
+    }
+
+    #[test]
+    fn output_that_cannot_go_there() {
+        let scratch = Scratch::new();
+        scratch.file("file", "mine");
+        std::fs::create_dir(scratch.path().join("folder")).unwrap();
+        scratch.file("folder/mine.txt", "mine");
+        for (out, says) in
+            [("file", "file"), ("file/below", "file"), ("folder", "--force"), ("/proc/none", "/proc")]
+        {
+            let message = refused(&scratch, &["run", "--model", "relu5", "--epochs", "1", "--out", out]);
+            assert!(message.contains(says), "{out}: {message}");
+            assert_eq!(message.lines().count(), 1, "{message}");
+        }
+        assert_eq!(scratch.read("file"), "mine");
+        assert_eq!(scratch.list("folder"), ["mine.txt"]);
+        // Its own directory is written into again, a foreign one only when told to.
+        scratch.gradscope("run --model relu5 --epochs 1 -q --out own").expect(0);
+        scratch.gradscope("run --model relu5 --epochs 1 -q --out own").expect(0);
+        scratch.gradscope("run --model relu5 --epochs 1 -q --out folder --force").expect(0);
+        assert_eq!(scratch.read("folder/mine.txt"), "mine");
+    }
+}
+
+#[cfg(not(feature = "train"))]
+#[test]
+fn the_build_without_libtorch_says_which_build_trains() {
+    let message = refused(&Scratch::new(), &["run", "--model", "relu5"]);
+    assert!(message.contains("without libtorch") && message.contains("make build"), "{message}");
+}
