@@ -150,10 +150,7 @@ fn is_empty(path: &Path) -> Result<bool, ReportError> {
 fn is_own(path: &Path) -> bool {
     let schema = |file: &str, schema: &str| {
         let family = schema.split_once('/').map_or(schema, |(family, _)| family);
-        beginning(&path.join(file)).is_ok_and(|text| {
-            // A run that was stopped before its first line leaves an empty record.
-            text.is_empty() || text.contains(&format!("\"{family}/"))
-        })
+        beginning(&path.join(file)).is_ok_and(|text| text.contains(&format!("\"{family}/")))
     };
     schema(RECORD_FILE, record::SCHEMA) || schema(summary::FILE_NAME, summary::SCHEMA)
 }

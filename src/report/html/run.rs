@@ -3,7 +3,7 @@
 use super::text::{clean, counted, duration, optional, percent, score};
 use crate::diagnose::Verdict;
 use crate::plot::{count, number};
-use crate::record::{LayerKind, Record, Task};
+use crate::record::{Activation, LayerKind, Record, Task};
 use crate::report::summary::{RunOutcome, Summary};
 use crate::stats::{BIN_RELATIVE_WIDTH, SAMPLE_CAPACITY};
 
@@ -127,10 +127,15 @@ pub(super) fn facts(summary: &Summary) -> Vec<Fact> {
     let run = &summary.run;
     let mut facts: Vec<Fact> = Vec::new();
     let mut fact = |name, value: String| facts.push(Fact { name, value: clean(&value) });
+    let slope = if run.activation == Activation::Lrelu.name() {
+        format!(" (slope {})", number(run.lrelu_slope))
+    } else {
+        String::new()
+    };
     fact(
         "model",
         format!(
-            "{}: {}, {}, activation {}",
+            "{}: {}, {}, activation {}{slope}",
             run.model,
             counted(summary.layers.len() as u64, "layer"),
             counted(run.parameters, "parameter"),
