@@ -103,7 +103,7 @@ impl OutputDir {
             }
             let beside = target.parent().unwrap_or(&self.path);
             let mut temporary = temporary_file().tempfile_in(beside)?;
-            temporary.write_all(file.content.as_bytes())?;
+            temporary.as_file_mut().write_all(file.content.as_bytes())?;
             // Some file systems say only now that there was no room.
             temporary.as_file().sync_all()?;
             Ok(temporary.into_temp_path())
@@ -150,10 +150,7 @@ fn is_empty(path: &Path) -> Result<bool, ReportError> {
 fn is_own(path: &Path) -> bool {
     let schema = |file: &str, schema: &str| {
         let family = schema.split_once('/').map_or(schema, |(family, _)| family);
-        beginning(&path.join(file)).is_ok_and(|text| {
-            // A run that was stopped before its first line leaves an empty record.
-            text.is_empty() || text.contains(&format!("\"{family}/"))
-        })
+        beginning(&path.join(file)).is_ok_and(|text| text.contains(&format!("\"{family}/")))
     };
     schema(RECORD_FILE, record::SCHEMA) || schema(summary::FILE_NAME, summary::SCHEMA)
 }

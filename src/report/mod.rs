@@ -4,7 +4,7 @@
 //! a module and a line in [`FORMATS`]. [`write()`] puts the files of all formats into place together:
 //! all of them or, on an error, none.
 
-mod command;
+pub mod command;
 mod directory;
 mod error;
 mod html;

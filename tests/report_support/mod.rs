@@ -68,6 +68,7 @@ fn header(names: [&str; 2]) -> Header {
             init: "default".into(),
             bias: "-8".into(),
             activation: "relu".into(),
+            lrelu_slope: 0.01,
             norm: "none".into(),
             dropout: 0.0,
             device: "cpu".into(),

@@ -3,7 +3,7 @@
 use super::text::{clean, counted, duration, optional, percent, score};
 use crate::diagnose::Verdict;
 use crate::plot::{count, number};
-use crate::record::{LayerKind, Record, Task};
+use crate::record::{Activation, LayerKind, Record, Task};
 use crate::report::summary::{RunOutcome, Summary};
 use crate::stats::{BIN_RELATIVE_WIDTH, SAMPLE_CAPACITY};
 
@@ -75,8 +75,9 @@ pub(super) fn result(summary: &Summary) -> Option<String> {
         ));
     }
     if let Some(test) = summary.test {
+        let best = if last.dev_score.is_some() { ", the best on the dev set" } else { "" };
         sentences.push(format!(
-            "Test set: {} {} with the parameters of epoch {}, the best on the dev set.",
+            "Test set: {} {} with the parameters of epoch {}{best}.",
             run.score,
             shown(test.score),
             test.epoch
@@ -126,10 +127,15 @@ pub(super) fn facts(summary: &Summary) -> Vec<Fact> {
     let run = &summary.run;
     let mut facts: Vec<Fact> = Vec::new();
     let mut fact = |name, value: String| facts.push(Fact { name, value: clean(&value) });
+    let slope = if run.activation == Activation::Lrelu.name() {
+        format!(" (slope {})", number(run.lrelu_slope))
+    } else {
+        String::new()
+    };
     fact(
         "model",
         format!(
-            "{}: {}, {}, activation {}",
+            "{}: {}, {}, activation {}{slope}",
             run.model,
             counted(summary.layers.len() as u64, "layer"),
             counted(run.parameters, "parameter"),

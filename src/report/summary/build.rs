@@ -73,6 +73,7 @@ impl RunSummary {
             init: run.init,
             bias: run.bias,
             activation: run.activation,
+            lrelu_slope: run.lrelu_slope,
             norm: run.norm,
             dropout: run.dropout,
             device: run.device,

@@ -104,6 +104,8 @@ pub struct RunSummary {
     pub bias: String,
     /// Activation between layers.
     pub activation: String,
+    /// Slope of leaky ReLU below zero (whether or not the model has one).
+    pub lrelu_slope: f64,
     /// Normalisation.
     pub norm: String,
     /// Dropout probability; 0 for none.
