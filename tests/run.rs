@@ -35,7 +35,7 @@ fn relu5_with_bias_minus_8_has_one_root_fc1_born_dead_because_of_its_bias() {
         assert_eq!((&root["layer"], &root["first_epoch"]), (&"fc1".into(), &0.into()));
         let message = root["message"].as_str().unwrap();
         assert!(message.contains("born dead") && message.contains("because its bias is -8"), "{message}");
-        assert_eq!(root["remedies"][0]["flag"], "--bias 0");
+        assert_eq!(root["remedies"][0]["flag"], "--bias 0 --norm batch-pre");
         for finding in findings(&summary).iter().filter(|f| f["root"] == false) {
             assert_eq!(finding["caused_by"], 0, "{finding:#}");
         }

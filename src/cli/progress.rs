@@ -4,8 +4,8 @@ use std::io::{self, IsTerminal};
 use std::time::{Duration, Instant};
 
 use gradscope::diagnose::{Settings, Severity, diagnose};
-use gradscope::plot::number;
 use gradscope::record::{Record, Step};
+use gradscope::text::number;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::output;

@@ -3,6 +3,8 @@
 use std::fmt::Write;
 
 use gradscope::diagnose::{Diagnosis, Finding, Severity, Verdict};
+use gradscope::report::command::with_flags;
+use gradscope::text::fill;
 
 /// Columns of a line, for wrapping.
 const WIDTH: usize = 96;
@@ -42,7 +44,7 @@ pub fn verdict(diagnosis: &Diagnosis, command: &[String], colours: bool) -> Stri
         Verdict::Unhealthy => paint.severity(Severity::Error, "✕ unhealthy"),
     };
     let mut text = format!("{glyph}\n");
-    for line in wrapped(&diagnosis.headline, "") {
+    for line in lines(&diagnosis.headline, "") {
         // Writing to a String cannot fail.
         let _ = writeln!(text, "{}", paint.bold(&line));
     }
@@ -56,7 +58,7 @@ pub fn verdict(diagnosis: &Diagnosis, command: &[String], colours: bool) -> Stri
         let place = finding.layer.as_ref().map_or(String::new(), |l| format!(" {l}"));
         let line = format!("{}{place}: {}", finding.rule, finding.message);
         text.push('\n');
-        for line in wrapped(&line, "  ") {
+        for line in lines(&line, "  ") {
             let _ = writeln!(text, "{}", paint.severity(finding.severity, &line));
         }
     }
@@ -79,18 +81,17 @@ fn root(text: &mut String, paint: &Paint, finding: &Finding, command: &[String])
     );
     // The headline is made of the first sentences of the roots' messages.
     let more = finding.message.split_once(". ").map_or("", |(_, more)| more);
-    for line in wrapped(more, "  ").iter().filter(|_| !more.is_empty()) {
-        let _ = writeln!(text, "{line}");
-    }
+    text.push_str(&if more.is_empty() { String::new() } else { fill(more, WIDTH, "  ") });
     if let Some(remedy) = finding.remedies.first() {
-        let _ = writeln!(text, "  try:  {}", paint.bold(&with_flag(command, &remedy.flag)));
-        for line in wrapped(&remedy.why, "        ") {
+        let whole = with_flags(command, &remedy.flag).unwrap_or_else(|| remedy.flag.clone());
+        let _ = writeln!(text, "  try:  {}", paint.bold(&whole));
+        for line in lines(&remedy.why, "        ") {
             let _ = writeln!(text, "{}", paint.dim(&line));
         }
     }
     for remedy in finding.remedies.iter().skip(1) {
         let _ = writeln!(text, "  or:   {}", paint.bold(&remedy.flag));
-        for line in wrapped(&remedy.why, "        ") {
+        for line in lines(&remedy.why, "        ") {
             let _ = writeln!(text, "{}", paint.dim(&line));
         }
     }
@@ -110,7 +111,7 @@ fn consequences(text: &mut String, paint: &Paint, diagnosis: &Diagnosis, root: u
     };
     if !rules.is_empty() {
         let rules: Vec<String> = rules.iter().map(named).collect();
-        for line in wrapped(&format!("follows from it: {}", rules.join(", ")), "  ") {
+        for line in lines(&format!("follows from it: {}", rules.join(", ")), "  ") {
             let _ = writeln!(text, "{}", paint.dim(&line));
         }
     }
@@ -124,62 +125,7 @@ fn places(layers: &[String]) -> String {
     }
 }
 
-/// The command of the run with a remedy's flags: those that are set already are replaced.
-pub fn with_flag(command: &[String], flags: &str) -> String {
-    let flags: Vec<&str> = flags.split_whitespace().collect();
-    let replaced = |word: &str| flags.contains(&word) && word.starts_with("--");
-    let mut words = Vec::new();
-    let mut skip = false;
-    for word in command {
-        if std::mem::take(&mut skip) || replaced(word.split('=').next().unwrap_or(word)) {
-            skip = replaced(word);
-            continue;
-        }
-        words.push(quoted(word));
-    }
-    words.extend(flags.iter().map(|f| (*f).to_owned()));
-    words.join(" ")
-}
-
-/// A word as a shell takes it.
-fn quoted(word: &str) -> String {
-    // Only a NUL cannot be quoted, and no argument holds one.
-    shlex::try_quote(word).map_or_else(|_| word.to_owned(), |w| w.into_owned())
-}
-
-/// The text in lines of at most [`WIDTH`] characters, each indented.
-fn wrapped(text: &str, indent: &str) -> Vec<String> {
-    let mut lines = Vec::new();
-    let mut line = indent.to_owned();
-    for word in text.split_whitespace() {
-        if line.len() > indent.len() && line.chars().count() + 1 + word.chars().count() > WIDTH {
-            lines.push(std::mem::replace(&mut line, indent.to_owned()));
-        }
-        if line.len() > indent.len() {
-            line.push(' ');
-        }
-        line.push_str(word);
-    }
-    lines.push(line);
-    lines
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_remedy_replaces_the_flag_that_it_changes() {
-        let command =
-            ["gradscope", "run", "--model", "relu5", "--bias", "-8", "--lr=1", "--data", "csv:my file.csv"];
-        let command = command.map(String::from);
-        assert_eq!(
-            with_flag(&command, "--bias 0"),
-            "gradscope run --model relu5 --lr=1 --data 'csv:my file.csv' --bias 0"
-        );
-        assert_eq!(
-            with_flag(&command, "--lr 0.1"),
-            "gradscope run --model relu5 --bias -8 --data 'csv:my file.csv' --lr 0.1"
-        );
-    }
+/// A paragraph in lines, each after the indent.
+fn lines(paragraph: &str, indent: &str) -> Vec<String> {
+    fill(paragraph, WIDTH, indent).lines().map(String::from).collect()
 }

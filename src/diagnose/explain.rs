@@ -2,7 +2,7 @@
 
 use super::rule::Rule;
 use super::settings::{SettingsError, Source, find};
-use super::text::{fill, sig};
+use crate::text::{fill, number};
 
 /// Width that the text is filled to.
 const WIDTH: usize = 88;
@@ -28,7 +28,7 @@ impl Rule {
         if !self.params.is_empty() {
             text += "\nLimits\n";
             for p in self.params {
-                text += &format!("  {}.{} = {}\n", self.name, p.name, sig(p.default));
+                text += &format!("  {}.{} = {}\n", self.name, p.name, number(p.default));
                 text += &fill(p.why, WIDTH, "      ");
             }
             let guesses: Vec<_> =
@@ -54,7 +54,8 @@ impl Rule {
     }
 
     fn with_limits(&self, body: &str) -> String {
-        let put = |text: String, p: &super::Param| text.replace(&format!("{{{}}}", p.name), &sig(p.default));
+        let put =
+            |text: String, p: &super::Param| text.replace(&format!("{{{}}}", p.name), &number(p.default));
         self.params.iter().fold(body.to_owned(), put)
     }
 }

@@ -5,8 +5,9 @@ use super::Remedy;
 use super::cause::{Kind, Silence};
 use super::quantities::Quantities;
 use super::rule::Hit;
-use super::text::{plain, sig};
+use super::text::plain;
 use crate::record::Run;
+use crate::text::number;
 
 /// Remedies offered at most: a list that is tried from the top need not be long.
 const OFFERED: usize = 4;
@@ -15,6 +16,10 @@ const OFFERED: usize = 4;
 const TARGET_UPDATE: f64 = 0.01;
 /// First update from which the rate is to blame for a run without progress.
 const LARGE_UPDATE: f64 = 0.1;
+/// Units below which a new initialiser alone is a gamble. Tried on relu5 and sigmoid5 (3 units a layer)
+/// over four seeds and 300 epochs: batch normalisation was healthy in 4 of 4, ReLU with He in 3, tanh
+/// with Xavier in 1.
+const NARROW: u64 = 8;
 /// Row norm of the weights below which they are tiny (He 1.41, LeCun 1, PyTorch's default 0.58).
 const TINY_ROWS: f64 = 0.35;
 /// RMS of the inputs outside of which they should be standardised; a guess, as the prototype's.
@@ -200,6 +205,11 @@ impl Plan<'_> {
                 None => self.add("--bias 0", why),
             }
         }
+        if self.narrow() {
+            self.normalise(
+                "it keeps the size of signals from layer to layer, and layers of a few units alive",
+            );
+        }
         if act == "sigmoid" && deep {
             self.add(
                 "--act relu --init kaiming-normal",
@@ -301,7 +311,7 @@ impl Plan<'_> {
         if table && rms.is_finite() && !INPUT_RMS.contains(&rms) {
             self.add(
                 "--standardize",
-                format!("the inputs have an RMS of {}; networks are made for about 1", sig(rms)),
+                format!("the inputs have an RMS of {}; networks are made for about 1", number(rms)),
             );
         }
     }
@@ -317,7 +327,7 @@ impl Plan<'_> {
         format!(
             "the first step moved the median layer by {} of its size; at this rate it would have been \
              {TARGET_UPDATE}",
-            sig(u)
+            number(u)
         )
     }
 
@@ -332,6 +342,12 @@ impl Plan<'_> {
 
     fn zero_bias(&self) -> bool {
         self.run.bias == "zeros" || self.run.bias.parse() == Ok(0.0)
+    }
+
+    /// Whether some hidden layer has so few units that a fresh draw can leave all of them silent or
+    /// alike.
+    fn narrow(&self) -> bool {
+        self.q.hidden().any(|i| self.q.layer(i).is_some_and(|l| l.units < NARROW))
     }
 
     fn tiny(&self) -> bool {

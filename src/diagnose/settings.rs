@@ -6,6 +6,7 @@ use thiserror::Error;
 
 use super::rule::Rule;
 use super::rules::RULES;
+use crate::text::similar;
 
 /// A limit of a rule that `--set RULE.PARAM=VALUE` can change.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -203,42 +204,15 @@ pub(super) fn find(name: &str) -> Result<&'static Rule, SettingsError> {
     })
 }
 
-/// Edits after which a name no longer looks like a misspelling, as a share of its length.
-const NEAR: f64 = 0.4;
 /// Names offered at most.
 const OFFERED: usize = 3;
 
 /// The known names that look like this one.
 pub(super) fn near(name: &str, known: impl Iterator<Item = &'static str>) -> Near {
     let known: Vec<_> = known.collect();
-    let part = |k: &str| name.len() >= 3 && (k.contains(name) || name.contains(k));
-    let mut close: Vec<_> = known
-        .iter()
-        .map(|k| (if part(k) { 0 } else { distance(name, k) }, *k))
-        .filter(|(d, k)| (*d as f64) <= NEAR * k.len() as f64)
-        .collect();
-    close.sort_unstable();
-    if close.is_empty() {
-        Near::All(known)
-    } else {
-        Near::Similar(close.into_iter().take(OFFERED).map(|(_, k)| k).collect())
-    }
-}
-
-/// Insertions, deletions and replacements that turn one word into the other (Levenshtein).
-fn distance(a: &str, b: &str) -> usize {
-    // A word pasted by accident may be megabytes long; no name is.
-    let (a, b): (Vec<_>, Vec<_>) = (a.chars().take(64).collect(), b.chars().collect());
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.iter().enumerate() {
-        let mut diagonal = std::mem::replace(&mut row[0], i + 1);
-        for (j, y) in b.iter().enumerate() {
-            let replaced = diagonal + usize::from(x != y);
-            diagonal = row[j + 1];
-            row[j + 1] = replaced.min(diagonal + 1).min(row[j] + 1);
-        }
-    }
-    row[b.len()]
+    let mut similar = similar(name, known.iter().copied());
+    similar.truncate(OFFERED);
+    if similar.is_empty() { Near::All(known) } else { Near::Similar(similar) }
 }
 
 #[cfg(test)]
@@ -270,12 +244,5 @@ mod tests {
         assert!(unknown.starts_with(r#"unknown rule "xyzzy": there are non-finite, "#), "{unknown}");
         let family = Settings::default().off("vanishing").unwrap_err().to_string();
         assert!(family.ends_with("did you mean vanishing-all or vanishing-depth?"), "{family}");
-    }
-
-    #[test]
-    fn distance_counts_edits() {
-        for (a, b, d) in [("", "abc", 3), ("abc", "abc", 0), ("kitten", "sitting", 3), ("ab", "ba", 2)] {
-            assert_eq!(distance(a, b), d);
-        }
     }
 }

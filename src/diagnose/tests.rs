@@ -89,7 +89,7 @@ fn relu5_with_bias_minus_8_was_born_dead_by_its_bias() {
         assert_eq!((d.findings[0].first_epoch, d.findings[0].first_step), (0, Some(0)));
         assert!(d.findings.iter().skip(1).all(|f| f.caused_by.is_some() && f.remedies.is_empty()));
         assert!(d.findings.iter().any(|f| f.rule == "stalled"));
-        assert_eq!(d.findings[0].remedies[0].flag, "--bias 0");
+        assert_eq!(d.findings[0].remedies[0].flag, "--bias 0 --norm batch-pre");
         assert!(d.headline.starts_with(
             "fc1 was born dead: all 3 units are silent on all 640 samples, largest pre-activation -7.97, because \
              its bias is -8"

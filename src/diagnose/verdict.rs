@@ -1,9 +1,10 @@
 //! The verdict, in one word and in one sentence.
 
 use super::quantities::Quantities;
-use super::text::{count, inside, sentence, sig};
+use super::text::{count, inside, sentence};
 use super::{Finding, Severity, Verdict};
 use crate::record::{Outcome, Task};
+use crate::text::number;
 
 /// In one word: what the worst finding says.
 pub fn verdict(findings: &[Finding]) -> Verdict {
@@ -48,8 +49,8 @@ fn progress(q: &Quantities) -> String {
         };
     };
     let after = format!("after {}", count(last.epoch + 1, "epoch"));
-    let loss = sig(last.loss);
-    let guessing = q.chance.map_or(String::new(), |ch| format!(", where guessing costs {}", sig(ch)));
+    let loss = number(last.loss);
+    let guessing = q.chance.map_or(String::new(), |ch| format!(", where guessing costs {}", number(ch)));
     if last.noprog || last.near {
         return format!("no fault found, but nothing learned yet: training loss {loss} {after}{guessing}");
     }
@@ -62,8 +63,8 @@ fn scores(q: &Quantities) -> String {
     };
     let task = q.record.header.data.task;
     let show = |score: f64| match task {
-        Task::Classification => format!("{}%", sig(100.0 * score)),
-        Task::Regression => sig(score),
+        Task::Classification => format!("{}%", number(100.0 * score)),
+        Task::Regression => number(score),
     };
     if !last.train_score.is_finite() {
         return String::new();

@@ -231,7 +231,7 @@ fn log_ticks(low: f64, high: f64, at_most: usize) -> (Vec<Tick>, Option<i32>) {
     let ticks = round
         .map(|(f, e)| (f * 10f64.powi(e), f64::from(e) + f64::log10(f)))
         .filter(|(_, at)| (low..=high).contains(at))
-        .map(|(value, at)| Tick { at, label: super::format::number(value), lane: false })
+        .map(|(value, at)| Tick { at, label: crate::text::number(value), lane: false })
         .collect();
     (ticks, None)
 }

@@ -5,10 +5,10 @@ use crate::record::{Epoch, Task};
 use super::axis::{Kind, Scale};
 use super::canvas::Canvas;
 use super::figure::{Figure, Section, Table};
-use super::format::number;
 use super::lines::{Across, CHART_HEIGHT, Chart, Series};
 use super::scene::Scene;
 use super::theme::Ink;
+use crate::text::number;
 
 /// Labels of the vertical axis, at most.
 const TICKS: usize = 6;
@@ -130,7 +130,7 @@ impl Curve {
                 label_ink: Ink::series(n),
                 ink: Ink::series(n),
                 mark: n,
-                tooltip: format!("{label} {quantity}: {} at the last epoch", super::format::precise(end)),
+                tooltip: format!("{label} {quantity}: {} at the last epoch", crate::text::precise(end)),
                 points,
                 alarming: Vec::new(),
                 layer: None,

@@ -7,11 +7,11 @@ use crate::stats::{Distribution, histogram};
 use super::axis::{Kind, Lanes, Scale, linear_ticks};
 use super::canvas::{Anchor, Canvas, Frame};
 use super::figure::{Figure, Section, Table};
-use super::format::{count, number};
 use super::scene::{LayerView, Numbers, Scene, with_alarm};
 use super::sheet;
 use super::text::{file_stem, fit, in_full, width};
 use super::theme::{Ink, LINE, PHONE_SMALL, PHONE_TEXT, WIDTH};
+use crate::text::{count, number};
 
 /// Bars, at least and at most.
 const FEWEST: f64 = 5.0;

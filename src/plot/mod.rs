@@ -26,7 +26,6 @@ use std::collections::BTreeSet;
 use crate::record::Record;
 
 pub use figure::{Figure, Section, Table};
-pub use format::{count, number};
 use scene::Scene;
 pub use theme::style_sheet;
 

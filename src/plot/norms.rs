@@ -8,12 +8,12 @@ use crate::stats::Distribution;
 use super::axis::Scale;
 use super::canvas::Canvas;
 use super::figure::{Figure, Section, Table};
-use super::format::{number, precise};
 use super::lines::{Across, CHART_HEIGHT, Chart, Series, WIDEST_LABEL};
 use super::scene::Scene;
 use super::sheet::labels_of;
 use super::text::in_full;
 use super::theme::{Ink, PHONE_TEXT, SERIES};
+use crate::text::{number, precise};
 
 /// Labels of a vertical axis, at most.
 const TICKS: usize = 6;

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use crate::record::{Epoch, LayerCapture, Record};
 use crate::stats::Distribution;
 
-use super::format::{count, number, percent, precise};
+use crate::text::{count, number, percent, precise};
 
 /// Values that stand for a large distribution when its magnitudes are asked for: it can tell the
 /// quantiles of values alone.

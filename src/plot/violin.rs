@@ -4,10 +4,10 @@ use crate::stats::{Density, Distribution};
 
 use super::axis::{Kind, Lanes, Scale};
 use super::figure::{Figure, Section, Table};
-use super::format::number;
 use super::scene::{LayerView, Numbers, Scene};
 use super::text::in_full;
 use super::violin_sheet;
+use crate::text::number;
 
 /// Labels of a value axis, at most.
 pub const TICKS: usize = 7;

@@ -99,5 +99,5 @@ pub fn sentence_of(message: &str) -> String {
 /// ": did you mean …?" where a known name is close to the one given.
 fn nearest(name: &str, known: &str) -> String {
     let candidates = known.split(", ").map(|k| k.split(':').next().unwrap_or(k));
-    crate::text::nearest(name, candidates).map_or(String::new(), |n| format!("; did you mean {n}?"))
+    crate::text::similar(name, candidates).first().map_or(String::new(), |n| format!("; did you mean {n}?"))
 }

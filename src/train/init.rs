@@ -164,8 +164,8 @@ fn parse(text: &str) -> Result<Init, String> {
         }
         other => {
             let names = GRAMMAR.map(|g| g.split([':', '[']).next().unwrap_or(g));
-            let guess = crate::text::nearest(other, names.into_iter().chain(["orthogonal", "sparse"]));
-            let guess = guess.map_or(String::new(), |n| format!(" (did you mean {n}?)"));
+            let similar = crate::text::similar(other, names.into_iter().chain(["sparse"]));
+            let guess = similar.first().map_or(String::new(), |n| format!(" (did you mean {n}?)"));
             return Err(format!("use one of {}{guess}", GRAMMAR.join(", ")));
         }
     };

@@ -185,7 +185,7 @@ impl Trainer<'_> {
             let length = self.batch.min(rows - start);
             let last = start + length == rows || state.stopped.is_some();
             let (x, y) = self.rows(order.as_ref(), start, length);
-            let every = self.config.capture_every.is_some_and(|k| self.step % k == 0);
+            let every = self.config.capture_every.is_some_and(|k| self.step.is_multiple_of(k));
             let capture = (last && keep) || self.step == 0 || every;
             let (mut step, captured) = self.step(epoch, &x, &y, capture, screening.as_mut(), &mut state)?;
             if last && keep {

@@ -7,8 +7,9 @@ use super::super::cause::{Kind, Silence};
 use super::super::quantities::{self, Capture};
 use super::super::rule::{Case, Hit, NO_EPOCH, Rule, Unmeasured};
 use super::super::settings::Param;
-use super::super::text::{self, percent, sig};
+use super::super::text::{self, percent};
 use crate::record::{Firing, LayerCapture};
+use crate::text::number;
 
 const NO_FIRING: Unmeasured = Unmeasured("the record does not say how often ReLU units fire");
 
@@ -89,7 +90,7 @@ fn dead_hit(case: &Case, index: usize) -> Option<Hit> {
         let message = format!(
             "{name} was born dead: {who}, largest pre-activation {}, because {}. No gradient passes it, so \
              neither it nor the layers before it can learn.",
-            sig(max_pre),
+            number(max_pre),
             reason.words(),
         );
         (Kind::BornDead(reason.silence), message)
@@ -97,7 +98,7 @@ fn dead_hit(case: &Case, index: usize) -> Option<Hit> {
         let message = format!(
             "{name} died in epoch {first_epoch}: {who}, largest pre-activation {}; before that some fired. \
              No gradient passes it any more, so neither it nor the layers before it can learn.",
-            sig(max_pre),
+            number(max_pre),
         );
         (Kind::LaterDead, message)
     };
@@ -156,16 +157,16 @@ impl Reason {
 
     fn words(&self) -> String {
         match (self.silence, self.bias) {
-            (Silence::Bias, Some((min, _, max))) if min == max => format!("its bias is {}", sig(min)),
+            (Silence::Bias, Some((min, _, max))) if min == max => format!("its bias is {}", number(min)),
             (Silence::Bias, Some((min, mean, max))) => {
-                format!("its biases lie between {} and {} (mean {})", sig(min), sig(max), sig(mean))
+                format!("its biases lie between {} and {} (mean {})", number(min), number(max), number(mean))
             }
             (Silence::Input, _) => "nothing but zeros comes into it".into(),
             (_, bias) => {
                 let pre =
-                    self.pre_mean.map_or(String::new(), |m| format!(" (mean pre-activation {})", sig(m)));
+                    self.pre_mean.map_or(String::new(), |m| format!(" (mean pre-activation {})", number(m)));
                 let not = match bias {
-                    Some((_, mean, _)) => format!(", and not because of its bias (mean {})", sig(mean)),
+                    Some((_, mean, _)) => format!(", and not because of its bias (mean {})", number(mean)),
                     None => String::new(),
                 };
                 format!("its weights turn every input negative{pre}{not}")

@@ -7,8 +7,9 @@ use super::super::cause::Kind;
 use super::super::rule::{Case, Hit, NO_STEPS, Rule, Unmeasured};
 use super::super::series::{self, Point, RunningMedian};
 use super::super::settings::Param;
-use super::super::text::{self, sig};
+use super::super::text;
 use crate::record::LayerCapture;
+use crate::text::number;
 
 const RATIO: Param = Param::limit(
     "ratio",
@@ -75,9 +76,9 @@ fn depth(case: &Case) -> Result<Vec<Hit>, Unmeasured> {
     let message = format!(
         "before the first step the gradient grows {}-fold a layer on its way back (limit {}): {front} \
          receives {} times what {back} does. Steps that suit the last layers are too large for the first.",
-        sig(b.gain),
-        sig(limit),
-        sig(b.ratio),
+        number(b.gain),
+        number(limit),
+        number(b.ratio),
     );
     Ok(vec![Hit {
         kind: Kind::ExplodingDepth,
@@ -220,9 +221,9 @@ fn time_hit(case: &Case, point: &Point, jump: f64, running_loss: Option<f64>) ->
          and the loss followed from {}",
         point.step,
         point.epoch,
-        sig(jump),
-        sig(limit),
-        sig(running_loss.unwrap_or(f64::NAN)),
+        number(jump),
+        number(limit),
+        number(running_loss.unwrap_or(f64::NAN)),
     );
     let mut evidence = BTreeMap::from([("step".to_owned(), point.step.into())]);
     evidence.extend(running_loss.map(|l| ("running_loss".to_owned(), text::value(l))));

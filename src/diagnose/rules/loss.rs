@@ -7,7 +7,8 @@ use super::super::cause::Kind;
 use super::super::quantities::Capture;
 use super::super::rule::{Case, Hit, Rule, Unmeasured};
 use super::super::settings::Param;
-use super::super::text::{self, sig};
+use super::super::text;
+use crate::text::number;
 
 const SHARE: Param =
     Param::limit("share", 0.95, "share of the loss of guessing from which nothing to speak of was learned");
@@ -45,8 +46,8 @@ fn evaluate(case: &Case) -> Result<Vec<Hit>, Unmeasured> {
     let message = format!(
         "the loss is still that of guessing after {}: {} where guessing costs {}",
         text::count(last.epoch + 1, "epoch"),
-        sig(last.loss),
-        sig(chance),
+        number(last.loss),
+        number(chance),
     );
     Ok(vec![Hit {
         kind: Kind::Plateau,

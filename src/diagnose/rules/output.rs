@@ -7,7 +7,8 @@ use super::super::cause::Kind;
 use super::super::quantities::Capture;
 use super::super::rule::{Case, Hit, Rule, Unmeasured};
 use super::super::settings::Param;
-use super::super::text::{self, sig};
+use super::super::text;
+use crate::text::number;
 
 const LIMIT: Param = Param::limit(
     "limit",
@@ -48,10 +49,10 @@ fn evaluate(case: &Case) -> Result<Vec<Hit>, Unmeasured> {
     let message = format!(
         "the network answers every input with the same output{} since epoch {}: the outputs spread by {} of \
          their size (limit {}), and the loss is no better than guessing",
-        mean.map_or(String::new(), |m| format!(" ({} on average)", sig(m))),
+        mean.map_or(String::new(), |m| format!(" ({} on average)", number(m))),
         epoch(run.first()),
-        sig(value),
-        sig(limit),
+        number(value),
+        number(limit),
     );
     Ok(vec![Hit {
         kind: Kind::ConstantOutput,

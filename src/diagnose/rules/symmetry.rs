@@ -6,8 +6,8 @@ use super::super::Severity;
 use super::super::cause::Kind;
 use super::super::rule::{Case, Hit, NO_EPOCH, Rule, Unmeasured};
 use super::super::settings::Param;
-use super::super::text::sig;
 use crate::record::LayerCapture;
+use crate::text::number;
 
 const TOLERANCE: Param = Param::limit(
     "tolerance",
@@ -77,8 +77,8 @@ fn evaluate(case: &Case) -> Result<Vec<Hit>, Unmeasured> {
         "the units of {} are copies of each other from the first step: their weights and their gradients \
          differ by no more than {} (limit {}), so that each layer does the work of a single unit",
         case.names(&layers),
-        sig(value),
-        sig(tolerance),
+        number(value),
+        number(tolerance),
     );
     let last_epoch = q.captures.last().map_or(0, |c| c.epoch);
     Ok(vec![Hit {

@@ -8,7 +8,8 @@ use super::super::quantities::{self, Capture};
 use super::super::rule::{Case, Hit, NO_STEPS, NO_UPDATES, Rule, Unmeasured};
 use super::super::series::{self, Point};
 use super::super::settings::Param;
-use super::super::text::{self, percent, sig};
+use super::super::text::{self, percent};
+use crate::text::number;
 
 const LIMIT: Param = Param::limit(
     "limit",
@@ -115,8 +116,8 @@ fn burst(case: &Case) -> Option<Hit> {
         percent(limit),
         percent(value),
         healthy(),
-        sig(loss_before(points, first)),
-        sig(loss.unwrap_or(f64::NAN)),
+        number(loss_before(points, first)),
+        number(loss.unwrap_or(f64::NAN)),
     );
     Some(Hit {
         kind: Kind::UpdateHigh,
@@ -244,8 +245,8 @@ fn stalled(case: &Case) -> Result<Vec<Hit>, Unmeasured> {
         "the weights have all but stopped moving since epoch {}: no layer's step is more than {} of its \
          size (limit {}), and there is no progress",
         epoch(run.first()),
-        sig(value),
-        sig(limit),
+        number(value),
+        number(limit),
     );
     Ok(vec![Hit {
         kind: Kind::Stalled,

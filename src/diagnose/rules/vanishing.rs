@@ -12,7 +12,8 @@ use super::super::cause::Kind;
 use super::super::quantities::Capture;
 use super::super::rule::{Case, Hit, NO_GRADIENTS, Rule, Unmeasured};
 use super::super::settings::Param;
-use super::super::text::{self, sig};
+use super::super::text;
+use crate::text::number;
 
 const ERROR: Param = Param::limit(
     "error",
@@ -99,8 +100,8 @@ fn depth_hit(case: &Case, run: &[Capture], limit: f64, severity: Severity) -> Op
         "the gradient vanishes on its way back to {front}, which receives only {} of the pull that {back} does \
          (limit {}), since epoch {}. Relative to weights and loss it shrinks from layer to layer, so that {} \
          hardly {}.",
-        sig(value),
-        sig(limit),
+        number(value),
+        number(limit),
         run.first()?.epoch,
         case.names(&layers),
         if layers.len() == 1 { "learns" } else { "learn" },
@@ -177,8 +178,8 @@ fn all_hit(case: &Case, run: &[Capture], floor: f64) -> Option<Hit> {
             "no layer is pulled: even {}, the strongest, has an elasticity of {} (limit {}) since epoch {}, \
              and the loss is no better than guessing",
             case.names(&[strong]),
-            sig(value),
-            sig(floor),
+            number(value),
+            number(floor),
             run.first()?.epoch,
         )
     };

@@ -2,7 +2,7 @@
 
 use askama::Template;
 
-use crate::plot::number;
+use crate::text::number;
 
 /// Values this many times apart are told apart better on a logarithmic axis.
 const DECADE: f64 = 10.0;

@@ -7,9 +7,9 @@ use super::Mark;
 use super::bar::{self, Bar};
 use super::text::{Names, clean};
 use crate::diagnose::{Diagnosis, Finding, Severity};
-use crate::plot::number;
 use crate::record::Record;
 use crate::report::command;
+use crate::text::number;
 
 /// Consequences of consequences are followed this far: a list that points in a circle must end too.
 const DEEPEST_CHAIN: usize = 32;

@@ -6,10 +6,10 @@ use super::bar::{Bar, Shares};
 use super::text::{Names, counted, optional};
 use super::{Mark, shown_epoch};
 use crate::diagnose::{Diagnosis, Severity};
-use crate::plot::{count, number};
 use crate::record::{Epoch, Layer, LayerCapture, Record};
 use crate::report::measures;
 use crate::report::summary::findings_of;
+use crate::text::{count, number};
 
 /// The rule whose limit is one on the share that the bars show.
 const RULE_OF_SHARES: &str = "vanishing-depth";

@@ -2,10 +2,10 @@
 
 use super::text::{clean, counted, duration, optional, percent, score};
 use crate::diagnose::Verdict;
-use crate::plot::{count, number};
 use crate::record::{Activation, LayerKind, Record, Task};
 use crate::report::summary::{RunOutcome, Summary};
 use crate::stats::{BIN_RELATIVE_WIDTH, SAMPLE_CAPACITY};
+use crate::text::{count, number};
 
 /// A line of the configuration.
 #[derive(Clone, Debug, PartialEq)]

@@ -1,7 +1,7 @@
 //! Text that comes from strangers, and numbers, as they stand in the page.
 
-use crate::plot::number;
 use crate::record::{Layer, Task};
+use crate::text::number;
 
 /// Longest name that is shown whole, in characters.
 const LONGEST_NAME: usize = 60;
@@ -84,7 +84,7 @@ pub fn duration(seconds: f64) -> String {
 /// `1 epoch`, `1,200 epochs`.
 pub fn counted(n: u64, noun: &str) -> String {
     let plural = if n == 1 { "" } else { "s" };
-    format!("{} {noun}{plural}", crate::plot::count(n))
+    format!("{} {noun}{plural}", crate::text::count(n))
 }
 
 #[cfg(test)]
