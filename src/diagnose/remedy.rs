@@ -40,6 +40,8 @@ pub fn remedies(hit: &Hit, q: &Quantities) -> Vec<Remedy> {
         Kind::DeadUnits => plan.dead_by_weights(),
         Kind::Symmetric => plan.initialise("random weights tell the units apart"),
         Kind::ExplodingDepth => plan.exploding_depth(),
+        // No update had been made: the rate cannot be the cause.
+        Kind::NonFinite if hit.first_step == Some(0) => plan.broken_from_the_start(),
         Kind::UpdateHigh | Kind::ExplodingTime | Kind::NonFinite => plan.too_large(),
         Kind::NeverUpdated => plan.too_small(),
         Kind::Stalled if q.all_gradients_zero() => {
@@ -133,6 +135,12 @@ impl Plan<'_> {
                 "it keeps the size of signals from layer to layer, without looking at a batch",
             );
         }
+    }
+
+    fn broken_from_the_start(&mut self) {
+        self.standardise();
+        self.initialise("no update had been made yet: the initial weights are too large");
+        self.normalise("it keeps the size of signals from layer to layer");
     }
 
     fn too_large(&mut self) {
@@ -325,8 +333,8 @@ impl Plan<'_> {
     fn fitting_why(&self) -> String {
         let u = self.first_update().unwrap_or(f64::NAN);
         format!(
-            "the first step moved the median layer by {} of its size; at this rate it would have been \
-             {TARGET_UPDATE}",
+            "the first step moved the median layer by {} times its size; at this rate it would have been \
+             {TARGET_UPDATE} times",
             number(u)
         )
     }
