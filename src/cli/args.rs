@@ -167,7 +167,7 @@ pub struct FindingArgs {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Output")]
 pub struct OutputArgs {
-    /// Directory of the report [default: reports/<model>-<time>]
+    /// Directory of the report [default: reports/<model>-<time>; for a record: its own]
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
     /// Write into a directory that holds other files
@@ -185,20 +185,10 @@ pub struct OutputArgs {
 pub struct ReportArgs {
     /// A record (record.jsonl), or the report directory that holds one
     pub record: PathBuf,
-    /// Directory of the report [default: the record's own, or reports/<name> for any other file]
-    #[arg(long, value_name = "DIR")]
-    pub out: Option<PathBuf>,
-    /// Write into a directory that holds other files
-    #[arg(long)]
-    pub force: bool,
-    /// Print the verdict alone
-    #[arg(long, short)]
-    pub quiet: bool,
-    /// Print summary.json on standard output instead of the verdict
-    #[arg(long)]
-    pub json: bool,
     #[command(flatten)]
     pub findings: FindingArgs,
+    #[command(flatten)]
+    pub output: OutputArgs,
 }
 
 #[derive(Clone, Copy, Debug, clap::ValueEnum)]

@@ -5,7 +5,8 @@ use std::panic;
 use gradscope::record::RecordError;
 use gradscope::report::ReportError;
 
-use super::{exit, output};
+use super::exit;
+use super::output::{self, OutputFailed};
 
 /// Prints the chain of an error in one line and says its exit status.
 pub fn report(error: &anyhow::Error) -> u8 {
@@ -46,11 +47,6 @@ fn training_failed(cause: &(dyn std::error::Error + 'static)) -> bool {
 fn training_failed(_: &(dyn std::error::Error + 'static)) -> bool {
     false
 }
-
-/// Standard output could not be written (a full disk behind a redirection, say).
-#[derive(Debug, thiserror::Error)]
-#[error("cannot write to standard output: {0}")]
-pub struct OutputFailed(pub std::io::Error);
 
 /// A panic is a defect of gradscope, or an error that libtorch throws where it should return one: the
 /// first line says it, its stack frames help nobody.

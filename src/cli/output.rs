@@ -5,7 +5,10 @@ use std::io::{self, ErrorKind, IsTerminal, Write};
 
 use clap::ColorChoice;
 
-use super::failure::OutputFailed;
+/// Standard output could not be written (a full disk behind a redirection, say).
+#[derive(Debug, thiserror::Error)]
+#[error("cannot write to standard output: {0}")]
+pub struct OutputFailed(pub io::Error);
 
 /// Writes a whole text to standard output. A reader that went away is no error.
 ///

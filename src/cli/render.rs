@@ -8,7 +8,7 @@ use gradscope::plot;
 use gradscope::record::{Record, RecordError};
 use gradscope::report::{self, OutputDir, RECORD_FILE, Summary};
 
-use super::args::ReportArgs;
+use super::args::{OutputArgs, ReportArgs};
 use super::findings::Findings;
 use super::{output, verdict};
 
@@ -16,8 +16,8 @@ use super::{output, verdict};
 pub fn run(args: &ReportArgs, colours: bool) -> anyhow::Result<u8> {
     let findings = Findings::new(&args.findings)?;
     let source = if args.record.is_dir() { args.record.join(RECORD_FILE) } else { args.record.clone() };
-    let out = args.out.clone().unwrap_or_else(|| home_of(&source));
-    let directory = OutputDir::check(&out, args.force)?;
+    let out = args.output.out.clone().unwrap_or_else(|| home_of(&source));
+    let directory = OutputDir::check(&out, args.output.force)?;
     let (record, warnings) = Record::read(&source)?;
     for warning in warnings {
         output::note(&format!("{}: {warning}", source.display()));
@@ -25,7 +25,7 @@ pub fn run(args: &ReportArgs, colours: bool) -> anyhow::Result<u8> {
     directory.create()?;
     keep_record(&source, &directory.record())?;
     let diagnosis = render(&directory, &record, &findings)?;
-    conclude(&record, &diagnosis, &directory, args.json, args.quiet, colours)?;
+    conclude(&record, &diagnosis, &directory, &args.output, colours)?;
     Ok(findings.status(&diagnosis))
 }
 
@@ -64,16 +64,15 @@ pub fn conclude(
     record: &Record,
     diagnosis: &Diagnosis,
     directory: &OutputDir,
-    json: bool,
-    quiet: bool,
+    args: &OutputArgs,
     colours: bool,
 ) -> anyhow::Result<()> {
-    if json {
+    if args.json {
         output::print(&Summary::of(record, diagnosis).to_json()?)?;
         return Ok(());
     }
     let mut text = verdict::verdict(diagnosis, &record.header.command, colours);
-    if !quiet {
+    if !args.quiet {
         text += &format!("\nreport: {}\n", directory.path().join("report.html").display());
     }
     output::print(&text)?;

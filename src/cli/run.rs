@@ -28,7 +28,7 @@ pub fn run(args: &RunArgs, colours: bool) -> anyhow::Result<u8> {
     live.progress.finish();
     let outcome = trained?;
     let diagnosis = render(&directory, &live.record, &findings)?;
-    conclude(&live.record, &diagnosis, &directory, args.output.json, quiet, colours)?;
+    conclude(&live.record, &diagnosis, &directory, &args.output, colours)?;
     Ok(match outcome {
         Outcome::Finished => findings.status(&diagnosis),
         stopped => status(stopped),

@@ -17,9 +17,6 @@ const NOTHING_LEARNED: f64 = 0.9;
 const NO_PROGRESS: f64 = 0.9;
 /// Captures in a row without progress that make harm; one may be a bad batch.
 const HARM_CAPTURES: usize = 2;
-/// Least RMS of a row of weights that updates are compared with: a layer that starts at zero would
-/// otherwise take infinitely large steps.
-const LEAST_ROW_NORM: f64 = 0.1;
 
 /// Update over weight of healthy runs in their first epoch, SGD and Adam alike.
 pub const HEALTHY_UPDATE: [f64; 2] = [0.002, 0.04];
@@ -107,7 +104,7 @@ impl<'a> Quantities<'a> {
     /// Whether any epoch holds gradients of the matrices.
     pub fn has_gradients(&self) -> bool {
         let holds = |c: &Capture| {
-            self.matrices.iter().any(|&i| c.layers.get(i).is_some_and(|l| gradient(l).is_some()))
+            self.matrices.iter().any(|&i| c.layers.get(i).is_some_and(|l| l.gradient_norm().is_some()))
         };
         self.captures.iter().any(holds)
     }
@@ -119,7 +116,7 @@ impl<'a> Quantities<'a> {
 
     /// Whether no capture of any matrix has a gradient other than zero.
     pub fn all_gradients_zero(&self) -> bool {
-        let zero = |l: &LayerCapture| gradient(l).is_none_or(|g| g.max == 0.0);
+        let zero = |l: &LayerCapture| l.gradient_norm().is_none_or(|g| g.max == 0.0);
         self.captures.iter().all(|c| self.matrices.iter().filter_map(|&i| c.layers.get(i)).all(zero))
     }
 
@@ -169,47 +166,8 @@ impl Capture<'_> {
     /// How often the units of a layer fired, where that was measured and what went in was finite: of
     /// a NaN it cannot be said whether it is above zero.
     pub fn firing(&self, index: usize) -> Option<&Firing> {
-        firing(self.layers.get(index)?)
+        self.layers.get(index)?.firing()
     }
-}
-
-/// See [`Capture::firing`].
-pub fn firing(layer: &LayerCapture) -> Option<&Firing> {
-    let activations = layer.activations.as_ref()?;
-    let firing = activations.firing.as_ref()?;
-    let finite = activations.pre.nan() + activations.pre.infinities() == 0 && firing.max_pre().is_finite();
-    (finite && firing.samples > 0 && !firing.rate.is_empty()).then_some(firing)
-}
-
-/// The size that an update is compared with.
-pub fn update_floor(layer: &Layer) -> f64 {
-    LEAST_ROW_NORM * (layer.units.max(1) as f64).sqrt()
-}
-
-/// Median and largest norm of a weight's gradient over an epoch.
-pub struct Norm {
-    pub median: f64,
-    pub max: f64,
-}
-
-/// The gradient of a layer's weight: over the epoch's steps, else at the captured one.
-pub fn gradient(layer: &LayerCapture) -> Option<Norm> {
-    if let Some(spread) = layer.steps.as_ref().and_then(|s| s.grad_l2) {
-        return Some(Norm { median: spread.median, max: spread.max });
-    }
-    layer.weight_grad.as_ref().map(|g| Norm { median: g.l2(), max: g.l2() })
-}
-
-/// The update of a layer's weight, likewise.
-pub fn update(layer: &LayerCapture) -> Option<Norm> {
-    if let Some(spread) = layer.steps.as_ref().and_then(|s| s.update_l2) {
-        return Some(Norm { median: spread.median, max: spread.max });
-    }
-    layer.update.as_ref().map(|g| Norm { median: g.l2(), max: g.l2() })
-}
-
-fn weight(layer: &LayerCapture) -> f64 {
-    layer.steps.as_ref().and_then(|s| s.weight_l2).map_or_else(|| layer.weight.l2(), |s| s.median)
 }
 
 fn capture<'a>(
@@ -226,11 +184,9 @@ fn capture<'a>(
     let mut updates = vec![None; layers.len()];
     for &i in matrices {
         let (Some(layer), Some(captured)) = (layers.get(i), epoch.layers.get(i)) else { continue };
-        let w = weight(captured);
-        pull[i] = gradient(captured)
-            .map(|g| w * g.median / loss)
-            .filter(|e| e.is_finite() && w > 0.0 && loss > 0.0 && loss.is_finite());
-        updates[i] = update(captured).map(|u| u.median / w.max(update_floor(layer))).filter(|u| !u.is_nan());
+        pull[i] = captured.elasticity(layer, loss);
+        let weight = captured.weight_norm().max(layer.least_weight_norm());
+        updates[i] = captured.update_norm().map(|u| u.median / weight).filter(|u| !u.is_nan());
     }
     Capture {
         epoch: epoch.epoch,

@@ -1,6 +1,5 @@
 //! Step curves: the points of a record as numbers that rules use, and medians over them.
 
-use super::quantities::update_floor;
 use crate::record::{Envelope, Record};
 
 /// One step, or the envelope of several.
@@ -42,7 +41,7 @@ pub fn points(record: &Record, matrices: &[usize]) -> Vec<Point> {
             high.clear();
             for &i in matrices {
                 let (Some(layer), Some(norms)) = (record.header.layers.get(i), s.layer(i)) else { continue };
-                let floor = update_floor(layer);
+                let floor = layer.least_weight_norm();
                 let (w, u) = (&norms.weight_l2, &norms.update_l2);
                 low.push(u.min / w.max.max(floor));
                 high.push(u.max / w.min.max(floor));

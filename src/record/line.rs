@@ -2,9 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::envelope::Envelope;
 use super::layer::LayerCapture;
 use super::number;
-use super::thinning::Envelope;
 
 /// Name and version of the format; the first line of every record carries it.
 pub const SCHEMA: &str = "gradscope.record/1";

@@ -4,6 +4,8 @@
 //! "end", …}`, appended while training goes. Whatever can write one gets every diagnosis, plot and
 //! report; whatever can read one needs no tensor library. Nothing here knows a rule or a colour.
 
+mod derived;
+mod envelope;
 mod error;
 mod layer;
 mod line;
@@ -12,6 +14,8 @@ mod reader;
 mod thinning;
 mod writer;
 
+pub use derived::Norm;
+pub use envelope::Envelope;
 pub use error::RecordError;
 pub use layer::{Activations, Firing, LayerCapture, LayerSteps};
 pub use line::{
@@ -19,5 +23,5 @@ pub use line::{
     Step, StepLayer, Task, TestResult,
 };
 pub use reader::{Record, Warning};
-pub use thinning::{Envelope, EpochThinning, StepThinning};
+pub use thinning::{EpochThinning, StepThinning};
 pub use writer::Writer;

@@ -1,73 +1,12 @@
 //! What keeps a record bounded however long the run.
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
-
 use super::line::Step;
-use super::number::MaybeFinite;
 
 /// Points of the step curves after which one point stands for twice as many steps. A run of a million
 /// steps then has about 10,000 points.
 const POINTS_PER_STRIDE: u64 = 1_000;
 /// Captured epochs after which the distance between captures doubles.
 const EPOCHS_PER_STRIDE: u64 = 256;
-
-/// A number over one step or over several: smallest, largest and last, so that a spike is never lost.
-/// NaN wins over any number, for the same reason.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Envelope {
-    /// Smallest value.
-    pub min: f64,
-    /// Largest value.
-    pub max: f64,
-    /// Value at the last of the steps.
-    pub last: f64,
-}
-
-impl From<f64> for Envelope {
-    fn from(value: f64) -> Self {
-        Self { min: value, max: value, last: value }
-    }
-}
-
-impl Envelope {
-    /// Takes in what came after.
-    pub fn extend(&mut self, later: Envelope) {
-        let pick = |a: f64, b: f64, b_wins: bool| if a.is_nan() || (!b.is_nan() && !b_wins) { a } else { b };
-        self.min = pick(self.min, later.min, later.min < self.min);
-        self.max = pick(self.max, later.max, later.max > self.max);
-        self.last = later.last;
-    }
-
-    fn is_point(&self) -> bool {
-        let same = |a: f64, b: f64| a == b || (a.is_nan() && b.is_nan());
-        same(self.min, self.max) && same(self.max, self.last)
-    }
-}
-
-impl Serialize for Envelope {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        if self.is_point() {
-            MaybeFinite(self.last).serialize(serializer)
-        } else {
-            [self.min, self.max, self.last].map(MaybeFinite).serialize(serializer)
-        }
-    }
-}
-
-impl<'de> Deserialize<'de> for Envelope {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        #[derive(Deserialize)]
-        #[serde(untagged)]
-        enum Form {
-            Point(MaybeFinite),
-            Range([MaybeFinite; 3]),
-        }
-        Ok(match Form::deserialize(deserializer)? {
-            Form::Point(v) => Envelope::from(v.0),
-            Form::Range([min, max, last]) => Envelope { min: min.0, max: max.0, last: last.0 },
-        })
-    }
-}
 
 /// Joins consecutive steps into one point, ever more of them as the run goes on: works without
 /// knowing its length beforehand.
@@ -164,16 +103,6 @@ mod tests {
         assert_eq!(points.iter().map(|p| p.steps).sum::<u64>(), 1_000_000);
         assert_eq!(points.iter().map(|p| p.loss.max).fold(0.0, f64::max), 50.0);
         assert!(points[..1000].iter().all(|p| p.steps == 1));
-    }
-
-    #[test]
-    fn a_nan_is_never_hidden_by_a_number() {
-        for (a, b) in [(f64::NAN, 1.0), (1.0, f64::NAN)] {
-            let mut envelope = Envelope::from(a);
-            envelope.extend(b.into());
-            envelope.extend(2.0.into());
-            assert!(envelope.min.is_nan() && envelope.max.is_nan() && envelope.last == 2.0);
-        }
     }
 
     #[test]

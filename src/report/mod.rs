@@ -8,7 +8,6 @@ pub mod command;
 mod directory;
 mod error;
 mod html;
-mod measures;
 mod plots;
 mod summary;
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::super::Severity;
 use super::super::cause::{Kind, Silence};
-use super::super::quantities::{self, Capture};
+use super::super::quantities::Capture;
 use super::super::rule::{Case, Hit, NO_EPOCH, Rule, Unmeasured};
 use super::super::settings::Param;
 use super::super::text::{self, percent};
@@ -63,7 +63,7 @@ fn dead_hit(case: &Case, index: usize) -> Option<Hit> {
         None if case.q.captures.is_empty() => case.q.start?.get(index)?,
         None => return None,
     };
-    let firing = quantities::firing(now).filter(|f| is_dead(f))?;
+    let firing = now.firing().filter(|f| is_dead(f))?;
     let born = from_start && born_dead(case, index, run);
     let name = case.names(&[index]);
     let max_pre = firing.max_pre();
@@ -129,7 +129,7 @@ fn born_dead(case: &Case, index: usize, run: &[Capture]) -> bool {
     // Without a capture before the first step: a layer that got no gradient in any step of the first
     // epoch did not fire in it.
     let first = run.first().filter(|c| c.epoch == 0).and_then(|c| c.layers.get(index));
-    first.and_then(quantities::gradient).is_some_and(|g| g.max == 0.0)
+    first.and_then(LayerCapture::gradient_norm).is_some_and(|g| g.max == 0.0)
 }
 
 /// Why a layer is silent before it has learned anything, from its numbers.

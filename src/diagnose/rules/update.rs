@@ -9,6 +9,7 @@ use super::super::rule::{Case, Hit, NO_STEPS, NO_UPDATES, Rule, Unmeasured};
 use super::super::series::{self, Point};
 use super::super::settings::Param;
 use super::super::text::{self, percent};
+use crate::record::LayerCapture;
 use crate::text::number;
 
 const LIMIT: Param = Param::limit(
@@ -265,7 +266,7 @@ fn stalled(case: &Case) -> Result<Vec<Hit>, Unmeasured> {
 
 fn never_updated(case: &Case) -> bool {
     let q = case.q;
-    let largest = |c: &Capture, i: usize| c.layers.get(i).and_then(quantities::update).map(|u| u.max);
+    let largest = |c: &Capture, i: usize| c.layers.get(i).and_then(LayerCapture::update_norm).map(|u| u.max);
     let zero = |c: &Capture| q.matrices.iter().all(|&i| largest(c, i).is_none_or(|u| u == 0.0));
     let points_zero = q.points.iter().all(|p| p.update.is_none_or(|u| u.1 == 0.0));
     q.captures.iter().all(zero) && points_zero

@@ -6,8 +6,7 @@ use super::bar::{Bar, Shares};
 use super::text::{Names, counted, optional};
 use super::{Mark, shown_epoch};
 use crate::diagnose::{Diagnosis, Severity};
-use crate::record::{Epoch, Layer, LayerCapture, Record};
-use crate::report::measures;
+use crate::record::{Epoch, Firing, Layer, LayerCapture, Record};
 use crate::report::summary::findings_of;
 use crate::text::{count, number};
 
@@ -55,7 +54,7 @@ impl Profile {
         let axis = Shares::of(shares.iter().flatten().copied());
         let limit = diagnosis.findings.iter().find(|f| f.rule == RULE_OF_SHARES).map(|f| f.threshold);
         let row = |((layer, captured), share): (&(&Layer, &LayerCapture), &Option<f64>)| {
-            let dead = captured.activations.as_ref().and_then(measures::dead_units);
+            let dead = captured.firing().map(Firing::dead_units);
             Row {
                 name: names.in_text(&layer.name),
                 kind: layer.kind.name(),
@@ -64,7 +63,7 @@ impl Profile {
                 gradient: optional(captured.weight_grad.as_ref().map(|g| g.l2())),
                 share: optional(*share),
                 bar: share.map(|s| axis.bar(s, limit, is_root(layer, diagnosis))),
-                update: optional(measures::update_ratio(layer, captured)),
+                update: optional(captured.update_ratio(layer)),
                 dead: dead.map_or_else(|| "–".into(), |n| format!("{} of {}", count(n), count(layer.units))),
                 status: status(layer, captured, diagnosis),
                 also: also(layer, diagnosis),
@@ -82,8 +81,7 @@ impl Profile {
 
 /// Elasticity of every layer as a share of the strongest; all zeros where nothing pulls.
 fn shares(captured: &[(&Layer, &LayerCapture)], epoch: &Epoch) -> Vec<Option<f64>> {
-    let pull: Vec<Option<f64>> =
-        captured.iter().map(|(l, c)| measures::elasticity(l, c, epoch.train_loss)).collect();
+    let pull: Vec<Option<f64>> = captured.iter().map(|(l, c)| c.elasticity(l, epoch.train_loss)).collect();
     let strongest = pull.iter().flatten().copied().fold(0.0, f64::max);
     let share = |e: f64| if strongest > 0.0 { e / strongest } else { 0.0 };
     pull.into_iter().map(|e| e.map(share)).collect()
@@ -107,7 +105,7 @@ fn status(layer: &Layer, captured: &LayerCapture, diagnosis: &Diagnosis) -> Mark
     match findings_of(layer, diagnosis).next() {
         Some(worst) => Mark::of(worst.severity, worst.rule.as_str()),
         // Not the layer that a finding names, but a check mark beside a NaN would be a lie.
-        None if measures::is_broken(captured) => Mark::of(Severity::Error, "not finite"),
+        None if captured.is_broken() => Mark::of(Severity::Error, "not finite"),
         None if !layer.trainable => Mark::good("not trained"),
         None => Mark::good("no finding"),
     }

@@ -5,8 +5,7 @@ use super::{
     RunSummary, SCHEMA, Summary,
 };
 use crate::diagnose::{Diagnosis, Finding};
-use crate::record::{Activations, Epoch, Layer, LayerCapture, Outcome, Record};
-use crate::report::measures;
+use crate::record::{Activations, Epoch, Firing, Layer, LayerCapture, Outcome, Record};
 use crate::stats::Distribution;
 
 impl Summary {
@@ -129,8 +128,8 @@ impl LayerEpoch {
             bias: optional(&captured.bias),
             weight_grad: optional(&captured.weight_grad),
             bias_grad: optional(&captured.bias_grad),
-            update_ratio: measures::update_ratio(layer, captured),
-            elasticity: measures::elasticity(layer, captured, epoch.train_loss),
+            update_ratio: captured.update_ratio(layer),
+            elasticity: captured.elasticity(layer, epoch.train_loss),
             signal_l2: captured.signal_l2,
             activation: captured.activations.as_ref().map(ActivationSummary::of),
         }
@@ -144,7 +143,7 @@ impl ActivationSummary {
             mean: post.mean(),
             std: post.std(),
             zero_fraction: (post.count() > 0).then(|| post.zeros() as f64 / post.count() as f64),
-            dead_units: measures::dead_units(activations),
+            dead_units: activations.firing_of_numbers().map(Firing::dead_units),
             units: activations.units,
             saturated_fraction: activations.saturated_fraction,
         }
