@@ -53,8 +53,37 @@ fn training_failed(_: &(dyn std::error::Error + 'static)) -> bool {
 pub fn install_panic_hook() {
     panic::set_hook(Box::new(|info| {
         let message = info.payload_as_str().unwrap_or("no message");
-        let line = message.lines().next().unwrap_or_default();
-        let place = info.location().map_or(String::new(), |l| format!(" ({}:{})", l.file(), l.line()));
-        output::note(&format!("error: the run failed: {line}{place}"));
+        let text = match libtorch_sentence(message) {
+            Some(sentence) => format!("libtorch: {sentence}"),
+            None => {
+                let place =
+                    info.location().map_or(String::new(), |l| format!(" ({}:{})", l.file(), l.line()));
+                format!("{}{place}", message.lines().next().unwrap_or_default())
+            }
+        };
+        output::note(&format!("error: the run failed: {text}"));
     }));
+}
+
+/// What libtorch said, from the panic of a call of tch that returns no error: the message stands there
+/// in its debug form, with thousands of characters of frames after its first line.
+fn libtorch_sentence(message: &str) -> Option<&str> {
+    let (_, said) = message.split_once("Torch(\"")?;
+    let line = said.split("\\n").next().unwrap_or(said).lines().next().unwrap_or_default();
+    Some(line.trim_end_matches("\")").trim())
+}
+
+#[cfg(all(test, feature = "train"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_what_libtorch_says_the_first_sentence_is_kept() {
+        let error = Err::<(), _>(tch::TchError::Torch(
+            "not enough memory: 9 bytes.\nframe #0: x\nframe #1: y".into(),
+        ));
+        let message = format!("called `Result::unwrap()` on an `Err` value: {:?}", error.unwrap_err());
+        assert_eq!(libtorch_sentence(&message), Some("not enough memory: 9 bytes."));
+        assert_eq!(libtorch_sentence("index out of bounds"), None);
+    }
 }

@@ -2,7 +2,8 @@
 
 use gradscope::record::{Loss, Task};
 use gradscope::train::{
-    BatchSize, Config, DataOptions, Model, Norm, OptimizerSettings, Scheme, TrainError, choose_device,
+    BatchSize, Config, DataOptions, Model, Norm, OptimizerKind, OptimizerSettings, Scheme, TrainError,
+    choose_device,
 };
 
 use super::args::{LossArg, NormArg, RunArgs, TaskArg};
@@ -20,11 +21,12 @@ pub fn config(args: &RunArgs, command: Vec<String>) -> Result<Config, TrainError
     let init: Scheme = or(&network.init, &defaults.init).parse()?;
     let bias = Scheme::for_bias(&or(&network.bias, &defaults.bias))?;
     let batch_size = batch_size(&or(&training.batch_size, &defaults.batch_size))?;
+    let kind: OptimizerKind = or(&training.optimizer, &defaults.optimizer).parse()?;
     let optimizer = OptimizerSettings {
-        kind: or(&training.optimizer, &defaults.optimizer).parse()?,
+        kind,
         lr: training.lr.unwrap_or(defaults.lr),
         momentum: training.momentum.unwrap_or(0.0),
-        weight_decay: training.weight_decay.unwrap_or(0.0),
+        weight_decay: training.weight_decay.unwrap_or(kind.default_weight_decay()),
     };
     let epochs = training.epochs.unwrap_or(defaults.epochs);
     model.hidden = network.hidden.clone().unwrap_or(model.hidden);

@@ -32,7 +32,7 @@ pub struct Finding {
     /// The limit that it crossed.
     #[serde(with = "number")]
     pub threshold: f64,
-    /// What `value` is, with its unit: "weakest ÷ strongest elasticity".
+    /// What `value` is, with its unit: "share of units that never fired".
     pub quantity: String,
     /// Whether no other finding explains it.
     pub root: bool,

@@ -18,6 +18,10 @@ const NO_PROGRESS: f64 = 0.9;
 /// Captures in a row without progress that make harm; one may be a bad batch.
 const HARM_CAPTURES: usize = 2;
 
+/// Share of the strongest elasticity below which a layer's gradient counts as vanishing when it reaches
+/// exactly 0; far below any limit of the rules, since float32 has 38 decades to fall through.
+const FADING: f64 = 1e-6;
+
 /// Update over weight of healthy runs in their first epoch, SGD and Adam alike.
 pub const HEALTHY_UPDATE: [f64; 2] = [0.002, 0.04];
 
@@ -57,6 +61,9 @@ pub struct Capture<'a> {
     /// The elasticity ‖W‖·‖g‖/L of every layer of the header, with the epoch's median gradient;
     /// `None` for what is no trainable matrix, has weights of zero, or is not finite.
     pub pull: Vec<Option<f64>>,
+    /// Layers whose elasticity is 0 because a gradient that was vanishing fell below the smallest
+    /// float32.
+    pub faded: Vec<bool>,
     /// The update ‖ΔW‖ over ‖W‖ of every layer of the header, median of the epoch.
     pub update: Vec<Option<f64>>,
 }
@@ -83,8 +90,9 @@ impl<'a> Quantities<'a> {
         let whole = record.epochs.iter().any(|e| !e.partial);
         let epochs: Vec<&Epoch> = record.epochs.iter().filter(|e| !(whole && e.partial)).collect();
         let initial_loss = initial_loss(&points, &epochs);
-        let captures: Vec<_> =
+        let mut captures: Vec<_> =
             epochs.iter().map(|e| capture(e, &header.layers, &matrices, chance, initial_loss)).collect();
+        follow_fading(&mut captures, &matrices);
         let start = match (record.steps.first(), record.epochs.first()) {
             (Some(s), _) if s.step == 0 && s.capture.is_some() => s.capture.as_deref(),
             (_, Some(e)) if e.step == 0 => Some(e.layers.as_slice()),
@@ -136,7 +144,8 @@ impl<'a> Quantities<'a> {
 impl Capture<'_> {
     /// The layers that are pulled at all, in forward order: (layer, elasticity).
     pub fn pulled(&self) -> impl Iterator<Item = (usize, f64)> + '_ {
-        self.pull.iter().enumerate().filter_map(|(i, e)| Some((i, (*e)?))).filter(|(_, e)| *e > 0.0)
+        let measured = self.pull.iter().enumerate().filter_map(|(i, e)| Some((i, (*e)?)));
+        measured.filter(|(i, e)| *e > 0.0 || self.faded[*i])
     }
 
     /// The strongest elasticity and its layer.
@@ -197,8 +206,25 @@ fn capture<'a>(
         left,
         near: chance.is_some_and(|ch| loss >= NOTHING_LEARNED * ch),
         noprog: left && chance.is_some_and(|ch| loss >= NO_PROGRESS * initial_loss.min(ch)),
+        faded: vec![false; layers.len()],
         pull,
         update: updates,
+    }
+}
+
+/// A gradient of exactly 0 usually says something else than a small one (a dead or frozen layer), and
+/// such layers are skipped. One that was vanishing when it was last seen has only gone on to do so.
+fn follow_fading(captures: &mut [Capture], matrices: &[usize]) {
+    let mut vanishing = vec![false; captures.first().map_or(0, |c| c.pull.len())];
+    for capture in captures {
+        let strongest = capture.strongest().map_or(0.0, |(_, e)| e);
+        for &i in matrices {
+            match capture.pull[i] {
+                Some(e) if e > 0.0 => vanishing[i] = e < FADING * strongest,
+                Some(_) => capture.faded[i] = vanishing[i],
+                None => {}
+            }
+        }
     }
 }
 

@@ -39,7 +39,7 @@ pub struct Scene<'a> {
 impl<'a> Scene<'a> {
     /// `None` where no epoch was captured.
     pub fn of(record: &'a Record, flagged: &BTreeSet<String>) -> Option<Self> {
-        let epoch = record.epochs.last()?;
+        let epoch = record.shown_epoch()?;
         let layers = record.header.layers.iter().zip(&epoch.layers).enumerate();
         let layers = layers
             .map(|(index, (layer, capture))| LayerView {

@@ -276,7 +276,7 @@ impl Activation {
 /// One optimizer step, or the envelope of `steps` consecutive ones in a long run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Step {
-    /// Epoch that it belongs to, from 0.
+    /// Epoch that it (the first of them) belongs to, from 0.
     pub epoch: u64,
     /// Number of the (first) step in the run, from 0.
     pub step: u64,

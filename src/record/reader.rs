@@ -44,6 +44,11 @@ impl fmt::Display for Warning {
 }
 
 impl Record {
+    /// The captured epoch that tells how things stand: the last whole one, else the last.
+    pub fn shown_epoch(&self) -> Option<&Epoch> {
+        self.epochs.iter().rfind(|e| !e.partial).or(self.epochs.last())
+    }
+
     /// An empty record of this run.
     pub fn new(header: Header) -> Self {
         Self { header, steps: Vec::new(), epochs: Vec::new(), end: None }

@@ -42,6 +42,10 @@ impl OutputDir {
                 None => break,
             };
         }
+        // A link to nowhere does not exist and yet nothing can be made in its place.
+        if path.is_symlink() && !path.exists() {
+            return Err(ReportError::NotADirectory { path: path.into() });
+        }
         if !existing.is_dir() {
             return Err(ReportError::NotADirectory { path: existing.into() });
         }
@@ -113,10 +117,13 @@ impl OutputDir {
     }
 }
 
-/// Plots of this and of an earlier report.
+/// Plots of this and of an earlier report; a picture that somebody else put there is none.
 fn earlier_plots(directory: &Path) -> impl Iterator<Item = PathBuf> {
     let entries = fs::read_dir(directory).into_iter().flatten().flatten();
-    let is_plot = |path: &PathBuf| path.extension().is_some_and(|e| e == "svg") && path.is_file();
+    let is_plot = |path: &PathBuf| {
+        let svg = path.extension().is_some_and(|e| e == "svg") && path.is_file();
+        svg && beginning(path).is_ok_and(|text| text.starts_with("<svg ") && text.contains(plots::SIGNATURE))
+    };
     entries.map(|entry| entry.path()).filter(is_plot)
 }
 

@@ -49,7 +49,7 @@ impl Density {
         let bandwidth = n.powf(-0.2) * variance.sqrt();
         let low = atoms.iter().map(|a| a.0).fold(f64::INFINITY, f64::min);
         let high = atoms.iter().map(|a| a.0).fold(f64::NEG_INFINITY, f64::max);
-        // Values that differ by rounding alone are one value, not a violin.
+        // A bandwidth that vanishes beside the values has no grid that float64 can tell apart.
         let resolvable = bandwidth > 1e-9 * low.abs().max(high.abs());
         if !(n >= 2.0 && low < high && resolvable && bandwidth.is_finite()) {
             return None;

@@ -97,8 +97,9 @@ impl Distribution {
                 sum2 += shift * shift;
                 l1 += x.abs();
                 squares += x * x;
-                d.min = d.min.min(v);
-                d.max = d.max.max(v);
+                // Adding zero turns -0.0 into 0.0.
+                d.min = d.min.min(v + 0.0);
+                d.max = d.max.max(v + 0.0);
                 if v == 0.0 {
                     d.zeros += 1;
                 } else if !exact {

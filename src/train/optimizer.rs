@@ -26,6 +26,13 @@ const EPS: f64 = 1e-8;
 /// PyTorch's default smoothing of RMSprop.
 const RMSPROP_ALPHA: f64 = 0.99;
 
+impl OptimizerKind {
+    /// PyTorch's default: only AdamW decays weights unasked.
+    pub fn default_weight_decay(self) -> f64 {
+        if self == Self::AdamW { 0.01 } else { 0.0 }
+    }
+}
+
 impl FromStr for OptimizerKind {
     type Err = TrainError;
 

@@ -104,7 +104,14 @@ fn row_deviation(matrix: &Tensor) -> Option<f64> {
     let distance = |row: &[f32]| row.iter().zip(&mean).map(|(v, m)| (f64::from(*v) - m).powi(2)).sum::<f64>();
     let largest = values.chunks_exact(columns).map(distance).fold(0.0, f64::max).sqrt();
     let norm = mean.iter().map(|m| m * m).sum::<f64>().sqrt();
-    Some(if largest == 0.0 { 0.0 } else { largest / norm })
+    // `f64::max` drops a NaN, which must stay visible.
+    Some(if !norm.is_finite() {
+        f64::NAN
+    } else if largest == 0.0 {
+        0.0
+    } else {
+        largest / norm
+    })
 }
 
 fn activations(seen: &Seen) -> Option<Activations> {

@@ -355,9 +355,6 @@ impl Trainer<'_> {
             layer.steps = Some(norms.spreads());
         }
         let (_, train_score) = self.objective.evaluate(self.network, &self.dataset.train);
-        if let Some(point) = self.step_thinning.flush() {
-            self.emit(Line::Step(point))?;
-        }
         self.emit(Line::Epoch(Epoch {
             epoch,
             step: self.step - 1,

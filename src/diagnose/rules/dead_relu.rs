@@ -53,8 +53,16 @@ fn is_dead(firing: &Firing) -> bool {
     firing.dead_units() == firing.rate.len() as u64
 }
 
+/// Whether no unit fires on any sample, and none did in the captured training batch: with batch
+/// normalisation the running statistics of evaluation lag behind, and a layer that is silent there can
+/// fire, and learn, in training.
+fn is_silent(layer: &LayerCapture) -> bool {
+    let in_training = layer.activations.as_ref().is_some_and(|a| a.pre.max().is_some_and(|max| max > 0.0));
+    !in_training && layer.firing().is_some_and(is_dead)
+}
+
 fn dead_hit(case: &Case, index: usize) -> Option<Hit> {
-    let dead = |c: &Capture| c.firing(index).is_some_and(is_dead);
+    let dead = |c: &Capture| c.layers.get(index).is_some_and(|l| is_silent(l));
     let run = case.held(1, dead).unwrap_or_default();
     let from_start = run.len() == case.q.captures.len();
     let now = match run.last() {
@@ -63,7 +71,7 @@ fn dead_hit(case: &Case, index: usize) -> Option<Hit> {
         None if case.q.captures.is_empty() => case.q.start?.get(index)?,
         None => return None,
     };
-    let firing = now.firing().filter(|f| is_dead(f))?;
+    let firing = now.firing().filter(|_| is_silent(now))?;
     let born = from_start && born_dead(case, index, run);
     let name = case.names(&[index]);
     let max_pre = firing.max_pre();
@@ -122,7 +130,7 @@ fn born_dead(case: &Case, index: usize, run: &[Capture]) -> bool {
     let start = case.q.start.and_then(|s| s.get(index));
     if let Some(activations) = start.and_then(|l| l.activations.as_ref()) {
         return match &activations.firing {
-            Some(firing) => is_dead(firing),
+            Some(firing) => is_dead(firing) && activations.pre.max().is_some_and(|max| max <= 0.0),
             None => activations.pre.max().is_some_and(|max| max <= 0.0),
         };
     }

@@ -171,8 +171,10 @@ fn all_hit(case: &Case, run: &[Capture], floor: f64) -> Option<Hit> {
     let pull = |c: &&Capture| c.strongest().map_or(f64::INFINITY, |(_, e)| e);
     let worst = run.iter().min_by(|a, b| pull(a).total_cmp(&pull(b)))?;
     let (strong, value) = worst.strongest()?;
-    let message = if value == 0.0 {
-        format!("no weight receives any gradient since epoch {}: every one is exactly 0", run.first()?.epoch)
+    let since = run.first()?.epoch;
+    let first_epoch = vanishing_since(case, since);
+    let mut message = if value == 0.0 {
+        format!("no weight receives any gradient since epoch {}: every one is exactly 0", since)
     } else {
         format!(
             "no layer is pulled: even {}, the strongest, has an elasticity of {} (limit {}) since epoch {}, \
@@ -180,16 +182,19 @@ fn all_hit(case: &Case, run: &[Capture], floor: f64) -> Option<Hit> {
             case.names(&[strong]),
             number(value),
             number(floor),
-            run.first()?.epoch,
+            since,
         )
     };
+    if first_epoch < since {
+        message += &format!("; on the way to the first layers it has vanished since epoch {first_epoch}");
+    }
     let measured =
         case.q.matrices.iter().copied().filter(|&i| worst.pull.get(i).is_some_and(Option::is_some));
     Some(Hit {
         kind: Kind::VanishingAll,
         severity: Severity::Error,
         layers: measured.collect(),
-        first_epoch: run.first()?.epoch,
+        first_epoch,
         last_epoch: run.last()?.epoch,
         first_step: None,
         value,
@@ -198,6 +203,14 @@ fn all_hit(case: &Case, run: &[Capture], floor: f64) -> Option<Hit> {
         message,
         evidence: BTreeMap::from([("strongest_layer".to_owned(), case.names(&[strong]).into())]),
     })
+}
+
+/// Where the captures before this epoch vanished with depth without a break, the first of them: a network
+/// that has given up on its first layers ends with no gradient anywhere, and that is one fault, not two.
+fn vanishing_since(case: &Case, epoch: u64) -> u64 {
+    let vanished = |c: &&Capture| c.left && c.depth_ratio().is_some_and(|p| p < ERROR.default);
+    let before = case.q.captures.iter().rev().skip_while(|c| c.epoch >= epoch);
+    before.take_while(vanished).last().map_or(epoch, |c| c.epoch)
 }
 
 #[cfg(test)]

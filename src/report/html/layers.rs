@@ -2,9 +2,9 @@
 
 use askama::Template;
 
+use super::Mark;
 use super::bar::{Bar, Shares};
 use super::text::{Names, counted, optional};
-use super::{Mark, shown_epoch};
 use crate::diagnose::{Diagnosis, Severity};
 use crate::record::{Epoch, Firing, Layer, LayerCapture, Record};
 use crate::report::summary::findings_of;
@@ -47,7 +47,7 @@ struct Row {
 impl Profile {
     /// Of the last captured epoch; `None` where there is none.
     pub(super) fn of(record: &Record, diagnosis: &Diagnosis, names: &Names) -> Option<Self> {
-        let epoch = shown_epoch(record)?;
+        let epoch = record.shown_epoch()?;
         let layers = &record.header.layers;
         let captured: Vec<(&Layer, &LayerCapture)> = layers.iter().zip(&epoch.layers).collect();
         let shares = shares(&captured, epoch);

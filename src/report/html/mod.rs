@@ -21,7 +21,6 @@ use self::text::Names;
 use super::summary::Summary;
 use super::{File, Input, ReportError, command};
 use crate::diagnose::{NotMeasured, Severity, Verdict};
-use crate::record::Record;
 
 /// Its place in the report directory.
 pub const FILE_NAME: &str = "report.html";
@@ -115,9 +114,4 @@ impl<'a> Page<'a> {
             summary,
         }
     }
-}
-
-/// The epoch that the page shows: the last whole one that was captured, else the last.
-fn shown_epoch(record: &Record) -> Option<&crate::record::Epoch> {
-    record.epochs.iter().rfind(|e| !e.partial).or(record.epochs.last())
 }

@@ -4,7 +4,7 @@ use super::text::{clean, counted, duration, optional, percent, score};
 use crate::diagnose::Verdict;
 use crate::record::{Activation, LayerKind, Record, Task};
 use crate::report::summary::{RunOutcome, Summary};
-use crate::stats::{BIN_RELATIVE_WIDTH, SAMPLE_CAPACITY};
+use crate::stats::{BIN_RELATIVE_WIDTH, EXACT_CAPACITY};
 use crate::text::{count, number};
 
 /// A line of the configuration.
@@ -205,7 +205,7 @@ pub(super) fn measured(record: &Record, summary: &Summary) -> Vec<String> {
     ));
     text.extend(firing(record));
     text.push(format!(
-        "Tensors of up to {SAMPLE_CAPACITY} values are described exactly; quantiles of larger ones are within {}.",
+        "Tensors of up to {EXACT_CAPACITY} values are described exactly; quantiles of larger ones are within {}.",
         percent(BIN_RELATIVE_WIDTH)
     ));
     text.push(format!(
