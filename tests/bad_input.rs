@@ -52,6 +52,7 @@ mod run {
                 "--model relu5 --device gpu",
                 "--model relu5 --device cuda:x",
                 "--model relu5 --fail-on dead-reul",
+                "--model relu5 --fail-on error,",
                 "--model relu5 --off dead",
                 "--model relu5 --set vanishing-depth.erorr=1",
                 "--model relu5 --set vanishing-depth",
@@ -113,6 +114,7 @@ mod run {
             ("target-nan.csv", "a,b,y\n1,1,0\n1,1,NaN\n".into()),
             ("one-class.csv", "a,b,y\n1,2,0\n2,1,0\n".into()),
             ("one-column.csv", "y\n1\n0\n".into()),
+            ("twice.csv", "a,a,y\n1,2,0\n2,1,1\n".into()),
             ("good.csv", format!("a,b,y\n{good}")),
         ] {
             scratch.file(name, &content);
@@ -134,6 +136,7 @@ mod run {
             "target-nan",
             "one-class",
             "one-column",
+            "twice",
             "binary",
         ]
         .map(|name| format!("--model mlp --data csv:{name}.csv"))
@@ -172,8 +175,14 @@ mod run {
         // Its own directory is written into again, a foreign one only when told to.
         scratch.gradscope("run --model relu5 --epochs 1 -q --out own").expect(0);
         scratch.gradscope("run --model relu5 --epochs 1 -q --out own").expect(0);
-        scratch.gradscope("run --model relu5 --epochs 1 -q --out folder --force").expect(0);
+        std::fs::create_dir(scratch.path().join("folder/plots")).unwrap();
+        scratch.file("folder/plots/mine.svg", "<svg xmlns='http://www.w3.org/2000/svg'/>");
+        scratch.gradscope("run --model mlp --hidden 3,3 --epochs 1 -q --out folder --force").expect(0);
+        assert!(scratch.list("folder/plots").contains(&"histogram-fc3-weights.svg".into()));
+        scratch.gradscope("run --model mlp --hidden 3 --epochs 1 -q --out folder").expect(0);
         assert_eq!(scratch.read("folder/mine.txt"), "mine");
+        let plots = scratch.list("folder/plots");
+        assert!(plots.contains(&"mine.svg".into()) && !plots.contains(&"histogram-fc3-weights.svg".into()));
     }
 }
 

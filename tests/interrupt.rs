@@ -105,11 +105,35 @@ fn a_disk_that_fills_ends_with_3_and_leaves_the_earlier_files_intact() {
 }
 
 #[test]
+fn an_error_of_libtorch_ends_with_3_and_one_sentence() {
+    let scratch = Scratch::new();
+    let program = env!("CARGO_BIN_EXE_gradscope");
+    // Too little memory for a layer of 20,000 by 20,000 (1.6 GB), and too little for a copy of it.
+    for kilobytes in [1_500_000, 3_000_000] {
+        let words = "run --model mlp --hidden 20000,20000 --out out -q";
+        let script = format!("ulimit -v {kilobytes}; exec {program} {words}");
+        let ran = std::process::Command::new("sh")
+            .args(["-c", &script])
+            .current_dir(scratch.path())
+            .output()
+            .unwrap();
+        let message = String::from_utf8_lossy(&ran.stderr).into_owned();
+        assert_eq!(ran.status.code(), Some(3), "{message}");
+        assert_eq!(message.lines().count(), 1, "{message}");
+        assert!(
+            message.contains("memory") && !message.contains("frame #") && message.len() < 400,
+            "{message}"
+        );
+        assert!(!scratch.path().join("out").join("report.html").exists());
+    }
+}
+
+#[test]
 fn a_reader_that_goes_away_is_no_error() {
     let scratch = Scratch::new();
     let program = env!("CARGO_BIN_EXE_gradscope");
     let script = format!(
-        "{program} run --model relu5 --epochs 1 --out out --json | head -c 1; echo ${{PIPESTATUS[0]}}"
+        "{program} run --model relu5 --epochs 60 --out out --json | head -c 1; echo ${{PIPESTATUS[0]}}"
     );
     let ran = std::process::Command::new("bash")
         .args(["-c", &script])

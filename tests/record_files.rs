@@ -86,6 +86,10 @@ fn records_that_cannot_be_read_are_refused_with_their_place() {
         ("two-headers", [lines[0].clone(), lines.concat()].concat()),
         ("after-the-end", [lines.concat(), lines[1].clone()].concat()),
         ("out-of-order", [lines[0].clone(), lines[2..4].concat(), lines[1].clone()].concat()),
+        ("impossible-count", with(0, "\"epochs\":2", "\"epochs\":18446744073709551615")),
+        ("impossible-size", with(0, "\"parameters\":9", "\"parameters\":18446744073709551615")),
+        ("two-of-a-name", with(0, "\"name\":\"fc2\"", "\"name\":\"fc1\"")),
+        ("nameless", with(0, "\"name\":\"fc2\"", "\"name\":\"\"")),
         ("miscounted", with(2, "\"n\":9", "\"n\":10")),
     ];
     let mut said = String::new();

@@ -86,6 +86,65 @@ fn a_well_initialised_network_learns_and_is_called_healthy() {
     }
 }
 
+#[test]
+fn a_long_run_of_a_vanishing_network_has_one_root_still() {
+    let scratch = Scratch::new();
+    for model in ["relu5", "lrelu5"] {
+        scratch.gradscope(&format!("run --model {model} --epochs 1000 --out out -q")).expect(0);
+        let summary = scratch.summary("out");
+        let roots = roots(&summary);
+        assert_eq!(roots.len(), 1, "{model}: {roots:#?}");
+        assert_eq!((&roots[0]["family"], &roots[0]["first_epoch"]), (&"vanishing".into(), &0.into()));
+        // One step an epoch: the step curve is thinned all the same, and so are the captures.
+        let record = scratch.read("out/record.jsonl");
+        assert!(record.matches("\"kind\":\"step\"").count() < 800);
+        assert!(summary["epochs"].as_array().unwrap().len() < 450);
+        assert_eq!(summary["epochs"].as_array().unwrap().last().unwrap()["epoch"], 999);
+    }
+}
+
+#[test]
+fn a_layer_that_is_silent_only_in_evaluation_is_not_called_dead() {
+    // The running statistics of batch normalisation start at 0 and 1 and lag behind.
+    let scratch = Scratch::new();
+    for case in ["relu5 --bias -8 --norm batch-pre --epochs 20", "mlp --bias -8 --norm batch-pre --epochs 1"]
+    {
+        scratch.gradscope(&format!("run --model {case} --out out -q")).expect(0);
+        let rules: Vec<_> = findings(&scratch.summary("out")).iter().map(|f| f["rule"].clone()).collect();
+        assert!(!rules.contains(&"dead-layer".into()), "{case}: {rules:?}");
+    }
+}
+
+#[test]
+fn broken_runs_have_the_root_that_was_put_in() {
+    let mlp = "--model mlp --hidden 8,8 --epochs 6";
+    let cases = [
+        (format!("{mlp} --init zeros --bias 0"), "symmetric"),
+        (format!("{mlp} --optimizer sgd --lr 1e-9"), "stalled"),
+        (format!("{mlp} --optimizer sgd --lr 1000000"), "update-high"),
+        (format!("{mlp} --optimizer sgd --init normal:0,100000"), "exploding-depth"),
+        (format!("{mlp} --optimizer sgd --init normal:0,1e25"), "non-finite"),
+        (format!("{mlp} --bias -100"), "dead-layer"),
+    ];
+    for (case, expected) in cases {
+        let scratch = Scratch::new();
+        scratch.gradscope(&format!("run {case} --out out -q")).expect(0);
+        let summary = scratch.summary("out");
+        let rules: Vec<_> = roots(&summary).iter().map(|r| r["rule"].as_str().unwrap().to_owned()).collect();
+        assert_eq!(rules, [expected], "{case}");
+        // Every remedy is a command that runs.
+        let command: Vec<String> = serde_json::from_value(summary["run"]["command"].clone()).unwrap();
+        for remedy in roots(&summary)[0]["remedies"].as_array().unwrap() {
+            let flags = remedy["flag"].as_str().unwrap();
+            let whole = gradscope::report::command::with_flags(&command, flags).unwrap();
+            let words = whole.strip_prefix("gradscope ").unwrap();
+            scratch
+                .gradscope(&format!("{words} --epochs 1 --out remedy -q").replace("--epochs 6", ""))
+                .expect(0);
+        }
+    }
+}
+
 /// A summary without what may differ between equal runs.
 fn timeless(mut summary: Value) -> Value {
     for key in ["wall_s", "capture_overhead"] {
@@ -114,7 +173,12 @@ fn another_initialiser_does_not_shift_the_data() {
         scratch.gradscope(&format!("run --model relu5 --init {init} --epochs 1 --out {out} -q")).expect(0);
     }
     let [a, b] = ["a", "b"].map(|d| scratch.summary(d));
-    assert_eq!(a["run"]["chance_loss"], b["run"]["chance_loss"]);
+    let headers = ["a", "b"].map(|d| {
+        let record = scratch.read(&format!("{d}/record.jsonl"));
+        serde_json::from_str::<Value>(record.lines().next().unwrap()).unwrap()["data"].clone()
+    });
+    assert_eq!(headers[0], headers[1]);
+    assert!(number(&headers[0]["input_rms"]) > 0.5);
     assert_ne!(a["layers"], b["layers"]);
 }
 
@@ -235,17 +299,94 @@ fn a_run_that_breaks_names_the_first_bad_number() {
     assert_eq!(roots(&summary)[0]["rule"], "non-finite", "{:#}", summary["findings"]);
 }
 
-#[test]
-fn every_norm_optimizer_and_activation_trains() {
+/// The summary of a small run with these flags.
+fn small(flags: &str) -> Value {
     let scratch = Scratch::new();
-    let mlp = "run --model mlp --hidden 6,6 --epochs 2 --out out -q";
-    for norm in ["batch-pre", "batch-post", "layer"] {
-        scratch.gradscope(&format!("{mlp} --norm {norm} --dropout 0.1")).expect(0);
+    let words = format!("run --model mlp --hidden 6,6 --epochs 2 --batch-size 64 --out out -q {flags}");
+    scratch.gradscope(&words).expect(0);
+    scratch.summary("out")
+}
+
+/// One number of a layer at its last captured epoch.
+fn at_end(summary: &Value, layer: usize, path: &str) -> f64 {
+    let epochs = summary["layers"][layer]["epochs"].as_array().unwrap();
+    number(epochs.last().unwrap().pointer(path).unwrap())
+}
+
+#[test]
+fn every_flag_of_training_has_its_effect() {
+    let plain = small("--optimizer sgd --lr 0.1");
+    let names = |s: &Value| {
+        let layers = s["layers"].as_array().unwrap().iter();
+        layers.map(|l| l["name"].as_str().unwrap().to_owned()).collect::<Vec<_>>().join(" ")
+    };
+    assert_eq!(names(&plain), "fc1 fc2 fc3");
+    assert_eq!(names(&small("--norm batch-pre")), "fc1 bn1 fc2 bn2 fc3");
+    assert_eq!(names(&small("--norm batch-post")), "fc1 bn1 fc2 bn2 fc3");
+    assert_ne!(small("--norm batch-pre")["layers"], small("--norm batch-post")["layers"]);
+    assert_eq!(names(&small("--norm layer")), "fc1 ln1 fc2 ln2 fc3");
+    // Everything that changes training changes the weights that it ends with.
+    let mut weights = vec![at_end(&plain, 1, "/weight/l2")];
+    for flags in [
+        "--optimizer sgd --lr 0.2",
+        "--optimizer sgd --lr 0.1 --momentum 0.9",
+        "--optimizer sgd --lr 0.1 --weight-decay 0.5",
+        "--optimizer sgd --lr 0.1 --dropout 0.4",
+        "--optimizer sgd --lr 0.1 --clip-norm 0.001",
+        "--optimizer sgd --lr 0.1 --batch-size 32",
+        "--optimizer sgd --lr 0.1 --seed 1",
+        "--optimizer sgd --lr 0.1 --noise 0.4",
+        "--optimizer sgd --lr 0.1 --loss cross-entropy",
+        "--optimizer sgd --lr 0.1 --standardize",
+        "--optimizer adam --lr 0.1",
+        "--optimizer adamw --lr 0.1",
+        "--optimizer rmsprop --lr 0.1",
+    ] {
+        let words = flags.replace("--batch-size 32", "");
+        let summary = if words == flags {
+            small(flags)
+        } else {
+            let scratch = Scratch::new();
+            scratch
+                .gradscope(&format!("run --model mlp --hidden 6,6 --epochs 2 --out out -q {flags}"))
+                .expect(0);
+            scratch.summary("out")
+        };
+        weights.push(at_end(&summary, 1, "/weight/l2"));
     }
-    for optimizer in ["sgd --momentum 0.9", "adam", "adamw --weight-decay 0.01", "rmsprop"] {
-        scratch.gradscope(&format!("{mlp} --optimizer {optimizer} --clip-norm 1")).expect(0);
+    for activation in ["lrelu", "elu", "gelu", "selu", "silu", "sigmoid", "tanh", "identity"] {
+        weights.push(at_end(
+            &small(&format!("--optimizer sgd --lr 0.1 --act {activation}")),
+            1,
+            "/weight/l2",
+        ));
     }
-    for act in ["relu", "lrelu", "elu", "gelu", "selu", "silu", "sigmoid", "tanh", "identity"] {
-        scratch.gradscope(&format!("{mlp} --act {act} --capture-every 7")).expect(0);
+    let mut distinct = weights.clone();
+    distinct.sort_by(f64::total_cmp);
+    distinct.dedup();
+    assert_eq!(distinct.len(), weights.len(), "{weights:?}");
+}
+
+#[test]
+fn updates_are_the_optimizers_and_gradients_are_from_before_clipping() {
+    // Plain SGD: the update is the rate times the gradient, layer by layer.
+    let plain = small("--optimizer sgd --lr 0.1");
+    for layer in 0..3 {
+        let (w, g) = (at_end(&plain, layer, "/weight/l2"), at_end(&plain, layer, "/weight_grad/l2"));
+        let units = if layer == 2 { 1.0f64 } else { 6.0 };
+        let expected = 0.1 * g / w.max(0.1 * units.sqrt());
+        let found = at_end(&plain, layer, "/update_ratio");
+        assert!((found / expected - 1.0).abs() < 1e-3, "{found} instead of {expected}");
+    }
+    let clipped = small(
+        "--optimizer sgd --lr 0.1 --clip-norm 0.001 --epochs 1 --batch-size full"
+            .split(" --epochs")
+            .next()
+            .unwrap(),
+    );
+    assert!(number(&clipped["epochs"][1]["grad_l2"]) > 0.01, "the gradient is given as it was");
+    for layer in 0..3 {
+        let w = at_end(&clipped, layer, "/weight/l2");
+        assert!(at_end(&clipped, layer, "/update_ratio") * w <= 0.1 * 0.001 * 1.01, "the update is clipped");
     }
 }

@@ -79,10 +79,8 @@ mod tests {
 
     #[test]
     fn of_what_libtorch_says_the_first_sentence_is_kept() {
-        let error = Err::<(), _>(tch::TchError::Torch(
-            "not enough memory: 9 bytes.\nframe #0: x\nframe #1: y".into(),
-        ));
-        let message = format!("called `Result::unwrap()` on an `Err` value: {:?}", error.unwrap_err());
+        let error = tch::TchError::Torch("not enough memory: 9 bytes.\nframe #0: x\nframe #1: y".into());
+        let message = format!("called `Result::unwrap()` on an `Err` value: {error:?}");
         assert_eq!(libtorch_sentence(&message), Some("not enough memory: 9 bytes."));
         assert_eq!(libtorch_sentence("index out of bounds"), None);
     }

@@ -22,9 +22,10 @@ pub fn run(args: &ReportArgs, colours: bool) -> anyhow::Result<u8> {
     for warning in warnings {
         output::note(&format!("{}: {warning}", source.display()));
     }
-    directory.create()?;
-    keep_record(&source, &directory.record())?;
-    let diagnosis = render(&directory, &record, &findings)?;
+    let diagnosis = render(&directory, &record, &findings, || {
+        directory.create()?;
+        Ok(keep_record(&source, &directory.record())?)
+    })?;
     conclude(&record, &diagnosis, &directory, &args.output, colours)?;
     Ok(findings.status(&diagnosis))
 }
@@ -51,10 +52,16 @@ fn keep_record(source: &Path, target: &Path) -> Result<(), RecordError> {
     Ok(())
 }
 
-/// Diagnoses, draws and writes everything.
-pub fn render(directory: &OutputDir, record: &Record, findings: &Findings) -> anyhow::Result<Diagnosis> {
+/// Diagnoses, draws and writes everything; `before_writing` is done once there is something to write.
+pub fn render(
+    directory: &OutputDir,
+    record: &Record,
+    findings: &Findings,
+    before_writing: impl FnOnce() -> anyhow::Result<()>,
+) -> anyhow::Result<Diagnosis> {
     let diagnosis = diagnose(record, &findings.settings);
     let figures = plot::figures(record, &diagnosis.flagged_layers());
+    before_writing()?;
     report::write(directory, record, &diagnosis, &figures)?;
     Ok(diagnosis)
 }

@@ -27,7 +27,7 @@ pub fn run(args: &RunArgs, colours: bool) -> anyhow::Result<u8> {
     let Some(live) = session.live else { return Ok(trained.map(status)?) };
     live.progress.finish();
     let outcome = trained?;
-    let diagnosis = render(&directory, &live.record, &findings)?;
+    let diagnosis = render(&directory, &live.record, &findings, || Ok(()))?;
     conclude(&live.record, &diagnosis, &directory, &args.output, colours)?;
     Ok(match outcome {
         Outcome::Finished => findings.status(&diagnosis),

@@ -30,6 +30,9 @@ const DEEP_SIGMOID: usize = 3;
 /// Slope of a leaky ReLU that lets a gradient through several layers.
 const LARGE_SLOPE: f64 = 0.2;
 
+/// The largest rate that `--lr` takes.
+const LARGEST_LR: f64 = 1e6;
+
 /// What to change, best first.
 pub fn remedies(hit: &Hit, q: &Quantities) -> Vec<Remedy> {
     let mut plan = Plan { run: &q.record.header.run, q, remedies: Vec::new() };
@@ -86,7 +89,7 @@ impl Plan<'_> {
     fn dead_by_bias_with_tiny_weights(&mut self) {
         if self.run.norm == "none" {
             self.add(
-                "--bias 0 --norm batch-pre",
+                format!("--bias 0 --norm {}", self.fitting_norm()),
                 "without the negative bias units fire again, and normalisation makes up for the tiny weights",
             );
         }
@@ -184,7 +187,7 @@ impl Plan<'_> {
             match self.fitting_rate().filter(|fit| *fit > 2.0 * lr) {
                 Some(fit) => self.add(format!("--lr {}", plain(fit)), self.fitting_why()),
                 None => self.add(
-                    format!("--lr {}", plain(lr * 1000.0)),
+                    format!("--lr {}", plain((lr * 1000.0).min(LARGEST_LR))),
                     "a thousand times the rate; ten times is not enough",
                 ),
             }
@@ -290,8 +293,14 @@ impl Plan<'_> {
 
     fn normalise(&mut self, why: &str) {
         if self.run.norm == "none" {
-            self.add("--norm batch-pre", why);
+            self.add(format!("--norm {}", self.fitting_norm()), why);
         }
+    }
+
+    /// Batch statistics of a single row are undefined: with a lonely last row only LayerNorm will do.
+    fn fitting_norm(&self) -> &'static str {
+        let (rows, batch) = (self.q.record.header.data.train, self.run.batch_size.max(1));
+        if batch == 1 || rows % batch == 1 { "layer" } else { "batch-pre" }
     }
 
     fn leaky(&mut self) {
@@ -327,7 +336,7 @@ impl Plan<'_> {
     /// The rate at which this run's first update would have been of a healthy size.
     fn fitting_rate(&self) -> Option<f64> {
         let u = self.first_update()?;
-        Some(self.run.lr * TARGET_UPDATE / u).filter(|lr| lr.is_finite() && *lr > 0.0)
+        Some(self.run.lr * TARGET_UPDATE / u).filter(|lr| *lr > 0.0 && *lr <= LARGEST_LR)
     }
 
     fn fitting_why(&self) -> String {

@@ -68,19 +68,30 @@ impl Record {
                 self.check_layers(step.layers.len())?;
                 self.check_capture(step.capture.as_deref())?;
                 let next = self.steps.last().map_or(0, |s| s.step + s.steps);
-                if step.step < next || step.steps == 0 || step.step.checked_add(step.steps).is_none() {
+                if step.step.max(step.steps).max(step.epoch) > LARGEST_COUNT {
+                    return Err("a count in it is too large to be true".into());
+                }
+                if step.step < next || step.steps == 0 {
                     return Err(format!("step {} is out of order (the next is {next})", step.step));
                 }
                 self.steps.push(step);
             }
             Line::Epoch(epoch) => {
                 self.check_capture(Some(&epoch.layers))?;
+                if epoch.epoch.max(epoch.step) > LARGEST_COUNT {
+                    return Err("a count in it is too large to be true".into());
+                }
                 if self.epochs.last().is_some_and(|e| e.epoch >= epoch.epoch) {
                     return Err(format!("epoch {} is out of order", epoch.epoch));
                 }
                 self.epochs.push(epoch);
             }
-            Line::End(end) => self.end = Some(end),
+            Line::End(end) => {
+                if end.epochs_done.max(end.steps_done) > LARGEST_COUNT {
+                    return Err("a count in it is too large to be true".into());
+                }
+                self.end = Some(end);
+            }
         }
         Ok(())
     }
@@ -100,7 +111,10 @@ impl Record {
         for (layer, captured) in self.header.layers.iter().zip(capture) {
             if let Some(firing) = captured.activations.as_ref().and_then(|a| a.firing.as_ref()) {
                 let units = layer.units;
-                if firing.rate.len() as u64 != units || firing.max_pre.len() as u64 != units {
+                if firing.rate.len() as u64 != units
+                    || firing.max_pre.len() as u64 != units
+                    || firing.samples > LARGEST_COUNT
+                {
                     return Err(format!("layer {}: firing is not of its {units} units", layer.name));
                 }
             }
@@ -170,10 +184,46 @@ fn parse_header(path: &Path, text: &[u8]) -> Result<Header, RecordError> {
         found => return Err(RecordError::Schema { path: path.into(), found: found.unwrap_or_default() }),
     }
     match serde_json::from_slice(text) {
-        Ok(Line::Header(header)) => Ok(*header),
+        Ok(Line::Header(header)) => match implausible(&header) {
+            Some(reason) => Err(missing(reason)),
+            None => Ok(*header),
+        },
         Ok(_) => Err(missing("it is of another kind".into())),
         Err(error) => Err(missing(json_reason(&error))),
     }
+}
+
+/// The largest count that is believed: what a float64 holds exactly.
+const LARGEST_COUNT: u64 = 1 << 53;
+/// Layers of a network, at most.
+const MOST_LAYERS: usize = 100_000;
+
+/// What no run can have, in a sentence.
+fn implausible(header: &Header) -> Option<String> {
+    let (run, data) = (&header.run, &header.data);
+    let counts =
+        [run.epochs, run.batch_size, run.steps_per_epoch, data.train, data.dev, data.test, data.inputs];
+    if counts.iter().any(|n| *n > LARGEST_COUNT) {
+        return Some("a count in it is too large to be true".into());
+    }
+    if header.layers.len() > MOST_LAYERS {
+        return Some(format!("it names {} layers", header.layers.len()));
+    }
+    let mut names = std::collections::HashSet::new();
+    for layer in &header.layers {
+        if layer.name.is_empty() {
+            return Some("a layer has no name".into());
+        }
+        if !names.insert(layer.name.as_str()) {
+            return Some(format!("two layers are called {:?}", layer.name));
+        }
+        if layer.units == 0
+            || layer.parameters.max(layer.units).max(layer.fan_in) > LARGEST_COUNT / MOST_LAYERS as u64
+        {
+            return Some(format!("layer {:?} has an impossible size", layer.name));
+        }
+    }
+    None
 }
 
 /// serde_json's message with its column, without the line number, which is always 1.

@@ -7,12 +7,21 @@
 pub fn with_flags(command: &[String], flags: &str) -> Option<String> {
     let [_, run, arguments @ ..] = command else { return None };
     let changed: Vec<&str> = flags.split_whitespace().collect();
+    let value_of = |flag: &str| changed.windows(2).find(|w| w[0] == flag).map(|w| w[1]);
     if run != "run" || !changed.first()?.starts_with("--") {
         return None;
     }
+    // Flags that mean nothing, and are refused, beside the new ones.
+    let pointless: &[&str] = match (value_of("--optimizer"), value_of("--act")) {
+        (Some("adam" | "adamw"), _) => &["--momentum"],
+        (_, Some(act)) if act != "lrelu" => &["--lrelu-slope"],
+        _ => &[],
+    };
     let replaced = |word: &str| {
         let name = word.split('=').next().unwrap_or(word);
-        ["--out", "--force"].contains(&name) || changed.iter().any(|c| c.split('=').next() == Some(name))
+        ["--out", "--force"].contains(&name)
+            || pointless.contains(&name)
+            || changed.iter().any(|c| c.split('=').next() == Some(name))
     };
     let mut words = vec!["gradscope".to_owned(), "run".to_owned()];
     let mut arguments = arguments.iter().peekable();
@@ -64,6 +73,19 @@ mod tests {
         assert_eq!(
             with_flags(&command, "--standardize").unwrap(),
             "gradscope run --model relu5 --bias -8 --lr=0.1 --epochs 3 --standardize"
+        );
+    }
+
+    #[test]
+    fn a_flag_that_the_remedy_makes_pointless_goes() {
+        let command = words("gradscope run --model mlp --momentum 0.9 --act lrelu --lrelu-slope 0.1");
+        assert_eq!(
+            with_flags(&command, "--optimizer adam --lr 0.001").unwrap(),
+            "gradscope run --model mlp --act lrelu --lrelu-slope 0.1 --optimizer adam --lr 0.001"
+        );
+        assert_eq!(
+            with_flags(&command, "--act relu --init kaiming-normal").unwrap(),
+            "gradscope run --model mlp --momentum 0.9 --act relu --init kaiming-normal"
         );
     }
 

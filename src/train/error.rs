@@ -70,6 +70,12 @@ pub enum TrainError {
     /// A device that is not there.
     #[error("{0}")]
     Device(String),
+    /// There is no room for what is measured.
+    #[error("not enough memory: {bytes} bytes for a copy of a layer's weights")]
+    Memory {
+        /// What was asked for.
+        bytes: u64,
+    },
     /// The record could not be written.
     #[error(transparent)]
     Record(#[from] RecordError),
@@ -81,7 +87,7 @@ pub enum TrainError {
 impl TrainError {
     /// Whether the run itself failed, as opposed to a request that could not be met.
     pub fn is_run_failure(&self) -> bool {
-        matches!(self, Self::Record(_) | Self::Torch(_))
+        matches!(self, Self::Memory { .. } | Self::Record(_) | Self::Torch(_))
     }
 }
 

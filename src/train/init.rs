@@ -68,6 +68,9 @@ pub const GRAMMAR: [&str; 13] = [
     "orthogonal[:gain=G] or sparse:SPARSITY[,STD]",
 ];
 
+/// No nonlinearity needs a gain near this.
+const LARGEST_GAIN: f64 = 1e6;
+
 /// `torch.nn.init.calculate_gain`; `slope` is for `leaky_relu` alone.
 fn calculate_gain(nonlinearity: &str, slope: f64) -> Option<f64> {
     Some(match nonlinearity {
@@ -130,6 +133,9 @@ fn parse(text: &str) -> Result<Init, String> {
             let (a, b) = (arguments.number("uniform:A,B")?, arguments.number("uniform:A,B")?);
             if a >= b {
                 return Err(format!("in uniform:A,B, A should be below B, but {a} is not below {b}"));
+            }
+            if b - a > f64::from(f32::MAX) {
+                return Err("B - A is more than a float32 holds".into());
             }
             Init::Uniform(a, b)
         }
@@ -223,7 +229,10 @@ impl Arguments {
             None => Ok(1.0),
             Some(text) => match calculate_gain(&text, 0.01) {
                 Some(gain) => Ok(gain),
-                None => positive("gain", number(&text)?),
+                None => match positive("gain", number(&text)?)? {
+                    gain if gain <= LARGEST_GAIN => Ok(gain),
+                    gain => Err(format!("gain should be at most {LARGEST_GAIN}, not {gain}")),
+                },
             },
         }
     }

@@ -2,6 +2,7 @@
 
 use tch::Tensor;
 
+use super::TrainError;
 use super::memory;
 use super::network::Network;
 use crate::record::{LayerCapture, LayerSteps, StepLayer};
@@ -18,8 +19,19 @@ pub struct StepMeter {
 
 impl StepMeter {
     /// For this network.
-    pub fn new(network: &Network) -> Self {
-        Self { weights: network.parameters().iter().map(|p| vec![0.0; p.weight.numel()]).collect() }
+    ///
+    /// # Errors
+    /// [`TrainError::Memory`] where a copy of the weights has no room.
+    pub fn new(network: &Network) -> Result<Self, TrainError> {
+        let buffer = |values: usize| {
+            let mut buffer = Vec::new();
+            // An allocation that fails elsewhere ends the process without a word.
+            buffer.try_reserve_exact(values).map_err(|_| TrainError::Memory { bytes: 4 * values as u64 })?;
+            buffer.resize(values, 0.0);
+            Ok(buffer)
+        };
+        let weights = network.parameters().iter().map(|p| buffer(p.weight.numel()));
+        Ok(Self { weights: weights.collect::<Result<_, TrainError>>()? })
     }
 
     /// Keeps the weights as they are, and measures them and their gradients.

@@ -88,7 +88,7 @@ pub fn train(config: &Config, observer: &mut dyn Observer, stop: Stop) -> Result
         step: 0,
         epochs_done: 0,
         best: None,
-        meter: StepMeter::new(&network),
+        meter: StepMeter::new(&network)?,
         step_thinning: StepThinning::default(),
         epoch_thinning: EpochThinning::default(),
         seen_non_finite: false,
@@ -237,12 +237,6 @@ impl Trainer<'_> {
         state: &mut EpochState,
     ) -> Result<(Step, Option<Vec<LayerCapture>>), TrainError> {
         let mut probe = capture.then(|| Probe::new(self.network));
-        let mut firing = None;
-        if capture {
-            let exact = self.step == 0 || self.cheap_exact_pass() || epoch + 1 == self.config.epochs;
-            let suspect = screening.as_ref().is_some_and(|s| s.has_silent_unit());
-            firing = self.timed(|t| if exact || suspect { t.exact_firing() } else { None });
-        }
         self.optimizer.zero_grad();
         let mut taps = Both(probe.as_mut(), screening);
         let watched = taps.0.is_some() || taps.1.is_some();
@@ -252,6 +246,13 @@ impl Trainer<'_> {
         loss.f_backward()?;
         let loss = loss.double_value(&[]);
         let non_finite = self.non_finite_forward(x, loss);
+        let mut firing = None;
+        if capture {
+            let last = epoch + 1 == self.config.epochs || state.stopped.is_some();
+            let suspect = screened.as_ref().is_some_and(|s| s.has_silent_unit());
+            let exact = self.step == 0 || last || suspect || self.cheap_exact_pass();
+            firing = self.timed(|t| if exact { t.exact_firing() } else { None });
+        }
         let mut captured = self.timed(|t| {
             probe.map(|probe| {
                 let mut layers = probe.capture(t.network);

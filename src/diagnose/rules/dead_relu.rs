@@ -62,7 +62,7 @@ fn is_silent(layer: &LayerCapture) -> bool {
 }
 
 fn dead_hit(case: &Case, index: usize) -> Option<Hit> {
-    let dead = |c: &Capture| c.layers.get(index).is_some_and(|l| is_silent(l));
+    let dead = |c: &Capture| c.layers.get(index).is_some_and(is_silent);
     let run = case.held(1, dead).unwrap_or_default();
     let from_start = run.len() == case.q.captures.len();
     let now = match run.last() {

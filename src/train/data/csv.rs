@@ -35,6 +35,14 @@ pub(super) fn read(path: &Path, options: &DataOptions) -> Result<Table, TrainErr
             fault("line 1".into(), format!("no column is called {name:?}; there are {}", known.join(", ")))
         })?,
     };
+    if let Some((i, name)) =
+        names.iter().enumerate().find(|(i, name)| names.iter().take(*i).any(|n| n == *name))
+    {
+        return Err(fault(
+            "line 1".into(),
+            format!("column {} is called {name:?} like one before it", i + 1),
+        ));
+    }
     if names.len() < 2 {
         return Err(fault(
             "line 1".into(),
