@@ -240,7 +240,7 @@ mod number {
     }
 
     pub fn rate(text: &str) -> Parsed<f64> {
-        float(text, "a number above 0 and at most 1000000", |v| v > 0.0 && v <= 1e6)
+        float(text, "a number between 1e-30 and 1000000", |v| (1e-30..=1e6).contains(&v))
     }
 
     pub fn clip(text: &str) -> Parsed<f64> {

@@ -17,8 +17,8 @@ pub fn run(args: &ReportArgs, colours: bool) -> anyhow::Result<u8> {
     let findings = Findings::new(&args.findings)?;
     let source = if args.record.is_dir() { args.record.join(RECORD_FILE) } else { args.record.clone() };
     let out = args.output.out.clone().unwrap_or_else(|| home_of(&source));
-    let directory = OutputDir::check(&out, args.output.force)?;
     let (record, warnings) = Record::read(&source)?;
+    let directory = OutputDir::check(&out, args.output.force)?;
     for warning in warnings {
         output::note(&format!("{}: {warning}", source.display()));
     }

@@ -18,13 +18,19 @@ use super::{exit, resolve};
 pub fn run(args: &RunArgs, colours: bool) -> anyhow::Result<u8> {
     let findings = Findings::new(&args.findings)?;
     let config = resolve::config(args, reproducible(std::env::args_os()))?;
-    let out = args.output.out.clone().unwrap_or_else(|| default_directory(&args.model));
-    let directory = OutputDir::check(&out, args.output.force)?;
+    let (given, force) = (&args.output.out, args.output.force);
+    let directory = match given {
+        Some(out) => OutputDir::check(out, force)?,
+        // Whether it is there is seen when it is made.
+        None => OutputDir::check(&default_directory(&args.model), true)?,
+    };
     let signals = Signals::listen()?;
     let quiet = args.output.quiet;
-    let mut session = Session { directory: &directory, settings: &findings.settings, quiet, live: None };
+    let mut session =
+        Session { directory, new: given.is_none(), settings: &findings.settings, quiet, live: None };
     let trained = train::train(&config, &mut session, &|| signals.asked());
-    let Some(live) = session.live else { return Ok(trained.map(status)?) };
+    let Session { live, directory, .. } = session;
+    let Some(live) = live else { return Ok(trained.map(status)?) };
     live.progress.finish();
     let outcome = trained?;
     let diagnosis = render(&directory, &live.record, &findings, || Ok(()))?;
@@ -51,7 +57,9 @@ fn default_directory(model: &str) -> PathBuf {
 
 /// Listens to training: writes the record, keeps it, shows progress.
 struct Session<'a> {
-    directory: &'a OutputDir,
+    directory: OutputDir,
+    /// The directory has a name that was made up: one that is there belongs to another run.
+    new: bool,
     settings: &'a Settings,
     quiet: bool,
     live: Option<Live>,
@@ -67,9 +75,9 @@ struct Live {
 impl Observer for Session<'_> {
     fn observe(&mut self, line: Line) -> Result<(), RecordError> {
         if let Line::Header(header) = line {
+            let made = if self.new { self.directory.create_new() } else { self.directory.create() };
             let path = self.directory.record();
-            let failed = |source| RecordError::Write { path: path.clone(), source };
-            self.directory.create().map_err(|e| failed(std::io::Error::other(e)))?;
+            made.map_err(|e| RecordError::Write { path: path.clone(), source: std::io::Error::other(e) })?;
             let writer = Writer::create(&path, &header)?;
             let progress = Progress::new(self.quiet, header.run.epochs, header.run.steps_per_epoch);
             self.live = Some(Live { writer, record: Record::new(*header), progress });

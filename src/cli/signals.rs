@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use gradscope::record::Outcome;
-use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::consts::{SIGINT, SIGTERM, SIGXFSZ};
 use signal_hook::flag;
 
 use super::exit;
@@ -30,6 +30,8 @@ impl Signals {
             flag::register(signal, Arc::clone(flag))?;
             flag::register(signal, Arc::clone(&any))?;
         }
+        // A file that reaches the limit of its size is an error to report, not a reason to be killed.
+        flag::register(SIGXFSZ, Arc::default())?;
         Ok(signals)
     }
 

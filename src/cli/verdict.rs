@@ -1,13 +1,20 @@
 //! The verdict on a terminal: what, where, since when, why, and what to type next.
 
 use std::fmt::Write;
+use std::io::{self, IsTerminal};
 
 use gradscope::diagnose::{Diagnosis, Finding, Severity, Verdict};
 use gradscope::report::command::with_flags;
 use gradscope::text::fill;
 
-/// Columns of a line, for wrapping.
+/// Columns of a line where the terminal does not say, or has more.
 const WIDTH: usize = 96;
+/// Columns below which wrapping only makes it worse.
+const NARROWEST: usize = 20;
+
+fn columns() -> usize {
+    if io::stdout().is_terminal() { textwrap::termwidth().clamp(NARROWEST, WIDTH) } else { WIDTH }
+}
 
 /// Colours, or none.
 struct Paint(bool);
@@ -81,7 +88,7 @@ fn root(text: &mut String, paint: &Paint, finding: &Finding, command: &[String])
     );
     // The headline is made of the first sentences of the roots' messages.
     let more = finding.message.split_once(". ").map_or("", |(_, more)| more);
-    text.push_str(&if more.is_empty() { String::new() } else { fill(more, WIDTH, "  ") });
+    text.push_str(&if more.is_empty() { String::new() } else { fill(more, columns(), "  ") });
     if let Some(remedy) = finding.remedies.first() {
         let whole = with_flags(command, &remedy.flag).unwrap_or_else(|| remedy.flag.clone());
         let _ = writeln!(text, "  try:  {}", paint.bold(&whole));
@@ -127,5 +134,5 @@ fn places(layers: &[String]) -> String {
 
 /// A paragraph in lines, each after the indent.
 fn lines(paragraph: &str, indent: &str) -> Vec<String> {
-    fill(paragraph, WIDTH, indent).lines().map(String::from).collect()
+    fill(paragraph, columns(), indent).lines().map(String::from).collect()
 }

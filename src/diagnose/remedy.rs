@@ -5,7 +5,7 @@ use super::Remedy;
 use super::cause::{Kind, Silence};
 use super::quantities::Quantities;
 use super::rule::Hit;
-use super::text::plain;
+use super::text::{percent, plain};
 use crate::record::Run;
 use crate::text::number;
 
@@ -30,12 +30,18 @@ const DEEP_SIGMOID: usize = 3;
 /// Slope of a leaky ReLU that lets a gradient through several layers.
 const LARGE_SLOPE: f64 = 0.2;
 
+/// A clipping norm below this leaves steps of a hundredth of what an ordinary gradient makes.
+const SMALL_CLIP: f64 = 0.01;
+/// Share of the weights that decay takes at a step from which it outruns what gradients build up: half of
+/// them within 70 steps.
+const STRONG_DECAY: f64 = 0.01;
 /// The largest rate that `--lr` takes.
 const LARGEST_LR: f64 = 1e6;
 
 /// What to change, best first.
 pub fn remedies(hit: &Hit, q: &Quantities) -> Vec<Remedy> {
     let mut plan = Plan { run: &q.record.header.run, q, remedies: Vec::new() };
+    plan.own_brakes();
     match hit.kind {
         Kind::BornDead(Silence::Bias) => plan.dead_by_bias(),
         Kind::BornDead(_) => plan.dead_by_weights(),
@@ -70,6 +76,23 @@ impl Plan<'_> {
         let flag = flag.into();
         if !self.remedies.iter().any(|r| r.flag == flag) {
             self.remedies.push(Remedy { flag, why: why.into() });
+        }
+    }
+
+    /// What the user has set and what by itself keeps a network from learning, whatever the finding.
+    fn own_brakes(&mut self) {
+        let run = self.run;
+        if run.clip_norm.is_some_and(|c| c < SMALL_CLIP) {
+            self.add("--clip-norm 1", "the gradient is clipped to almost nothing; the usual norm is about 1");
+        }
+        if run.lr * run.weight_decay > STRONG_DECAY {
+            self.add(
+                format!("--weight-decay {}", plain(run.weight_decay / 100.0)),
+                format!(
+                    "every step takes {} of the weights away; a hundredth of the decay leaves them standing",
+                    percent(run.lr * run.weight_decay)
+                ),
+            );
         }
     }
 
@@ -325,7 +348,7 @@ impl Plan<'_> {
         let header = &self.q.record.header;
         let table = header.data.name.starts_with("csv");
         let rms = header.data.input_rms;
-        if table && rms.is_finite() && !INPUT_RMS.contains(&rms) {
+        if table && rms > 0.0 && rms.is_finite() && !INPUT_RMS.contains(&rms) {
             self.add(
                 "--standardize",
                 format!("the inputs have an RMS of {}; networks are made for about 1", number(rms)),

@@ -52,7 +52,10 @@ fn progress(q: &Quantities) -> String {
     let loss = number(last.loss);
     let guessing = q.chance.map_or(String::new(), |ch| format!(", where guessing costs {}", number(ch)));
     if last.noprog || last.near {
-        return format!("no fault found, but nothing learned yet: training loss {loss} {after}{guessing}");
+        return format!(
+            "no fault found, but little learned so far: training loss {loss} {after}{guessing}{}",
+            scores(q)
+        );
     }
     format!("learning: training loss {loss} {after}{guessing}{}", scores(q))
 }

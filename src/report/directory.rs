@@ -66,6 +66,29 @@ impl OutputDir {
         fs::create_dir_all(&self.path).map_err(ReportError::not_writable(&self.path))
     }
 
+    /// Makes a directory that was not there: this one, or the first of `<name>-2`, `<name>-3`, … that is
+    /// free, so that runs started in the same second do not share one.
+    ///
+    /// # Errors
+    /// [`ReportError::NotWritable`].
+    pub fn create_new(&mut self) -> Result<(), ReportError> {
+        if let Some(parent) = self.path.parent() {
+            fs::create_dir_all(parent).map_err(ReportError::not_writable(parent))?;
+        }
+        let name = self.path.file_name().unwrap_or_default().to_owned();
+        for number in 2u64.. {
+            match fs::create_dir(&self.path) {
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                    let mut next = name.clone();
+                    next.push(format!("-{number}"));
+                    self.path.set_file_name(next);
+                }
+                made => return made.map_err(ReportError::not_writable(&self.path)),
+            }
+        }
+        Ok(())
+    }
+
     /// The directory.
     pub fn path(&self) -> &Path {
         &self.path
@@ -85,8 +108,13 @@ impl OutputDir {
         self.create()?;
         let plots = self.path.join(plots::DIRECTORY);
         fs::create_dir_all(&plots).map_err(ReportError::write(&plots))?;
-        let staged: Vec<(TempPath, PathBuf)> =
-            files.iter().map(|file| self.stage(file)).collect::<Result<_, _>>()?;
+        let staged: Result<Vec<(TempPath, PathBuf)>, ReportError> =
+            files.iter().map(|file| self.stage(file)).collect();
+        if staged.is_err() {
+            // Goes only if it is empty: nothing half-written stays behind.
+            let _ = fs::remove_dir(&plots);
+        }
+        let staged = staged?;
         let put = |(temporary, target): (TempPath, PathBuf)| {
             temporary.persist(&target).map_err(|e| ReportError::write(&target)(e.error))?;
             Ok(target)

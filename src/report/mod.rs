@@ -1,7 +1,7 @@
 //! Record, findings and plots → files: one file of code an output format.
 //!
-//! Every format is a function from the same [`Input`] to the [`File`]s it wants written. A new one is
-//! a module and a line in [`FORMATS`]. [`write()`] puts the files of all formats into place together:
+//! Every format is a function from the same `Input` to the `File`s it wants written. A new one is a
+//! module and a line in `FORMATS`. [`write()`] puts the files of all formats into place together:
 //! all of them or, on an error, none.
 
 pub mod command;

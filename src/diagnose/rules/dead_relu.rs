@@ -246,15 +246,11 @@ fn units(case: &Case) -> Result<Vec<Hit>, Unmeasured> {
         let epochs = |f: fn(&[Capture]) -> Option<u64>| found.iter().filter_map(move |(_, run)| f(run));
         let first = epochs(|run| run.first().map(|c| c.epoch)).min()?;
         let message = format!(
-            "{} of the units of {} are silent on every sample since epoch {first} (limit {}){}",
+            "units of {} are silent on every sample since epoch {first}: {} of them{} (limit {})",
+            case.names(&layers),
             percent(value),
-            case.names(&[worst]),
+            if layers.len() > 1 { format!(" in {}, the worst", case.names(&[worst])) } else { String::new() },
             percent(threshold),
-            if layers.len() > 1 {
-                format!(", and many in {} layers in all", layers.len())
-            } else {
-                String::new()
-            },
         );
         Some(Hit {
             kind: Kind::DeadUnits,

@@ -19,10 +19,13 @@ const STEPS: Param = Param::count(
     "optimizer steps before that means anything: full-batch epochs are single steps",
 );
 
+/// A loss above this multiple of guessing is worse than guessing, not like it.
+const WORSE: f64 = 1.0;
+
 pub static PLATEAU: Rule = Rule {
     name: "plateau",
     family: "loss",
-    summary: "The loss is still that of guessing",
+    summary: "The loss is no better than that of guessing, or hardly",
     params: &[SHARE, EPOCHS, STEPS],
     measures: "The mean training loss of the last epoch against what the best constant prediction costs \
                (entropy of the classes; variance of the targets).",
@@ -44,7 +47,8 @@ fn evaluate(case: &Case) -> Result<Vec<Hit>, Unmeasured> {
     let first = run.iter().find(|c| c.epoch + 1 >= epochs && c.step + 1 >= steps);
     let (Some(first), Some(last)) = (first, run.last()) else { return Ok(Vec::new()) };
     let message = format!(
-        "the loss is still that of guessing after {}: {} where guessing costs {}",
+        "the loss is {} that of guessing after {}: {} where guessing costs {}",
+        if last.loss > WORSE * chance { "worse than" } else { "hardly below" },
         text::count(last.epoch + 1, "epoch"),
         number(last.loss),
         number(chance),
