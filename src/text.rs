@@ -93,7 +93,7 @@ pub fn similar<'a>(word: &str, names: impl IntoIterator<Item = &'a str>) -> Vec<
     // A word pasted by accident may be megabytes long; no name is.
     let word: String = word.chars().take(64).collect();
     let part = |name: &str| word.len() >= 3 && (name.contains(&word) || word.contains(name));
-    let distance = |name: &str| if part(name) { 0 } else { strsim::levenshtein(&word, name) };
+    let distance = |name: &str| if part(name) { 0 } else { strsim::damerau_levenshtein(&word, name) };
     let mut close: Vec<(usize, &str)> = names
         .into_iter()
         .map(|name| (distance(name), name))
