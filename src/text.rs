@@ -95,7 +95,7 @@ pub fn similar<'a>(word: &str, names: impl IntoIterator<Item = &'a str>) -> Vec<
     let part = |name: &str| word.len() >= 3 && (name.contains(&word) || word.contains(name));
     let mut close: Vec<(bool, usize, &str)> = names
         .into_iter()
-        .map(|name| (name, strsim::levenshtein(&word, name)))
+        .map(|name| (name, strsim::damerau_levenshtein(&word, name)))
         .map(|(name, distance)| (distance as f64 > MISSPELT * name.len() as f64, distance, name))
         .filter(|(far, _, name)| !far || part(name))
         .collect();

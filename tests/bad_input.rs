@@ -3,6 +3,8 @@
 
 mod support;
 
+#[cfg(feature = "train")]
+use support::idx;
 use support::{Ran, Scratch};
 
 /// Runs a command that must be refused, and gives back what it said.
@@ -47,6 +49,21 @@ mod run {
                 "--model relu5 --bias orthogonal",
                 "--model relu5 --bias eight",
                 "--model relu5 --data mons",
+                "--model relu5 --data cvs:table.csv",
+                "--model relu5 --data mnist",
+                "--model relu5 --data csv",
+                "--model relu5 --data idx:",
+                "--model relu5 --data moons:3",
+                "--model relu5 --data blobs:1",
+                "--model relu5 --data spirals:many",
+                "--model mlp --data polynomial:deg=0",
+                "--model mlp --data polynomial:degree=3",
+                "--model mlp --data polynomial:w=2,x",
+                "--model mlp --data polynomial:delta=0.1",
+                "--model mlp --data polynomial --task classification",
+                "--model mlp --data polynomial --loss bce",
+                "--model mlp --data blobs --loss bce",
+                "--model mlp --data blobs --no-shuffle-split",
                 "--model relu5 --optimizer sdg",
                 "--model relu5 --act rleu",
                 "--model relu5 --device gpu",
@@ -157,6 +174,85 @@ mod run {
         insta::assert_snapshot!(all(&scratch, &cases));
     }
 
+    /// One of the four files damaged, in a directory of its own.
+    fn damage(scratch: &Scratch, case: &str, name: &str, change: impl Fn(Vec<u8>) -> Vec<u8>) -> String {
+        let named = name.trim_end_matches(".gz");
+        idx::write(&scratch.path().join(case), |file| match file.name == named {
+            true => (name.into(), change(file.bytes)),
+            false => (file.name.into(), file.bytes),
+        });
+        format!("--model mlp --data idx:{case}")
+    }
+
+    #[test]
+    fn images_that_cannot_be_trained_on() {
+        let scratch = Scratch::new();
+        let (images, labels) = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte");
+        let (test_images, test_labels) = ("t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte");
+        let (packed, packed_labels) = ("train-images-idx3-ubyte.gz", "train-labels-idx1-ubyte.gz");
+        let set = |at: usize, new: &'static [u8]| {
+            move |mut bytes: Vec<u8>| {
+                bytes[at..at + new.len()].copy_from_slice(new);
+                bytes
+            }
+        };
+        let cut = |length: usize| move |bytes: Vec<u8>| bytes[..length].to_vec();
+        let longer = |bytes: Vec<u8>| [bytes.as_slice(), &[0]].concat();
+        let half = |bytes: Vec<u8>| {
+            let gzip = idx::gzip(&bytes);
+            gzip[..gzip.len() / 2].to_vec()
+        };
+        let damaged = |bytes: Vec<u8>| {
+            let mut gzip = idx::gzip(&bytes);
+            let checksum = gzip.len() - 8;
+            gzip[checksum] ^= 1;
+            gzip
+        };
+        let twice_as_many = |bytes: Vec<u8>| {
+            let data = [&bytes[16..], &bytes[16..]].concat();
+            idx::idx(&[600, 8, 8], &data)
+        };
+        let cases = [
+            damage(&scratch, "magic", images, set(0, &[0x50, 0x4b, 3, 4])),
+            damage(&scratch, "floats", images, set(2, &[0x0d])),
+            damage(&scratch, "swapped", images, |_| idx::idx(&[300], &[0; 300])),
+            damage(&scratch, "empty", images, cut(0)),
+            damage(&scratch, "header", images, cut(9)),
+            damage(&scratch, "short", images, cut(5_000)),
+            damage(&scratch, "long", test_labels, longer),
+            damage(&scratch, "huge", images, set(4, &[0xff; 12])),
+            damage(&scratch, "huge-gz", packed, |bytes| idx::gzip(&set(4, &[0xff; 12])(bytes))),
+            damage(&scratch, "none", test_images, set(4, &[0; 4])),
+            damage(&scratch, "truncated", packed, half),
+            damage(&scratch, "truncated-header", packed_labels, |bytes| idx::gzip(&bytes)[..14].to_vec()),
+            damage(&scratch, "checksum", packed, damaged),
+            damage(&scratch, "short-gz", packed, |bytes| idx::gzip(&bytes[..5_000])),
+            damage(&scratch, "long-gz", packed, |bytes| idx::gzip(&longer(bytes))),
+            damage(&scratch, "label", labels, set(8 + 17, &[200])),
+            damage(&scratch, "next-label", labels, set(8 + 17, &[4])),
+            damage(&scratch, "test-label", test_labels, set(8 + 5, &[4])),
+            damage(&scratch, "one-class", labels, |_| idx::idx(&[300], &[0; 300])),
+            damage(&scratch, "counts", images, twice_as_many),
+            damage(&scratch, "sides", test_images, |_| idx::idx(&[60, 4, 16], &[0; 60 * 64])),
+            "--model mlp --data idx:nowhere".into(),
+            "--model mlp --data idx:incomplete".into(),
+            "--model mlp --data idx:file".into(),
+            "--model mlp --data idx:directory".into(),
+            "--model mlp --data idx:good --samples 10".into(),
+            "--model mlp --data idx:good --target y".into(),
+            "--model mlp --data idx:good --split 300,1,0".into(),
+            "--model mlp --data idx:good --split 240,60,61".into(),
+            "--model mlp --data idx:good --split 0.9,0.9,0.1".into(),
+        ];
+        scratch.file("file", "");
+        idx::write(&scratch.path().join("good"), |file| (file.name.into(), file.bytes));
+        std::fs::create_dir(scratch.path().join("incomplete")).unwrap();
+        std::fs::create_dir_all(scratch.path().join("directory").join(images)).unwrap();
+        scratch.file(&format!("directory/{labels}"), "");
+        let cases: Vec<&str> = cases.iter().map(String::as_str).collect();
+        insta::assert_snapshot!(all(&scratch, &cases));
+    }
+
     #[test]
     fn output_that_cannot_go_there() {
         let scratch = Scratch::new();
@@ -189,6 +285,10 @@ mod run {
 #[cfg(not(feature = "train"))]
 #[test]
 fn the_build_without_libtorch_says_which_build_trains() {
+    for words in [&["run", "--model", "relu5"][..], &["datasets"], &["models"]] {
+        let message = refused(&Scratch::new(), words);
+        assert!(message.contains("without libtorch"), "{message}");
+    }
     let message = refused(&Scratch::new(), &["run", "--model", "relu5"]);
     assert!(message.contains("without libtorch") && message.contains("make build"), "{message}");
 }

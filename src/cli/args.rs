@@ -34,6 +34,12 @@ pub enum Command {
     Rules,
     /// List the models
     Models,
+    /// List the data sets
+    Datasets {
+        /// As JSON, with every default
+        #[arg(long)]
+        json: bool,
+    },
 }
 
 #[derive(Debug, Args)]
@@ -57,7 +63,8 @@ pub struct RunArgs {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Data")]
 pub struct DataArgs {
-    /// Data: moons or csv:FILE [default: the model's]
+    /// Data: moons, circles, spirals[:K], blobs[:K], polynomial[:KEY=VALUE,…], csv:FILE or idx:DIR
+    /// (`gradscope datasets` describes them) [default: the model's]
     #[arg(long, value_name = "DATA")]
     pub data: Option<String>,
     /// Column of a csv to predict [default: the last]
@@ -69,16 +76,18 @@ pub struct DataArgs {
     /// Scale inputs to zero mean and unit variance, as measured on the training rows
     #[arg(long)]
     pub standardize: bool,
-    /// Standard deviation of the noise of generated data [default: 0.1]
+    /// Standard deviation of the noise of generated data [default: the data's]
     #[arg(long, value_name = "STD", value_parser = number::noise, allow_negative_numbers = true)]
     pub noise: Option<f64>,
     /// Rows of generated data [default: 1000]
     #[arg(long, value_name = "N", value_parser = number::samples, allow_negative_numbers = true)]
     pub samples: Option<u64>,
-    /// Training, dev and test rows: shares or numbers [default: moons 0.64,0.16,0.2; csv 0.7,0.15,0.15]
+    /// Training, dev and test rows: shares or numbers; of idx, the first two are of the training files
+    /// and the third is of the test files [default: polynomial 0.7,0,0.3; csv 0.7,0.15,0.15; idx
+    /// 0.8,0.2,1; otherwise 0.64,0.16,0.2]
     #[arg(long, value_name = "A,B,C", allow_hyphen_values = true)]
     pub split: Option<String>,
-    /// Split a csv in the order of its rows
+    /// Split a file in the order of its rows
     #[arg(long)]
     pub no_shuffle_split: bool,
 }
@@ -333,6 +342,20 @@ mod tests {
                 assert!(message.contains("should be") || value.is_empty(), "--{flag} {value}: {message}");
             }
             assert_eq!(parse(flag, "0").is_ok(), zero_is_fine.contains(flag), "--{flag} 0");
+        }
+    }
+
+    #[cfg(feature = "train")]
+    #[test]
+    fn the_help_names_every_data_set_and_its_split() {
+        let mut command = Cli::command();
+        let run = command.find_subcommand_mut("run").unwrap();
+        let help = |id: &str| run.get_arguments().find(|a| a.get_id() == id).unwrap().get_help().unwrap();
+        let (data, split) = (help("data").to_string(), help("split").to_string());
+        for kind in gradscope::train::data_kinds() {
+            assert!(data.contains(kind.form), "{}: {data}", kind.form);
+            let [a, b, c] = kind.split;
+            assert!(split.contains(&format!("{a},{b},{c}")), "{}: {split}", kind.name);
         }
     }
 

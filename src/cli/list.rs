@@ -41,6 +41,35 @@ pub fn models() -> anyhow::Result<u8> {
     Ok(exit::DONE)
 }
 
+/// `gradscope datasets`
+#[cfg(feature = "train")]
+pub fn datasets(json: bool) -> anyhow::Result<u8> {
+    let kinds: Vec<_> = gradscope::train::data_kinds().collect();
+    if json {
+        output::print(&(serde_json::to_string_pretty(&kinds)? + "\n"))?;
+        return Ok(exit::DONE);
+    }
+    let width = kinds.iter().map(|kind| kind.form.chars().count()).max().unwrap_or(0);
+    let mut text = String::new();
+    for kind in kinds {
+        write!(text, "{:width$}  {}", kind.form, kind.about)?;
+        if let (Some(samples), Some(noise)) = (kind.samples, kind.noise) {
+            write!(text, "; {samples} rows, noise {noise}")?;
+        }
+        text.push('\n');
+    }
+    output::print(&text)?;
+    Ok(exit::DONE)
+}
+
+/// `gradscope datasets` in a build that cannot load any.
+#[cfg(not(feature = "train"))]
+pub fn datasets(_: bool) -> anyhow::Result<u8> {
+    anyhow::bail!(
+        "this build has no data sets: it was built without libtorch (feature `train`); use the full build"
+    )
+}
+
 /// `gradscope models` in a build that cannot train any.
 #[cfg(not(feature = "train"))]
 pub fn models() -> anyhow::Result<u8> {

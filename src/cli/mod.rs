@@ -60,5 +60,6 @@ fn dispatch(cli: Cli) -> anyhow::Result<u8> {
         Command::Explain { rule } => list::explain(&rule),
         Command::Rules => list::rules(),
         Command::Models => list::models(),
+        Command::Datasets { json } => list::datasets(json),
     }
 }

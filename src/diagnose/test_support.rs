@@ -61,6 +61,7 @@ impl Fake {
             dev: 160,
             test: 200,
             inputs: widths[0],
+            shape: None,
             classes: vec!["0".into(), "1".into()],
             chance_loss: CHANCE,
             input_rms: 1.0,

@@ -145,6 +145,9 @@ pub struct Data {
     pub test: u64,
     /// Columns of an input.
     pub inputs: u64,
+    /// Channels, height and width of an input, where it is an image.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shape: Option<[u64; 3]>,
     /// Names of the classes; empty for regression.
     pub classes: Vec<String>,
     /// Mean training loss of the best constant prediction: entropy of the classes, or variance of the

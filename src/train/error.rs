@@ -104,6 +104,7 @@ pub fn sentence_of(message: &str) -> String {
 
 /// ": did you mean …?" where a known name is close to the one given.
 fn nearest(name: &str, known: &str) -> String {
-    let candidates = known.split(", ").map(|k| k.split(':').next().unwrap_or(k));
+    // Of forms such as csv:FILE or blobs[:K], the name alone.
+    let candidates = known.split(", ").map(|k| k.split([':', '[']).next().unwrap_or(k));
     crate::text::similar(name, candidates).first().map_or(String::new(), |n| format!("; did you mean {n}?"))
 }

@@ -18,7 +18,7 @@ mod probe;
 mod trainer;
 
 pub use config::{BatchSize, Config};
-pub use data::{DataOptions, DataSource, Dataset, Rows, Split};
+pub use data::{DataKind, DataOptions, DataSource, Dataset, Rows, Split, data_kinds};
 pub use device::choose as choose_device;
 pub use error::{TrainError, sentence_of};
 pub use init::Scheme;

@@ -91,6 +91,7 @@ impl Scenario {
                 dev: 160,
                 test: 200,
                 inputs: 2,
+                shape: None,
                 classes: vec!["0".into(), "1".into()],
                 chance_loss: std::f64::consts::LN_2,
                 input_rms: 1.0,

@@ -81,6 +81,7 @@ fn header(names: [&str; 2]) -> Header {
             dev: 160,
             test: 200,
             inputs: 2,
+            shape: None,
             classes: vec!["0".into(), "1".into()],
             chance_loss: 0.693,
             input_rms: 1.0,

@@ -1,6 +1,8 @@
 //! What the tests of the program share: real processes, and their reports read back.
 #![allow(dead_code)]
 
+pub mod idx;
+
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 

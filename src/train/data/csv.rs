@@ -1,8 +1,11 @@
 //! A table with a header line: one column is the target, the others are inputs.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use super::{DataOptions, Split, Table, Targets};
+use tch::Tensor;
+
+use super::{DataKind, DataOptions, Source, Table};
 use crate::record::Task;
 use crate::train::TrainError;
 
@@ -12,8 +15,28 @@ const MOST_GUESSED_CLASSES: usize = 20;
 /// More classes than this are a mistake: a number or an identifier taken for a class.
 const MOST_CLASSES: usize = 1_000;
 
+pub(super) static KIND: DataKind = DataKind {
+    name: "csv",
+    form: "csv:FILE",
+    about: "a table with a header line; --target names the column to predict, else the last",
+    samples: None,
+    noise: None,
+    split: [0.7, 0.15, 0.15],
+    flags: &["--target", "--task", "--no-shuffle-split"],
+    parse: |argument| Ok(Arc::new(Csv(super::path(argument)?))),
+};
+
+#[derive(Debug)]
+struct Csv(PathBuf);
+
+impl Source for Csv {
+    fn load(&self, options: &DataOptions, _: i64) -> Result<Table, TrainError> {
+        read(&self.0, options)
+    }
+}
+
 /// Reads the whole file; every complaint names line and column.
-pub(super) fn read(path: &Path, options: &DataOptions) -> Result<Table, TrainError> {
+fn read(path: &Path, options: &DataOptions) -> Result<Table, TrainError> {
     let file = std::fs::File::open(path)
         .and_then(
             |f| if f.metadata()?.is_dir() { Err(std::io::ErrorKind::IsADirectory.into()) } else { Ok(f) },
@@ -72,24 +95,22 @@ pub(super) fn read(path: &Path, options: &DataOptions) -> Result<Table, TrainErr
     if let Some((line, _)) = labels.iter().find(|(_, l)| l.is_empty()) {
         return Err(at_target(*line, "it is empty; every row needs a target".into()));
     }
-    let targets = match options.task.unwrap_or_else(|| guess(&labels)) {
-        Task::Regression => Targets::Numbers(
-            labels
+    let (classes, y) = match options.task.unwrap_or_else(|| guess(&labels)) {
+        Task::Regression => {
+            let values: Vec<f32> = labels
                 .iter()
                 .map(|(line, label)| number(label).map_err(|reason| at_target(*line, reason)))
-                .collect::<Result<_, _>>()?,
-        ),
+                .collect::<Result<_, _>>()?;
+            (Vec::new(), Tensor::from_slice(&values).view([-1, 1]))
+        }
         Task::Classification => {
-            classes(&labels, &names[target]).map_err(|(line, reason)| at_target(line, reason))?
+            let (classes, indices) =
+                classes(&labels, &names[target]).map_err(|(line, reason)| at_target(line, reason))?;
+            (classes, Tensor::from_slice(&indices))
         }
     };
-    Ok(Table {
-        inputs,
-        columns: names.len() - 1,
-        targets,
-        shuffled: false,
-        default_split: Split::Fractions([0.7, 0.15, 0.15]),
-    })
+    let x = Tensor::from_slice(&inputs).view([labels.len() as i64, names.len() as i64 - 1]);
+    Ok(Table { x, y, classes, image: None, own_test: 0, shuffled: false })
 }
 
 fn number(field: &str) -> Result<f32, String> {
@@ -113,8 +134,9 @@ fn guess(labels: &[(u64, String)]) -> Task {
     if numbers.len() <= MOST_GUESSED_CLASSES { Task::Classification } else { Task::Regression }
 }
 
-/// Class indices in the order of the classes' names: as numbers where all are, else as words.
-fn classes(labels: &[(u64, String)], column: &str) -> Result<Targets, (u64, String)> {
+/// The classes' names in their order (as numbers where all are, else as words), and each row's index
+/// among them; or the line of a complaint.
+fn classes(labels: &[(u64, String)], column: &str) -> Result<(Vec<String>, Vec<i64>), (u64, String)> {
     for (line, label) in labels {
         if label.parse::<f64>().is_ok_and(|v| !v.is_finite()) {
             return Err((*line, format!("{label:?} is no class; every row needs a target")));
@@ -138,8 +160,8 @@ fn classes(labels: &[(u64, String)], column: &str) -> Result<Targets, (u64, Stri
         )),
         _ => {
             let index: std::collections::HashMap<&String, i64> = names.iter().zip(0..).collect();
-            let labels = labels.iter().map(|(_, label)| index[label]).collect();
-            Ok(Targets::Classes { names, labels })
+            let indices = labels.iter().map(|(_, label)| index[label]).collect();
+            Ok((names, indices))
         }
     }
 }

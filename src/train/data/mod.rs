@@ -1,24 +1,77 @@
-//! Data sets: where rows come from, and how they are split. A new one is a file and a line in
-//! [`DataSource::load`].
+//! Data sets: where rows come from. A new one is a file with its [`DataKind`], and a line in [`KINDS`].
 
+mod blobs;
+mod circles;
 mod csv;
+mod dataset;
+mod generated;
+mod idx;
 mod moons;
+mod polynomial;
+mod spirals;
+mod split;
 
-use std::path::PathBuf;
+use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
-use tch::{Device, Kind, Tensor};
+use serde::Serialize;
+use tch::Device;
 
 use super::TrainError;
-use crate::record::{Data, Loss, Task};
+use crate::record::{Loss, Task};
 
-/// Where rows come from.
-#[derive(Clone, Debug, PartialEq)]
-pub enum DataSource {
-    /// Two interleaved half circles.
-    Moons,
-    /// A table in a file.
-    Csv(PathBuf),
+use dataset::Table;
+pub use dataset::{Dataset, Rows};
+pub use split::Split;
+
+/// Every kind, in the order in which they are listed.
+static KINDS: [&DataKind; 7] =
+    [&moons::KIND, &circles::KIND, &spirals::KIND, &blobs::KIND, &polynomial::KIND, &csv::KIND, &idx::KIND];
+
+/// A kind of data set, and all that the command line knows of it.
+#[derive(Debug, Serialize)]
+pub struct DataKind {
+    /// Unique name: what stands before the colon.
+    pub name: &'static str,
+    /// How `--data` spells it, such as `csv:FILE`.
+    pub form: &'static str,
+    /// What it is, in one line.
+    pub about: &'static str,
+    /// Rows where nothing else is asked for; none where a file holds them.
+    pub samples: Option<u64>,
+    /// Standard deviation of the noise where nothing else is asked for.
+    pub noise: Option<f64>,
+    /// Training, dev and test shares where nothing else is asked for.
+    pub split: [f64; 3],
+    /// Flags that it understands, beside those that every kind does (`--split`, `--standardize`).
+    pub flags: &'static [&'static str],
+    /// Reads what follows the colon.
+    #[serde(skip)]
+    parse: Parse,
+}
+
+/// From what follows the colon, if there is one, to a source, or to what is wrong with it.
+type Parse = fn(Option<&str>) -> Result<Arc<dyn Source>, String>;
+
+/// Every kind of data set that there is.
+pub fn data_kinds() -> impl Iterator<Item = &'static DataKind> {
+    KINDS.into_iter()
+}
+
+/// Something that rows can be had from.
+trait Source: fmt::Debug + Send + Sync {
+    /// All rows. Draws, where it draws, only after seeding libtorch's generator.
+    fn load(&self, options: &DataOptions, seed: i64) -> Result<Table, TrainError>;
+}
+
+/// Where rows come from, as `--data` names it: `"moons".parse()`.
+#[derive(Clone, Debug)]
+pub struct DataSource {
+    /// As it was written.
+    text: String,
+    kind: &'static DataKind,
+    source: Arc<dyn Source>,
 }
 
 /// What can be asked of a data set beside its name.
@@ -40,169 +93,54 @@ pub struct DataOptions {
     pub no_shuffle_split: bool,
 }
 
-/// Sizes of the training, dev and test splits.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Split {
-    /// Shares of the rows.
-    Fractions([f64; 3]),
-    /// Numbers of rows.
-    Counts([u64; 3]),
-}
-
-/// Rows in memory, before they are split.
-pub(super) struct Table {
-    /// Row-major inputs.
-    inputs: Vec<f32>,
-    columns: usize,
-    targets: Targets,
-    /// Whether the order of the rows says nothing, so that splitting needs no shuffle.
-    shuffled: bool,
-    default_split: Split,
-}
-
-pub(super) enum Targets {
-    Classes { names: Vec<String>, labels: Vec<i64> },
-    Numbers(Vec<f32>),
+impl DataOptions {
+    /// Flags that not every kind understands and that were given.
+    fn given(&self) -> impl Iterator<Item = &'static str> {
+        [
+            ("--target", self.target.is_some()),
+            ("--task", self.task.is_some()),
+            ("--samples", self.samples.is_some()),
+            ("--noise", self.noise.is_some()),
+            ("--no-shuffle-split", self.no_shuffle_split),
+        ]
+        .into_iter()
+        .filter_map(|(flag, given)| given.then_some(flag))
+    }
 }
 
 impl FromStr for DataSource {
     type Err = TrainError;
 
     fn from_str(text: &str) -> Result<Self, TrainError> {
-        match text.split_once(':') {
-            None if text == "moons" => Ok(Self::Moons),
-            Some(("csv", path)) if !path.is_empty() => Ok(Self::Csv(path.into())),
-            _ => Err(TrainError::UnknownData { name: text.into(), known: "moons, csv:FILE".into() }),
-        }
-    }
-}
-
-impl FromStr for Split {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let form = "a split is three numbers, training,dev,test: shares such as 0.7,0.15,0.15 or rows such as 640,160,200";
-        let parts: Vec<f64> = text
-            .split(',')
-            .map(|p| p.trim().parse::<f64>().ok().filter(|v| v.is_finite() && *v >= 0.0))
-            .collect::<Option<_>>()
-            .ok_or(form)?;
-        let parts: [f64; 3] = parts.try_into().map_err(|_| form)?;
-        if parts[0] == 0.0 {
-            return Err("a split needs training rows: its first number should be above zero".into());
-        }
-        if parts.iter().all(|p| *p <= 1.0) {
-            let sum: f64 = parts.iter().sum();
-            // Shares such as 0.7,0.2,0.1 add up to one but for rounding.
-            if sum > 1.0 + 1e-9 {
-                return Err(format!("the shares of a split should add up to 1 at most, not to {sum}"));
-            }
-            return Ok(Self::Fractions(parts));
-        }
-        if parts.iter().any(|p| p.fract() != 0.0 || *p > 1e12) {
-            return Err(form.into());
-        }
-        Ok(Self::Counts(parts.map(|p| p as u64)))
-    }
-}
-
-impl Split {
-    /// Rows of each part, of `rows` in all.
-    fn rows(self, rows: u64) -> Result<[u64; 3], TrainError> {
-        let parts = match self {
-            Self::Counts(counts) => counts,
-            Self::Fractions(shares) => {
-                let upto = |share: f64| ((rows as f64 * share).round() as u64).min(rows);
-                let (a, b) = (upto(shares[0]), upto(shares[0] + shares[1]));
-                [a, b - a, upto(shares.iter().sum()) - b]
-            }
+        let (name, argument) = text.split_once(':').map_or((text, None), |(name, rest)| (name, Some(rest)));
+        let Some(kind) = data_kinds().find(|kind| kind.name == name) else {
+            return Err(TrainError::UnknownData { name: name.into(), known: forms(data_kinds()) });
         };
-        let needed: u64 = parts.iter().sum();
-        if needed > rows {
-            let [a, b, c] = parts;
-            return Err(TrainError::Data(format!(
-                "--split {a},{b},{c} asks for {needed} rows, but the data has {rows}"
-            )));
-        }
-        if parts[0] == 0 {
-            return Err(TrainError::Data(format!("the split leaves none of {rows} rows to train on")));
-        }
-        Ok(parts)
+        let source = (kind.parse)(argument).map_err(|reason| {
+            TrainError::Settings(format!("--data {text}: {reason}; it is written {}", kind.form))
+        })?;
+        Ok(Self { text: text.into(), kind, source })
     }
 }
 
-/// A data set on a device, split and ready to train on.
-#[derive(Debug)]
-pub struct Dataset {
-    /// What the record says of it.
-    pub info: Data,
-    /// What outputs the model needs.
-    pub outputs: i64,
-    /// What is minimised.
-    pub loss: Loss,
-    /// Rows to train on.
-    pub train: Rows,
-    /// Rows to choose by; none where the split has none.
-    pub dev: Option<Rows>,
-    /// Rows for the end.
-    pub test: Option<Rows>,
+/// Kinds as they are spelled, one after another.
+fn forms(kinds: impl Iterator<Item = &'static DataKind>) -> String {
+    kinds.map(|kind| kind.form).collect::<Vec<_>>().join(", ")
 }
 
-/// Inputs `[n, columns]` float32 and targets: `[n, 1]` float32, or `[n]` int64 for cross-entropy.
-#[derive(Debug)]
-pub struct Rows {
-    /// Inputs.
-    pub x: Tensor,
-    /// Targets.
-    pub y: Tensor,
-}
-
-impl Rows {
-    /// How many.
-    pub fn len(&self) -> i64 {
-        self.x.size()[0]
-    }
-
-    /// Whether there are none.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
+/// The path after the colon.
+fn path(argument: Option<&str>) -> Result<std::path::PathBuf, String> {
+    argument.filter(|path| !path.is_empty()).map(Into::into).ok_or("it needs a path".into())
 }
 
 impl DataSource {
-    /// Rows from this source. Draws, where it draws, only after seeding libtorch's generator.
-    fn load(&self, options: &DataOptions, seed: i64) -> Result<Table, TrainError> {
-        match self {
-            Self::Moons => moons::generate(options, seed),
-            Self::Csv(path) => csv::read(path, options),
-        }
-    }
-
-    /// As `--data` spells it.
-    fn name(&self) -> String {
-        match self {
-            Self::Moons => "moons".into(),
-            Self::Csv(path) => format!("csv:{}", path.display()),
-        }
-    }
-
-    /// Refuses options that only another source understands.
+    /// Refuses flags that only other kinds understand.
     fn check(&self, options: &DataOptions) -> Result<(), TrainError> {
-        let generated = !matches!(self, Self::Csv(_));
-        let misplaced = if generated {
-            [
-                ("--target", options.target.is_some()),
-                ("--task", options.task.is_some()),
-                ("--no-shuffle-split", options.no_shuffle_split),
-            ]
-        } else {
-            [("--samples", options.samples.is_some()), ("--noise", options.noise.is_some()), ("", false)]
-        };
-        match misplaced.iter().find(|(_, given)| *given) {
+        match options.given().find(|flag| !self.kind.flags.contains(flag)) {
             None => Ok(()),
-            Some((flag, _)) => {
-                let whose = if generated { "tables (csv:FILE)" } else { "generated data, such as moons" };
-                Err(TrainError::Settings(format!("{flag} is for {whose}; --data is {}", self.name())))
+            Some(flag) => {
+                let whose = forms(data_kinds().filter(|kind| kind.flags.contains(&flag)));
+                Err(TrainError::Settings(format!("{flag} is for {whose}; --data is {}", self.text)))
             }
         }
     }
@@ -219,130 +157,38 @@ impl DataSource {
         device: Device,
     ) -> Result<Dataset, TrainError> {
         self.check(options)?;
-        let table = self.load(options, seed)?;
-        let loss = choose_loss(loss, &table.targets)?;
-        let rows = (table.inputs.len() / table.columns) as u64;
-        let counts = options.split.unwrap_or(table.default_split).rows(rows)?;
-        let mut x = Tensor::from_slice(&table.inputs).view([rows as i64, table.columns as i64]);
-        let mut y = match &table.targets {
-            Targets::Classes { labels, .. } => Tensor::from_slice(labels),
-            Targets::Numbers(values) => Tensor::from_slice(values).view([-1, 1]),
-        };
-        if !table.shuffled && !options.no_shuffle_split {
-            tch::manual_seed(seed);
-            let order = Tensor::randperm(rows as i64, (Kind::Int64, Device::Cpu));
-            (x, y) = (x.index_select(0, &order), y.index_select(0, &order));
-        }
-        let train = counts[0] as i64;
-        let (chance_loss, target_mean, target_std) = chance(&y.narrow(0, 0, train), &table.targets)?;
-        if options.standardize {
-            x = standardize(&x, train);
-        }
-        if loss == Loss::Bce {
-            y = y.to_kind(Kind::Float).view([-1, 1]);
-        }
-        let part = |start: i64, length: u64| {
-            (length > 0).then(|| Rows {
-                x: x.narrow(0, start, length as i64).contiguous().to_device(device),
-                y: y.narrow(0, start, length as i64).contiguous().to_device(device),
-            })
-        };
-        let train_x = x.narrow(0, 0, train);
-        let (task, classes) = match table.targets {
-            Targets::Classes { names, .. } => (Task::Classification, names),
-            Targets::Numbers(_) => (Task::Regression, Vec::new()),
-        };
-        Ok(Dataset {
-            info: Data {
-                name: self.name(),
-                task,
-                train: counts[0],
-                dev: counts[1],
-                test: counts[2],
-                inputs: table.columns as u64,
-                chance_loss,
-                input_rms: train_x.to_kind(Kind::Double).square().mean(Kind::Double).sqrt().double_value(&[]),
-                target_mean,
-                target_std,
-                classes: classes.clone(),
-            },
-            outputs: if loss == Loss::CrossEntropy { classes.len() as i64 } else { 1 },
-            loss,
-            train: part(0, counts[0])
-                .ok_or_else(|| TrainError::Data("the split leaves no rows to train on".into()))?,
-            dev: part(train, counts[1]),
-            test: part(train + counts[1] as i64, counts[2]),
-        })
+        let table = self.source.load(options, seed)?;
+        let order = (!table.shuffled && !options.no_shuffle_split).then_some(seed);
+        let split = options.split.unwrap_or(Split::Fractions(self.kind.split));
+        let loss = table.choose_loss(loss, self.kind.flags.contains(&"--task"))?;
+        Ok(table.dataset(&self.text, split, order, loss, options.standardize)?.to_device(device))
     }
 }
 
-/// The loss that was asked for, or the usual one for these targets.
-fn choose_loss(asked: Option<Loss>, targets: &Targets) -> Result<Loss, TrainError> {
-    let classes = match targets {
-        Targets::Classes { names, .. } => names.len(),
-        Targets::Numbers(_) => 0,
-    };
-    let usual = match classes {
-        0 => Loss::Mse,
-        2 => Loss::Bce,
-        _ => Loss::CrossEntropy,
-    };
-    match (asked.unwrap_or(usual), classes) {
-        (Loss::Mse, 0) => Ok(Loss::Mse),
-        (Loss::Bce, 2) => Ok(Loss::Bce),
-        (Loss::CrossEntropy, 2..) => Ok(Loss::CrossEntropy),
-        (loss, 0) => Err(TrainError::Settings(format!(
-            "--loss {} is for classes, but the targets are numbers: use --loss mse, or --task classification",
-            loss.name()
-        ))),
-        (loss, n) => Err(TrainError::Settings(format!(
-            "--loss {} does not fit {n} classes: use --loss {}",
-            loss.name(),
-            usual.name()
-        ))),
-    }
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-/// Loss of the best constant prediction, and mean and standard deviation of numeric targets.
-fn chance(y: &Tensor, targets: &Targets) -> Result<(f64, Option<f64>, Option<f64>), TrainError> {
-    match targets {
-        Targets::Classes { names, .. } => {
-            let counts = y.bincount::<Tensor>(None, names.len() as i64).to_kind(Kind::Double);
-            let share = &counts / counts.sum(Kind::Double);
-            let entropy = -(share.xlogy(&share)).sum(Kind::Double).double_value(&[]);
-            if entropy <= 0.0 {
-                return Err(TrainError::Data(
-                    "the training rows hold one class only: there is nothing to tell apart".into(),
-                ));
-            }
-            Ok((entropy, None, None))
-        }
-        Targets::Numbers(_) => {
-            let y = y.to_kind(Kind::Double);
-            let mean = y.mean(Kind::Double);
-            let variance = (&y - &mean).square().mean(Kind::Double).double_value(&[]);
-            if variance <= 0.0 {
-                return Err(TrainError::Data(
-                    "the training targets are all equal: there is nothing to learn".into(),
-                ));
-            }
-            Ok((variance, Some(mean.double_value(&[])), Some(variance.sqrt())))
+    #[test]
+    fn kinds_are_told_apart_by_their_names_and_know_their_flags() {
+        let mut names: Vec<_> = data_kinds().map(|kind| kind.name).collect();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), KINDS.len());
+        let everything = DataOptions {
+            target: Some("y".into()),
+            task: Some(Task::Regression),
+            samples: Some(10),
+            noise: Some(1.0),
+            no_shuffle_split: true,
+            ..Default::default()
+        };
+        for kind in data_kinds() {
+            assert!(kind.form.starts_with(kind.name), "{}", kind.form);
+            assert!(kind.flags.iter().all(|flag| everything.given().any(|given| given == *flag)));
+            assert_eq!(kind.samples.is_some(), kind.flags.contains(&"--samples"), "{}", kind.name);
+            assert_eq!(kind.noise.is_some(), kind.flags.contains(&"--noise"), "{}", kind.name);
+            assert!(kind.split.iter().all(|share| (0.0..=1.0).contains(share)));
         }
     }
-}
-
-/// Columns of zero mean and unit variance on the first `train` rows; a constant column is centred.
-fn standardize(x: &Tensor, train: i64) -> Tensor {
-    let known = x.narrow(0, 0, train).to_kind(Kind::Double);
-    let mean = known.mean_dim([0i64].as_slice(), true, Kind::Double);
-    let std = (&known - &mean).square().mean_dim([0i64].as_slice(), true, Kind::Double).sqrt();
-    let std = std.where_self(&std.gt(0.0), &std.ones_like());
-    ((x.to_kind(Kind::Double) - mean) / std).to_kind(Kind::Float)
-}
-
-/// The values of a tensor, row-major.
-fn to_vec<T: tch::kind::Element + Clone + Default>(tensor: &Tensor) -> Result<Vec<T>, TrainError> {
-    let mut values = vec![T::default(); tensor.numel()];
-    tensor.f_copy_data(&mut values, tensor.numel())?;
-    Ok(values)
 }
