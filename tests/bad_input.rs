@@ -131,6 +131,10 @@ mod run {
             ("target-nan.csv", "a,b,y\n1,1,0\n1,1,NaN\n".into()),
             ("one-class.csv", "a,b,y\n1,2,0\n2,1,0\n".into()),
             ("one-column.csv", "y\n1\n0\n".into()),
+            ("semicolons.csv", "a;b;y\n1;2;0\n".into()),
+            ("commas.csv", ",,\n1,2,0\n".into()),
+            ("one-class-twice.csv", "a,y\n1,1\n2,1.0\n".into()),
+            ("endless.csv", format!("a,y\n1,{}", "0".repeat(17 << 20))),
             ("twice.csv", "a,a,y\n1,2,0\n2,1,1\n".into()),
             ("good.csv", format!("a,b,y\n{good}")),
         ] {
@@ -154,6 +158,10 @@ mod run {
             "one-class",
             "one-column",
             "twice",
+            "semicolons",
+            "commas",
+            "one-class-twice",
+            "endless",
             "binary",
         ]
         .map(|name| format!("--model mlp --data csv:{name}.csv"))

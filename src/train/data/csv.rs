@@ -1,5 +1,6 @@
 //! A table with a header line: one column is the target, the others are inputs.
 
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -42,36 +43,11 @@ fn read(path: &Path, options: &DataOptions) -> Result<Table, TrainError> {
             |f| if f.metadata()?.is_dir() { Err(std::io::ErrorKind::IsADirectory.into()) } else { Ok(f) },
         )
         .map_err(|source| TrainError::ReadData { path: path.into(), source })?;
-    let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(file);
+    let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(Lines { file, length: 0 });
     let fault = |place: String, reason: String| TrainError::DataPlace { path: path.into(), place, reason };
     let names = reader.headers().map_err(|e| csv_fault(path, &e))?.clone();
-    if names.is_empty() || names.iter().all(str::is_empty) {
-        return Err(fault("line 1".into(), "the file is empty; line 1 should name the columns".into()));
-    }
-    if names.iter().all(|name| name.parse::<f64>().is_ok()) {
-        return Err(fault("line 1".into(), "it holds numbers; line 1 should name the columns".into()));
-    }
-    let target = match &options.target {
-        None => names.len() - 1,
-        Some(name) => names.iter().position(|n| n == name).ok_or_else(|| {
-            let known: Vec<&str> = names.iter().collect();
-            fault("line 1".into(), format!("no column is called {name:?}; there are {}", known.join(", ")))
-        })?,
-    };
-    if let Some((i, name)) =
-        names.iter().enumerate().find(|(i, name)| names.iter().take(*i).any(|n| n == *name))
-    {
-        return Err(fault(
-            "line 1".into(),
-            format!("column {} is called {name:?} like one before it", i + 1),
-        ));
-    }
-    if names.len() < 2 {
-        return Err(fault(
-            "line 1".into(),
-            "it has one column; a table needs inputs beside the target".into(),
-        ));
-    }
+    let target =
+        header(&names, options.target.as_deref()).map_err(|reason| fault("line 1".into(), reason))?;
     let mut inputs = Vec::new();
     let mut labels = Vec::new();
     for row in reader.records() {
@@ -113,6 +89,55 @@ fn read(path: &Path, options: &DataOptions) -> Result<Table, TrainError> {
     Ok(Table { x, y, classes, image: None, own_test: 0, shuffled: false })
 }
 
+/// Checks the names of the columns; which one is the target.
+fn header(names: &csv::StringRecord, target: Option<&str>) -> Result<usize, String> {
+    if names.is_empty() {
+        return Err("the file is empty; line 1 should name the columns".into());
+    }
+    if names.iter().all(str::is_empty) {
+        return Err("it names no column; line 1 should name them all".into());
+    }
+    if names.iter().all(|name| name.parse::<f64>().is_ok()) {
+        return Err("it holds numbers; line 1 should name the columns".into());
+    }
+    if let Some((i, name)) =
+        names.iter().enumerate().find(|(i, name)| names.iter().take(*i).any(|n| n == *name))
+    {
+        return Err(format!("column {} is called {name:?} like one before it", i + 1));
+    }
+    if names.len() < 2 {
+        let separated = names.iter().any(|name| name.contains([';', '\t']));
+        let hint = if separated { " (columns should be separated by commas)" } else { "" };
+        return Err(format!("it has one column; a table needs inputs beside the target{hint}"));
+    }
+    let Some(target) = target else { return Ok(names.len() - 1) };
+    names.iter().position(|name| name == target).ok_or_else(|| {
+        format!("no column is called {target:?}; there are {}", names.iter().collect::<Vec<_>>().join(", "))
+    })
+}
+
+/// Longest line of a table, in bytes.
+const LONGEST_LINE: usize = 16 << 20;
+
+/// A file that fails where a line is too long: the parser would take memory for it without limit.
+struct Lines {
+    file: std::fs::File,
+    /// Bytes since the last line break.
+    length: usize,
+}
+
+impl Read for Lines {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let read = self.file.read(buffer)?;
+        let last = buffer[..read].iter().rposition(|b| matches!(b, b'\n' | b'\r'));
+        self.length = last.map_or(self.length + read, |at| read - at - 1);
+        if self.length > LONGEST_LINE {
+            return Err(std::io::Error::other(format!("a line is longer than {} MiB", LONGEST_LINE >> 20)));
+        }
+        Ok(read)
+    }
+}
+
 fn number(field: &str) -> Result<f32, String> {
     match field.parse::<f32>() {
         Ok(v) if v.is_finite() => Ok(v),
@@ -142,7 +167,13 @@ fn classes(labels: &[(u64, String)], column: &str) -> Result<(Vec<String>, Vec<i
             return Err((*line, format!("{label:?} is no class; every row needs a target")));
         }
     }
-    let mut names: Vec<String> = labels.iter().map(|(_, label)| label.clone()).collect();
+    // 1 and 1.0 are one class, where all are numbers.
+    let numbers: Option<Vec<f64>> = labels.iter().map(|(_, label)| label.parse().ok()).collect();
+    let spelled: Vec<String> = match numbers {
+        Some(numbers) => numbers.iter().map(|n| (n + 0.0).to_string()).collect(),
+        None => labels.iter().map(|(_, label)| label.clone()).collect(),
+    };
+    let mut names = spelled.clone();
     let as_number = |label: &String| label.parse::<f64>().unwrap_or(f64::INFINITY);
     names.sort_by(|a, b| as_number(a).total_cmp(&as_number(b)).then_with(|| a.cmp(b)));
     names.dedup();
