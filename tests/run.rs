@@ -225,6 +225,30 @@ fn progress_is_one_plain_line_an_epoch_and_the_verdict_is_on_standard_output() {
     assert!(colour.stdout().contains('\x1b'));
 }
 
+/// util-linux's `script` gives the program a terminal.
+#[cfg(target_os = "linux")]
+#[test]
+fn on_a_terminal_there_is_a_bar_and_the_verdict_is_wrapped_to_its_width() {
+    let scratch = Scratch::new();
+    let program = env!("CARGO_BIN_EXE_gradscope");
+    let run = format!("stty rows 24 cols 60; {program} run --model relu5 --bias -8 --epochs 300 --out out");
+    let ran = std::process::Command::new("script")
+        .args(["-qec", &run, "/dev/null"])
+        .env("TERM", "xterm")
+        .env_remove("NO_COLOR")
+        .current_dir(scratch.path())
+        .output()
+        .unwrap();
+    let text = String::from_utf8_lossy(&ran.stdout).into_owned();
+    assert!(ran.status.success(), "{text}");
+    assert!(text.contains("█") && text.contains("epoch") && text.contains("dead-layer at fc1"), "{text}");
+    let verdict = &text[text.find("unhealthy").unwrap()..];
+    for line in verdict.lines().filter(|l| !l.contains("gradscope") && !l.contains("report:")) {
+        let plain = line.replace("\x1b[1m", "").replace("\x1b[2m", "").replace("\x1b[0m", "");
+        assert!(plain.trim_end().chars().count() <= 60, "{line}");
+    }
+}
+
 #[test]
 fn json_prints_the_summary_that_is_in_the_file() {
     let scratch = Scratch::new();

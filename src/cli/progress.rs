@@ -41,7 +41,7 @@ impl Progress {
                 ProgressDrawTarget::stderr(),
             );
             // The template is a constant; one that did not parse would fall back to the default bar.
-            if let Ok(style) = ProgressStyle::with_template("{bar:24} {msg}") {
+            if let Ok(style) = ProgressStyle::with_template("{bar:24} {wide_msg}") {
                 bar.set_style(style);
             }
             Place::Bar(bar)

@@ -266,6 +266,10 @@ fn broken_epoch(epoch: &Epoch) -> Option<Broken> {
     if let Some(layer) = weight {
         return Some(at("weight", Some(layer)));
     }
+    let put_out = |l: &LayerCapture| l.activations.as_ref().is_some_and(|a| hit(&a.pre) || hit(&a.post));
+    if let Some(layer) = epoch.layers.iter().position(put_out) {
+        return Some(at("activation", Some(layer)));
+    }
     let gradient = |l: &LayerCapture| [&l.weight_grad, &l.bias_grad].into_iter().flatten().any(hit);
     let first = epoch.layers.iter().rposition(gradient);
     first.map(|layer| at("gradient", Some(layer)))
