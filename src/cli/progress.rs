@@ -41,7 +41,7 @@ impl Progress {
                 ProgressDrawTarget::stderr(),
             );
             // The template is a constant; one that did not parse would fall back to the default bar.
-            if let Ok(style) = ProgressStyle::with_template("{bar:24} {wide_msg}") {
+            if let Ok(style) = ProgressStyle::with_template("{bar:12} {wide_msg}") {
                 bar.set_style(style);
             }
             Place::Bar(bar)
@@ -92,7 +92,7 @@ impl Progress {
     }
 
     fn message(&self, epoch: u64, loss: f64) -> String {
-        format!("epoch {}/{}  loss {}  worst finding: {}", epoch + 1, self.epochs, number(loss), self.worst)
+        format!("epoch {}/{}  loss {}  worst: {}", epoch + 1, self.epochs, number(loss), self.worst)
     }
 
     /// A diagnosis costs the more the longer the run: it is skipped while it would slow the run down.
