@@ -414,3 +414,13 @@ fn updates_are_the_optimizers_and_gradients_are_from_before_clipping() {
         assert!(at_end(&clipped, layer, "/update_ratio") * w <= 0.1 * 0.001 * 1.01, "the update is clipped");
     }
 }
+
+#[test]
+fn what_the_readme_shows_is_what_the_program_prints() {
+    let readme = include_str!("../README.md");
+    let (_, rest) = readme.split_once("```console\n$ cargo run -- ").unwrap();
+    let (command, rest) = rest.split_once('\n').unwrap();
+    let (shown, _) = rest.split_once("```").unwrap();
+    let ran = Scratch::new().gradscope(&format!("{command} --out out")).expect(0);
+    assert_eq!(ran.stdout(), shown);
+}
