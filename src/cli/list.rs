@@ -34,7 +34,14 @@ pub fn models() -> anyhow::Result<u8> {
         writeln!(
             text,
             "{:10}--data {} --optimizer {} --lr {} --batch-size {} --epochs {} --init {} --bias {}",
-            "", d.data, d.optimizer, d.lr, d.batch_size, d.epochs, d.init, d.bias
+            "",
+            d.data.as_deref().unwrap_or("DATA"),
+            d.optimizer,
+            d.lr,
+            d.batch_size,
+            d.epochs,
+            d.init,
+            d.bias
         )?;
     }
     output::print(&text)?;

@@ -18,7 +18,7 @@ use super::{exit, resolve};
 pub fn run(args: &RunArgs, colours: bool) -> anyhow::Result<u8> {
     let findings = Findings::new(&args.findings)?;
     let config = resolve::config(args, reproducible(std::env::args_os()))?;
-    let out = args.output.out.clone().unwrap_or_else(|| default_directory(&args.model));
+    let out = args.output.out.clone().unwrap_or_else(|| default_directory(&config.model.name));
     let directory = OutputDir::check(&out, args.output.force)?;
     let signals = Signals::listen()?;
     let quiet = args.output.quiet;

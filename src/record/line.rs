@@ -191,6 +191,8 @@ pub struct Layer {
 pub enum LayerKind {
     /// Fully connected.
     Linear,
+    /// A convolution over images; its units are the output channels.
+    Conv2d,
     /// Batch normalisation: a gain and a shift a feature.
     BatchNorm,
     /// Layer normalisation: a gain and a shift a feature.
@@ -200,13 +202,14 @@ pub enum LayerKind {
 impl LayerKind {
     /// Whether its weight is a matrix or kernel: gains are left out of rules that compare gradients.
     pub fn is_matrix(self) -> bool {
-        matches!(self, LayerKind::Linear)
+        matches!(self, LayerKind::Linear | LayerKind::Conv2d)
     }
 
     /// As it stands in files.
     pub fn name(self) -> &'static str {
         match self {
             LayerKind::Linear => "linear",
+            LayerKind::Conv2d => "conv2d",
             LayerKind::BatchNorm => "batch-norm",
             LayerKind::LayerNorm => "layer-norm",
         }

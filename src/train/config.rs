@@ -4,9 +4,7 @@ use tch::Device;
 
 use super::data::{DataOptions, DataSource, Dataset};
 use super::device;
-use super::init::Scheme;
-use super::model::Model;
-use super::network::Network;
+use super::model::{Model, Plan};
 use super::optimizer::OptimizerSettings;
 use crate::record::{Header, Loss, Run, SCHEMA};
 
@@ -21,10 +19,6 @@ pub struct Config {
     pub data: DataOptions,
     /// What is minimised; the usual for the data where left out.
     pub loss: Option<Loss>,
-    /// Initialiser of the weights.
-    pub init: Scheme,
-    /// Initialiser of the biases.
-    pub bias: Scheme,
     /// Optimizer.
     pub optimizer: OptimizerSettings,
     /// Clip the gradient's global L2 norm to this.
@@ -56,7 +50,7 @@ pub enum BatchSize {
 
 impl Config {
     /// What the record's first line says of this run.
-    pub(super) fn header(&self, dataset: &Dataset, network: &Network, batch: u64, threads: u64) -> Header {
+    pub(super) fn header(&self, dataset: &Dataset, plan: &Plan, batch: u64, threads: u64) -> Header {
         Header {
             schema: SCHEMA.into(),
             gradscope: env!("CARGO_PKG_VERSION").into(),
@@ -75,17 +69,17 @@ impl Config {
                 clip_norm: self.clip_norm,
                 batch_size: batch,
                 steps_per_epoch: dataset.info.train.div_ceil(batch),
-                init: self.init.text.clone(),
-                bias: self.bias.text.clone(),
-                activation: self.model.act.name().into(),
+                init: plan.init_text(|(weight, _)| weight),
+                bias: plan.init_text(|(_, bias)| bias),
+                activation: self.model.activation(),
                 lrelu_slope: self.model.lrelu_slope,
-                norm: self.model.norm.name().into(),
-                dropout: self.model.dropout,
+                norm: self.model.norm(),
+                dropout: self.model.dropout(),
                 device: device::name(self.device),
                 threads,
             },
             data: dataset.info.clone(),
-            layers: network.layers().to_vec(),
+            layers: plan.layers.iter().map(|l| l.layer.clone()).collect(),
         }
     }
 }

@@ -22,7 +22,7 @@ pub use data::{DataOptions, DataSource, Dataset, Rows, Split};
 pub use device::choose as choose_device;
 pub use error::{TrainError, sentence_of};
 pub use init::Scheme;
-pub use model::{Model, Norm, zoo};
+pub use model::{Changes, Model, Norm, ParameterTable, Plan, Sizes, zoo};
 pub use network::Network;
 pub use optimizer::{OptimizerKind, OptimizerSettings};
 pub use trainer::{Observer, Stop, train};

@@ -2,7 +2,7 @@
 
 use super::text::{clean, counted, duration, optional, percent, score};
 use crate::diagnose::Verdict;
-use crate::record::{Activation, LayerKind, Record, Task};
+use crate::record::{Activation, Record, Task};
 use crate::report::summary::{RunOutcome, Summary};
 use crate::stats::{BIN_RELATIVE_WIDTH, SAMPLE_CAPACITY};
 use crate::text::{count, number};
@@ -210,7 +210,7 @@ pub(super) fn measured(record: &Record, summary: &Summary) -> Vec<String> {
     ));
     text.push(format!(
         "Elasticity is ‖W‖·‖g‖ divided by the loss, with the epoch's medians: how strongly the loss pulls on a layer, whatever the scale of the loss and of the weights. The update ratio is ‖ΔW‖ / max(‖W‖, 0.1·√units) of one step; 0.002 to 0.04 is usual in a first epoch. {}",
-        if record.header.layers.iter().any(|l| l.kind != LayerKind::Linear) {
+        if record.header.layers.iter().any(|l| !l.kind.is_matrix()) {
             "Gains of normalisation layers have no elasticity: they are not compared."
         } else {
             ""

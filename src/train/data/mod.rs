@@ -136,6 +136,8 @@ impl Split {
 pub struct Dataset {
     /// What the record says of it.
     pub info: Data,
+    /// Channels, height and width, where an input is an image.
+    pub image: Option<[i64; 3]>,
     /// What outputs the model needs.
     pub outputs: i64,
     /// What is minimised.
@@ -266,6 +268,7 @@ impl DataSource {
                 target_std,
                 classes: classes.clone(),
             },
+            image: None,
             outputs: if loss == Loss::CrossEntropy { classes.len() as i64 } else { 1 },
             loss,
             train: part(0, counts[0])
