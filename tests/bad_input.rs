@@ -180,6 +180,15 @@ mod run {
 #[cfg(not(feature = "train"))]
 #[test]
 fn the_build_without_libtorch_says_which_build_trains() {
-    let message = refused(&Scratch::new(), &["run", "--model", "relu5"]);
-    assert!(message.contains("without libtorch") && message.contains("make build"), "{message}");
+    for words in [
+        "run --model relu5",
+        "models",
+        "summary --model relu5",
+        "inits",
+        "init --scheme zeros --fan-in 2 --fan-out 2",
+    ] {
+        let words: Vec<&str> = words.split(' ').collect();
+        let message = refused(&Scratch::new(), &words);
+        assert!(message.contains("without libtorch") && message.contains("make build"), "{message}");
+    }
 }

@@ -32,14 +32,70 @@ pub enum Command {
     },
     /// List the rules
     Rules,
-    /// List the models
-    Models,
+    /// List the models with their defaults
+    Models {
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// The parameter table of a model: layers, shapes, parameters, sizes
+    Summary(SummaryArgs),
+    /// List the initialisers
+    Inits {
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// One initial weight matrix and its distribution
+    Init(InitArgs),
+}
+
+#[derive(Debug, Args)]
+pub struct SummaryArgs {
+    /// Model: a name (`gradscope models` lists them) or a file that ends in .toml
+    #[arg(long, value_name = "NAME|FILE.toml")]
+    pub model: String,
+    /// Rows of the batch whose memory is estimated [default: the model's, or 1]
+    #[arg(long, value_name = "N", value_parser = number::steps, allow_negative_numbers = true)]
+    pub batch_size: Option<u64>,
+    /// As JSON
+    #[arg(long)]
+    pub json: bool,
+    #[command(flatten)]
+    pub data: DataArgs,
+    #[command(flatten)]
+    pub network: NetworkArgs,
+}
+
+#[derive(Debug, Args)]
+pub struct InitArgs {
+    /// Initialiser of the weight (`gradscope inits` lists them)
+    #[arg(long, value_name = "SCHEME", allow_hyphen_values = true)]
+    pub scheme: String,
+    /// Inputs of a unit: columns of the matrix
+    #[arg(long, value_name = "N", value_parser = number::units, allow_negative_numbers = true)]
+    pub fan_in: u64,
+    /// Units: rows of the matrix
+    #[arg(long, value_name = "M", value_parser = number::units, allow_negative_numbers = true)]
+    pub fan_out: u64,
+    /// Seed of the draw
+    #[arg(long, value_name = "N", default_value = "0", value_parser = number::seed, allow_negative_numbers = true)]
+    pub seed: i64,
+    /// Initialiser of the bias: a number or a scheme
+    #[arg(long, value_name = "NUMBER|SCHEME", default_value = "default", allow_hyphen_values = true)]
+    pub bias: String,
+    /// Print weight and bias as JSON
+    #[arg(long)]
+    pub json: bool,
+    /// Draw a density histogram of the weights into this file
+    #[arg(long, value_name = "FILE.svg")]
+    pub plot: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
 pub struct RunArgs {
-    /// Model: sigmoid5, relu5, lrelu5, tanh5, mlp (`gradscope models` describes them)
-    #[arg(long, value_name = "NAME")]
+    /// Model: a name (`gradscope models` lists them) or a file that ends in .toml
+    #[arg(long, value_name = "NAME|FILE.toml")]
     pub model: String,
 
     #[command(flatten)]

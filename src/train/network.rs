@@ -3,7 +3,7 @@
 use tch::nn::{Path, VarStore};
 use tch::{Device, Kind, Tensor};
 
-use super::init::{Init, Scheme};
+use super::init;
 use super::model::{Op, Plan, PlannedLayer, Window};
 use crate::record::{Activation, Layer, LayerKind};
 
@@ -208,32 +208,16 @@ fn parameters(root: &Path, planned: &PlannedLayer) -> Parameters {
     let mut bias = layer.bias.then(|| tensor("bias", &units, false));
     let running = (layer.kind == LayerKind::BatchNorm)
         .then(|| (path.zeros_no_train("running_mean", &units), path.ones_no_train("running_var", &units)));
-    if let Some((init, bias_init)) = &planned.init {
-        draw(&mut weight, bias.as_mut(), planned, init, bias_init);
+    if let Some((weight_init, bias_init)) = &planned.init {
+        init::draw(
+            &mut weight,
+            bias.as_mut(),
+            (weight_init.init, bias_init.init),
+            layer.fan_in,
+            planned.fan_out,
+        );
     }
     Parameters { weight, bias, running }
-}
-
-fn draw(
-    weight: &mut Tensor,
-    mut bias: Option<&mut Tensor>,
-    planned: &PlannedLayer,
-    init: &Scheme,
-    bias_init: &Scheme,
-) {
-    let (fan_in, fan_out) = (planned.layer.fan_in, planned.fan_out);
-    tch::no_grad(|| {
-        Init::Default.fill(weight, fan_in, fan_out);
-        if let Some(bias) = &mut bias {
-            Init::Default.fill(bias, fan_in, fan_out);
-        }
-        if init.init != Init::Default {
-            init.init.fill(weight, fan_in, fan_out);
-        }
-        if let Some(bias) = bias.filter(|_| bias_init.init != Init::Default) {
-            bias_init.init.fill(bias, fan_in, fan_out);
-        }
-    });
 }
 
 fn watched(tap: &mut Option<&mut dyn Tap>, layer: usize, output: Tensor) -> Tensor {

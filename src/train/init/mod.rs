@@ -8,6 +8,52 @@ use tch::{Kind, Tensor};
 
 pub use grammar::{FORMS, Form, Scheme};
 
+use super::memory;
+
+/// The weight `[fan-out, fan-in]` and bias of a linear layer, as row-major values.
+pub struct Drawn {
+    /// Row by row.
+    pub weight: Vec<Vec<f32>>,
+    /// One for each row.
+    pub bias: Vec<f32>,
+}
+
+/// Draws a linear layer as PyTorch does: its default weight and bias, then the schemes over them in
+/// place. A seed and a shape give the same numbers on every machine.
+pub fn draw_linear(weight_init: Init, bias_init: Init, fan_in: u64, fan_out: u64, seed: i64) -> Drawn {
+    tch::manual_seed(seed);
+    let options = (Kind::Float, tch::Device::Cpu);
+    let mut weight = Tensor::zeros([fan_out as i64, fan_in as i64], options);
+    let mut bias = Tensor::zeros([fan_out as i64], options);
+    draw(&mut weight, Some(&mut bias), (weight_init, bias_init), fan_in, fan_out);
+    Drawn {
+        weight: memory::values(&weight).chunks(fan_in as usize).map(<[f32]>::to_vec).collect(),
+        bias: memory::values(&bias).into_owned(),
+    }
+}
+
+/// Default weight, default bias, then the schemes in place: PyTorch's order of draws.
+pub fn draw(
+    weight: &mut Tensor,
+    mut bias: Option<&mut Tensor>,
+    (weight_init, bias_init): (Init, Init),
+    fan_in: u64,
+    fan_out: u64,
+) {
+    tch::no_grad(|| {
+        Init::Default.fill(weight, fan_in, fan_out);
+        if let Some(bias) = &mut bias {
+            Init::Default.fill(bias, fan_in, fan_out);
+        }
+        if weight_init != Init::Default {
+            weight_init.fill(weight, fan_in, fan_out);
+        }
+        if let Some(bias) = bias.filter(|_| bias_init != Init::Default) {
+            bias_init.fill(bias, fan_in, fan_out);
+        }
+    });
+}
+
 /// How the values of a weight or bias are drawn.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Init {
