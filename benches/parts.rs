@@ -109,6 +109,8 @@ mod training {
                 weight_decay: 0.0,
             },
             clip_norm: None,
+            clip_value: None,
+            lr_decay: None,
             epochs,
             batch_size: BatchSize::Full,
             seed: 0,

@@ -61,6 +61,8 @@ mod run {
                 "--model mlp --norm batch-pre --batch-size 71",
                 "--model relu5 --target y",
                 "--model relu5 --loss mse",
+                "--model relu5 --lr-decay linear",
+                "--model relu5 --lr-decay step:10,2",
             ],
         );
         insta::assert_snapshot!(messages);

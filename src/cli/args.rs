@@ -6,6 +6,8 @@ use std::path::PathBuf;
 
 use clap::{Args, ColorChoice, Parser, Subcommand};
 
+use super::number;
+
 /// Tells which layers of a network are not learning, since when, why, and what fixes it.
 #[derive(Debug, Parser)]
 #[command(name = "gradscope", version, max_term_width = 100, disable_help_subcommand = true)]
@@ -186,6 +188,12 @@ pub struct TrainingArgs {
     /// Clip the gradient's L2 norm to this
     #[arg(long, value_name = "NORM", value_parser = number::clip, allow_negative_numbers = true)]
     pub clip_norm: Option<f64>,
+    /// Clip every value of the gradient to between -V and V
+    #[arg(long, value_name = "V", value_parser = number::clip, allow_negative_numbers = true)]
+    pub clip_value: Option<f64>,
+    /// Let the learning rate fall: step:EPOCHS,FACTOR, exponential:FACTOR, cosine[:LEAST]
+    #[arg(long, value_name = "RULE", allow_hyphen_values = true)]
+    pub lr_decay: Option<String>,
     /// Passes over the training rows
     #[arg(long, value_name = "N", value_parser = number::epochs, allow_negative_numbers = true)]
     pub epochs: Option<u64>,
@@ -277,76 +285,6 @@ fn activation(text: &str) -> Result<gradscope::record::Activation, String> {
         .ok_or_else(|| format!("no activation is called so; there are {}", known()))
 }
 
-/// Numbers within the bounds that make sense.
-mod number {
-    type Parsed<T> = Result<T, String>;
-
-    fn float(text: &str, what: &str, fits: impl Fn(f64) -> bool) -> Parsed<f64> {
-        match text.parse::<f64>() {
-            Ok(value) if fits(value) => Ok(value),
-            _ => Err(format!("should be {what}")),
-        }
-    }
-
-    fn whole(text: &str, low: u64, high: u64) -> Parsed<u64> {
-        match text.parse::<u64>() {
-            Ok(value) if (low..=high).contains(&value) => Ok(value),
-            _ => Err(format!("should be a whole number between {low} and {high}")),
-        }
-    }
-
-    pub fn rate(text: &str) -> Parsed<f64> {
-        float(text, "a number above 0 and at most 1000000", |v| v > 0.0 && v <= 1e6)
-    }
-
-    pub fn clip(text: &str) -> Parsed<f64> {
-        float(text, "a number above 0 and at most 1e12", |v| v > 0.0 && v <= 1e12)
-    }
-
-    pub fn probability(text: &str) -> Parsed<f64> {
-        float(text, "a number from 0 up to, but not including, 1", |v| (0.0..1.0).contains(&v))
-    }
-
-    pub fn decay(text: &str) -> Parsed<f64> {
-        float(text, "a number from 0 to 1000", |v| (0.0..=1000.0).contains(&v))
-    }
-
-    pub fn noise(text: &str) -> Parsed<f64> {
-        float(text, "a number from 0 to 1000", |v| (0.0..=1000.0).contains(&v))
-    }
-
-    pub fn slope(text: &str) -> Parsed<f64> {
-        float(text, "a number from 0 to 1", |v| (0.0..=1.0).contains(&v))
-    }
-
-    pub fn samples(text: &str) -> Parsed<u64> {
-        whole(text, 4, 100_000_000)
-    }
-
-    pub fn units(text: &str) -> Parsed<u64> {
-        whole(text, 1, 32_768)
-    }
-
-    pub fn epochs(text: &str) -> Parsed<u64> {
-        whole(text, 1, 1_000_000_000)
-    }
-
-    pub fn threads(text: &str) -> Parsed<u64> {
-        whole(text, 1, 1_024)
-    }
-
-    pub fn steps(text: &str) -> Parsed<u64> {
-        whole(text, 1, 1_000_000_000)
-    }
-
-    pub fn seed(text: &str) -> Parsed<i64> {
-        match text.parse::<i64>() {
-            Ok(value) if value >= 0 => Ok(value),
-            _ => Err(format!("should be a whole number between 0 and {}", i64::MAX)),
-        }
-    }
-}
-
 /// The command line as a record keeps it: what repeats the run, without where its output goes.
 #[cfg(any(feature = "train", test))]
 pub fn reproducible(words: impl Iterator<Item = OsString>) -> Vec<String> {
@@ -377,7 +315,8 @@ mod tests {
 
     #[test]
     fn a_negative_zero_nan_or_absurd_number_is_refused_for_every_flag() {
-        let zero_too = ["lr", "clip-norm", "epochs", "threads", "capture-every", "samples", "hidden"];
+        let zero_too =
+            ["lr", "clip-norm", "clip-value", "epochs", "threads", "capture-every", "samples", "hidden"];
         let zero_is_fine = ["momentum", "weight-decay", "dropout", "noise", "lrelu-slope", "seed"];
         let parse = |flag: &str, value: &str| {
             Cli::try_parse_from(["gradscope", "run", "--model", "mlp", &format!("--{flag}"), value])

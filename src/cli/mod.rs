@@ -7,6 +7,7 @@ mod findings;
 #[cfg(feature = "train")]
 mod init;
 mod list;
+mod number;
 mod output;
 #[cfg(feature = "train")]
 mod progress;

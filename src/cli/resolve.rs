@@ -2,7 +2,7 @@
 
 use gradscope::record::{Loss, Task};
 use gradscope::train::{
-    BatchSize, Changes, Config, DataOptions, DataSource, Model, Norm, OptimizerSettings, TrainError,
+    BatchSize, Changes, Config, DataOptions, DataSource, LrDecay, Model, Norm, OptimizerSettings, TrainError,
     choose_device,
 };
 
@@ -34,6 +34,8 @@ pub fn config(args: &RunArgs, command: Vec<String>) -> Result<Config, TrainError
         loss,
         optimizer,
         clip_norm: training.clip_norm,
+        clip_value: training.clip_value,
+        lr_decay: training.lr_decay.as_deref().map(lr_decay).transpose()?,
         epochs,
         batch_size,
         seed: training.seed.unwrap_or(0),
@@ -92,6 +94,10 @@ pub fn data_options(data: &DataArgs) -> Result<DataOptions, TrainError> {
         split: data.split.as_ref().map(split).transpose()?,
         no_shuffle_split: data.no_shuffle_split,
     })
+}
+
+fn lr_decay(text: &str) -> Result<(String, LrDecay), TrainError> {
+    Ok((text.to_owned(), text.parse()?))
 }
 
 fn batch_size(text: &str) -> Result<BatchSize, TrainError> {

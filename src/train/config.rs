@@ -3,6 +3,7 @@
 use tch::Device;
 
 use super::data::{DataOptions, DataSource, Dataset};
+use super::decay::LrDecay;
 use super::device;
 use super::model::{Model, Plan};
 use super::optimizer::OptimizerSettings;
@@ -23,6 +24,10 @@ pub struct Config {
     pub optimizer: OptimizerSettings,
     /// Clip the gradient's global L2 norm to this.
     pub clip_norm: Option<f64>,
+    /// Clip every value of the gradient to this magnitude.
+    pub clip_value: Option<f64>,
+    /// How the learning rate falls; as it is written and what it means.
+    pub lr_decay: Option<(String, LrDecay)>,
     /// Passes over the training set.
     pub epochs: u64,
     /// Rows of a step.
@@ -49,6 +54,12 @@ pub enum BatchSize {
 }
 
 impl Config {
+    /// The learning rate of an epoch.
+    pub(super) fn lr(&self, epoch: u64) -> f64 {
+        let start = self.optimizer.lr;
+        self.lr_decay.as_ref().map_or(start, |(_, decay)| decay.lr(start, epoch, self.epochs))
+    }
+
     /// What the record's first line says of this run.
     pub(super) fn header(&self, dataset: &Dataset, plan: &Plan, batch: u64, threads: u64) -> Header {
         Header {
@@ -67,6 +78,8 @@ impl Config {
                 momentum: self.optimizer.momentum,
                 weight_decay: self.optimizer.weight_decay,
                 clip_norm: self.clip_norm,
+                clip_value: self.clip_value,
+                lr_decay: self.lr_decay.as_ref().map(|(text, _)| text.clone()),
                 batch_size: batch,
                 steps_per_epoch: dataset.info.train.div_ceil(batch),
                 init: plan.init_text(|(weight, _)| weight),

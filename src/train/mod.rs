@@ -5,6 +5,7 @@
 
 mod config;
 mod data;
+mod decay;
 mod device;
 mod error;
 pub mod init;
@@ -19,6 +20,7 @@ mod trainer;
 
 pub use config::{BatchSize, Config};
 pub use data::{DataOptions, DataSource, Dataset, Rows, Split};
+pub use decay::LrDecay;
 pub use device::choose as choose_device;
 pub use error::{TrainError, sentence_of};
 pub use init::Scheme;

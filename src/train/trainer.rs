@@ -153,6 +153,7 @@ impl Trainer<'_> {
 
     fn epoch(&mut self, epoch: u64) -> Result<EpochState, TrainError> {
         let rows = self.dataset.train.len();
+        self.optimizer.set_lr(self.config.lr(epoch));
         let order = self.order(epoch);
         let mut keep = self.epoch_thinning.keep(epoch) || epoch + 1 == self.config.epochs;
         let mut screening = (!self.cheap_exact_pass()).then(|| FiringCount::new(self.network, false));
@@ -249,6 +250,9 @@ impl Trainer<'_> {
         let (layers, grad_l2) = self.timed(|t| t.meter.before_update(t.network));
         if let Some(max) = self.config.clip_norm {
             self.optimizer.clip_grad_norm(max);
+        }
+        if let Some(max) = self.config.clip_value {
+            self.optimizer.clip_grad_value(max);
         }
         self.optimizer.step();
         let layers = self.timed(|t| t.meter.after_update(t.network, layers, captured.as_deref_mut()));
@@ -347,7 +351,7 @@ impl Trainer<'_> {
             epoch,
             step: self.step - 1,
             partial: state.stopped.is_some() && state.rows < self.dataset.train.len(),
-            lr: self.config.optimizer.lr,
+            lr: self.config.lr(epoch),
             train_loss: state.loss_sum / state.rows as f64,
             train_score,
             dev_loss: dev.map(|d| d.0),

@@ -160,6 +160,12 @@ pub(super) fn facts(summary: &Summary) -> Vec<Fact> {
     if let Some(clip) = run.clip_norm {
         optimizer += &format!(", gradient clipped to L2 {}", number(clip));
     }
+    if let Some(clip) = run.clip_value {
+        optimizer += &format!(", gradient values clipped to {}", number(clip));
+    }
+    if let Some(decay) = &run.lr_decay {
+        optimizer += &format!(", learning rate falling by {decay}");
+    }
     fact("optimizer", optimizer);
     let whole = if run.batch_size >= run.train { " (all of them)" } else { "" };
     fact(
