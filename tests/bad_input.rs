@@ -187,6 +187,7 @@ fn the_build_without_libtorch_says_which_build_trains() {
         "models",
         "summary --model relu5",
         "inits",
+        "gradcheck --model relu5",
         "init --scheme zeros --fan-in 2 --fan-out 2",
     ] {
         let words: Vec<&str> = words.split(' ').collect();

@@ -50,6 +50,31 @@ pub enum Command {
     },
     /// One initial weight matrix and its distribution
     Init(InitArgs),
+    /// Autograd against numerical differentiation, in float64
+    Gradcheck(GradcheckArgs),
+}
+
+#[derive(Debug, Args)]
+pub struct GradcheckArgs {
+    /// Model: a name (`gradscope models` lists them) or a file that ends in .toml
+    #[arg(long, value_name = "NAME|FILE.toml")]
+    pub model: String,
+    /// Rows that the loss is taken over
+    #[arg(long, value_name = "N", default_value = "8", value_parser = number::rows, allow_negative_numbers = true)]
+    pub rows: u64,
+    /// Parameters of a layer beyond which only so many are checked, chosen at random
+    #[arg(long, value_name = "N", default_value = "200", value_parser = number::steps, allow_negative_numbers = true)]
+    pub coordinates: u64,
+    /// Seed of data, parameters and choice
+    #[arg(long, value_name = "N", default_value = "0", value_parser = number::seed, allow_negative_numbers = true)]
+    pub seed: i64,
+    /// As JSON
+    #[arg(long)]
+    pub json: bool,
+    #[command(flatten)]
+    pub data: DataArgs,
+    #[command(flatten)]
+    pub network: NetworkArgs,
 }
 
 #[derive(Debug, Args)]

@@ -5,6 +5,8 @@ mod exit;
 mod failure;
 mod findings;
 #[cfg(feature = "train")]
+mod gradcheck;
+#[cfg(feature = "train")]
 mod init;
 mod list;
 mod number;
@@ -69,6 +71,7 @@ fn with_libtorch(command: Command, colours: bool) -> anyhow::Result<u8> {
         Command::Models { json } => summary::models(json),
         Command::Summary(args) => summary::summary(&args),
         Command::Inits { json } => init::inits(json),
+        Command::Gradcheck(args) => gradcheck::run(&args),
         Command::Init(args) => init::init(&args),
         // The others have been dispatched.
         Command::Report(_) | Command::Explain { .. } | Command::Rules => Ok(exit::DONE),

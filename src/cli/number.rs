@@ -66,3 +66,7 @@ pub fn seed(text: &str) -> Parsed<i64> {
         _ => Err(format!("should be a whole number between 0 and {}", i64::MAX)),
     }
 }
+
+pub fn rows(text: &str) -> Parsed<u64> {
+    whole(text, 1, 100_000)
+}

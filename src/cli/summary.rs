@@ -1,6 +1,7 @@
 //! `gradscope summary` and `gradscope models`: what models are made of, before any training.
 
 use std::fmt::Write;
+use std::ops::Range;
 
 use gradscope::record::Loss;
 use gradscope::text::{count, number};
@@ -77,7 +78,7 @@ fn shown(model: &Model, table: &ParameterTable) -> Result<String, std::fmt::Erro
         about => format!("{}: {about}\n", model.name),
     };
     writeln!(text, "input {}\n", dimensions(&table.input))?;
-    text += &aligned(&cells, 4);
+    text += &aligned(&cells, 4..5);
     let memory = &table.memory;
     let size = |bytes: u64| match bytes as f64 {
         b if b < LEAST_MEGABYTES * MEGABYTE => format!("{} kB", number(b / KILOBYTE)),
@@ -97,13 +98,13 @@ fn shown(model: &Model, table: &ParameterTable) -> Result<String, std::fmt::Erro
     Ok(text)
 }
 
-/// Columns beside each other; the one of this number holds numbers, which end at the right.
-fn aligned<const N: usize>(rows: &[[String; N]], right: usize) -> String {
+/// Columns beside each other; those in `right` hold numbers, which end at the right.
+pub fn aligned<const N: usize>(rows: &[[String; N]], right: Range<usize>) -> String {
     let widths: [usize; N] =
         std::array::from_fn(|i| rows.iter().map(|row| row[i].chars().count()).max().unwrap_or(0));
     let line = |row: &[String; N]| {
         let cells = row.iter().zip(widths).enumerate().map(|(i, (cell, width))| {
-            if i == right { format!("{cell:>width$}") } else { format!("{cell:width$}") }
+            if right.contains(&i) { format!("{cell:>width$}") } else { format!("{cell:width$}") }
         });
         cells.collect::<Vec<_>>().join("  ").trim_end().to_owned() + "\n"
     };

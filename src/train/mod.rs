@@ -8,6 +8,7 @@ mod data;
 mod decay;
 mod device;
 mod error;
+pub mod gradcheck;
 pub mod init;
 mod memory;
 pub mod model;
