@@ -79,7 +79,7 @@ mod training {
     use criterion::Criterion;
     use gradscope::record::{Line, RecordError};
     use gradscope::train::{
-        BatchSize, Config, DataOptions, Model, Observer, OptimizerSettings, Scheme, choose_device, train,
+        BatchSize, Config, DataOptions, Model, Observer, OptimizerSettings, choose_device, train,
     };
 
     /// Keeps nothing but the time that went into measuring.
@@ -99,11 +99,9 @@ mod training {
         let model = Model::named("relu5").expect("in the zoo");
         let defaults = model.defaults.clone();
         Config {
-            source: defaults.data.parse().expect("valid"),
+            source: model.default_data().expect("it has one").parse().expect("valid"),
             data: DataOptions::default(),
             loss: None,
-            init: defaults.init.parse::<Scheme>().expect("valid"),
-            bias: Scheme::for_bias(&defaults.bias).expect("valid"),
             optimizer: OptimizerSettings {
                 kind: defaults.optimizer.parse().expect("valid"),
                 lr: defaults.lr,
@@ -111,6 +109,8 @@ mod training {
                 weight_decay: 0.0,
             },
             clip_norm: None,
+            clip_value: None,
+            lr_decay: None,
             epochs,
             batch_size: BatchSize::Full,
             seed: 0,

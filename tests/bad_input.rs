@@ -79,6 +79,8 @@ mod run {
                 "--model mlp --norm batch-pre --batch-size 71",
                 "--model relu5 --target y",
                 "--model relu5 --loss mse",
+                "--model relu5 --lr-decay linear",
+                "--model relu5 --lr-decay step:10,2",
             ],
         );
         insta::assert_snapshot!(messages);
@@ -293,10 +295,17 @@ mod run {
 #[cfg(not(feature = "train"))]
 #[test]
 fn the_build_without_libtorch_says_which_build_trains() {
-    for words in [&["run", "--model", "relu5"][..], &["datasets"], &["models"]] {
-        let message = refused(&Scratch::new(), words);
-        assert!(message.contains("without libtorch"), "{message}");
+    for words in [
+        "run --model relu5",
+        "models",
+        "datasets",
+        "summary --model relu5",
+        "inits",
+        "gradcheck --model relu5",
+        "init --scheme zeros --fan-in 2 --fan-out 2",
+    ] {
+        let words: Vec<&str> = words.split(' ').collect();
+        let message = refused(&Scratch::new(), &words);
+        assert!(message.contains("without libtorch") && message.contains("make build"), "{message}");
     }
-    let message = refused(&Scratch::new(), &["run", "--model", "relu5"]);
-    assert!(message.contains("without libtorch") && message.contains("make build"), "{message}");
 }

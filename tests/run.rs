@@ -424,3 +424,35 @@ fn what_the_readme_shows_is_what_the_program_prints() {
     let ran = Scratch::new().gradscope(&format!("{command} --out out")).expect(0);
     assert_eq!(ran.stdout(), shown);
 }
+
+#[test]
+fn the_learning_rate_of_every_epoch_is_the_one_that_was_used() {
+    let scratch = Scratch::new();
+    let words = "run --model relu5 --init normal:0,1 --epochs 4 --lr 0.5 -q";
+    scratch.gradscope(&format!("{words} --out constant")).expect(0);
+    scratch.gradscope(&format!("{words} --out step --lr-decay step:2,0.1")).expect(0);
+    let [constant, step] = ["constant", "step"].map(|d| scratch.summary(d));
+    let rates =
+        |s: &Value| s["epochs"].as_array().unwrap().iter().map(|e| number(&e["lr"])).collect::<Vec<_>>();
+    assert_eq!(rates(&constant), [0.5; 4]);
+    assert_eq!(rates(&step), [0.5, 0.5, 0.05, 0.05]);
+    assert_eq!((&step["run"]["lr_decay"], &step["run"]["lr"]), (&"step:2,0.1".into(), &0.5.into()));
+    assert!(constant["run"].get("lr_decay").is_none());
+    // One full batch an epoch: the same up to the third, whose update is a tenth.
+    let update = |s: &Value, e: usize| number(&s["layers"][4]["epochs"][e]["update_ratio"]);
+    assert_eq!(constant["epochs"][2]["grad_l2"], step["epochs"][2]["grad_l2"]);
+    assert!((update(&constant, 2) / update(&step, 2) - 10.0).abs() < 1e-3);
+}
+
+#[test]
+fn clipped_values_bound_the_update_and_not_what_is_recorded() {
+    let scratch = Scratch::new();
+    let words = "run --model relu5 --init normal:0,1 --epochs 1 --lr 1 -q";
+    scratch.gradscope(&format!("{words} --out free")).expect(0);
+    scratch.gradscope(&format!("{words} --out clipped --clip-value 0.001")).expect(0);
+    let [free, clipped] = ["free", "clipped"].map(|d| scratch.summary(d));
+    assert_eq!(free["epochs"][0]["grad_l2"], clipped["epochs"][0]["grad_l2"]);
+    assert_eq!(clipped["run"]["clip_value"], 0.001);
+    let update = |s: &Value| number(&s["layers"][4]["epochs"][0]["update_ratio"]);
+    assert!(update(&clipped) < 0.1 * update(&free), "{} {}", update(&clipped), update(&free));
+}

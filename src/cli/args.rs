@@ -6,6 +6,8 @@ use std::path::PathBuf;
 
 use clap::{Args, ColorChoice, Parser, Subcommand};
 
+use super::number;
+
 /// Tells which layers of a network are not learning, since when, why, and what fixes it.
 #[derive(Debug, Parser)]
 #[command(name = "gradscope", version, max_term_width = 100, disable_help_subcommand = true)]
@@ -32,20 +34,101 @@ pub enum Command {
     },
     /// List the rules
     Rules,
-    /// List the models
-    Models,
     /// List the data sets
     Datasets {
         /// As JSON, with every default
         #[arg(long)]
         json: bool,
     },
+    /// List the models with their defaults
+    Models {
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// The parameter table of a model: layers, shapes, parameters, sizes
+    Summary(SummaryArgs),
+    /// List the initialisers
+    Inits {
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// One initial weight matrix and its distribution
+    Init(InitArgs),
+    /// Autograd against numerical differentiation, in float64
+    Gradcheck(GradcheckArgs),
+}
+
+#[derive(Debug, Args)]
+pub struct GradcheckArgs {
+    /// Model: a name (`gradscope models` lists them) or a file that ends in .toml
+    #[arg(long, value_name = "NAME|FILE.toml")]
+    pub model: String,
+    /// Rows that the loss is taken over
+    #[arg(long, value_name = "N", default_value = "8", value_parser = number::rows, allow_negative_numbers = true)]
+    pub rows: u64,
+    /// Parameters of a layer beyond which only so many are checked, chosen at random
+    #[arg(long, value_name = "N", default_value = "200", value_parser = number::steps, allow_negative_numbers = true)]
+    pub coordinates: u64,
+    /// Seed of data, parameters and choice
+    #[arg(long, value_name = "N", default_value = "0", value_parser = number::seed, allow_negative_numbers = true)]
+    pub seed: i64,
+    /// As JSON
+    #[arg(long)]
+    pub json: bool,
+    #[command(flatten)]
+    pub data: DataArgs,
+    #[command(flatten)]
+    pub network: NetworkArgs,
+}
+
+#[derive(Debug, Args)]
+pub struct SummaryArgs {
+    /// Model: a name (`gradscope models` lists them) or a file that ends in .toml
+    #[arg(long, value_name = "NAME|FILE.toml")]
+    pub model: String,
+    /// Rows of the batch whose memory is estimated [default: the model's, or 1]
+    #[arg(long, value_name = "N", value_parser = number::steps, allow_negative_numbers = true)]
+    pub batch_size: Option<u64>,
+    /// As JSON
+    #[arg(long)]
+    pub json: bool,
+    #[command(flatten)]
+    pub data: DataArgs,
+    #[command(flatten)]
+    pub network: NetworkArgs,
+}
+
+#[derive(Debug, Args)]
+pub struct InitArgs {
+    /// Initialiser of the weight (`gradscope inits` lists them)
+    #[arg(long, value_name = "SCHEME", allow_hyphen_values = true)]
+    pub scheme: String,
+    /// Inputs of a unit: columns of the matrix
+    #[arg(long, value_name = "N", value_parser = number::units, allow_negative_numbers = true)]
+    pub fan_in: u64,
+    /// Units: rows of the matrix
+    #[arg(long, value_name = "M", value_parser = number::units, allow_negative_numbers = true)]
+    pub fan_out: u64,
+    /// Seed of the draw
+    #[arg(long, value_name = "N", default_value = "0", value_parser = number::seed, allow_negative_numbers = true)]
+    pub seed: i64,
+    /// Initialiser of the bias: a number or a scheme
+    #[arg(long, value_name = "NUMBER|SCHEME", default_value = "default", allow_hyphen_values = true)]
+    pub bias: String,
+    /// Print weight and bias as JSON
+    #[arg(long)]
+    pub json: bool,
+    /// Draw a density histogram of the weights into this file
+    #[arg(long, value_name = "FILE.svg")]
+    pub plot: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
 pub struct RunArgs {
-    /// Model: sigmoid5, relu5, lrelu5, tanh5, mlp (`gradscope models` describes them)
-    #[arg(long, value_name = "NAME")]
+    /// Model: a name (`gradscope models` lists them) or a file that ends in .toml
+    #[arg(long, value_name = "NAME|FILE.toml")]
     pub model: String,
 
     #[command(flatten)]
@@ -139,6 +222,12 @@ pub struct TrainingArgs {
     /// Clip the gradient's L2 norm to this
     #[arg(long, value_name = "NORM", value_parser = number::clip, allow_negative_numbers = true)]
     pub clip_norm: Option<f64>,
+    /// Clip every value of the gradient to between -V and V
+    #[arg(long, value_name = "V", value_parser = number::clip, allow_negative_numbers = true)]
+    pub clip_value: Option<f64>,
+    /// Let the learning rate fall: step:EPOCHS,FACTOR, exponential:FACTOR, cosine[:LEAST]
+    #[arg(long, value_name = "RULE", allow_hyphen_values = true)]
+    pub lr_decay: Option<String>,
     /// Passes over the training rows
     #[arg(long, value_name = "N", value_parser = number::epochs, allow_negative_numbers = true)]
     pub epochs: Option<u64>,
@@ -230,76 +319,6 @@ fn activation(text: &str) -> Result<gradscope::record::Activation, String> {
         .ok_or_else(|| format!("no activation is called so; there are {}", known()))
 }
 
-/// Numbers within the bounds that make sense.
-mod number {
-    type Parsed<T> = Result<T, String>;
-
-    fn float(text: &str, what: &str, fits: impl Fn(f64) -> bool) -> Parsed<f64> {
-        match text.parse::<f64>() {
-            Ok(value) if fits(value) => Ok(value),
-            _ => Err(format!("should be {what}")),
-        }
-    }
-
-    fn whole(text: &str, low: u64, high: u64) -> Parsed<u64> {
-        match text.parse::<u64>() {
-            Ok(value) if (low..=high).contains(&value) => Ok(value),
-            _ => Err(format!("should be a whole number between {low} and {high}")),
-        }
-    }
-
-    pub fn rate(text: &str) -> Parsed<f64> {
-        float(text, "a number between 1e-30 and 1000000", |v| (1e-30..=1e6).contains(&v))
-    }
-
-    pub fn clip(text: &str) -> Parsed<f64> {
-        float(text, "a number above 0 and at most 1e12", |v| v > 0.0 && v <= 1e12)
-    }
-
-    pub fn probability(text: &str) -> Parsed<f64> {
-        float(text, "a number from 0 up to, but not including, 1", |v| (0.0..1.0).contains(&v))
-    }
-
-    pub fn decay(text: &str) -> Parsed<f64> {
-        float(text, "a number from 0 to 1000", |v| (0.0..=1000.0).contains(&v))
-    }
-
-    pub fn noise(text: &str) -> Parsed<f64> {
-        float(text, "a number from 0 to 1000", |v| (0.0..=1000.0).contains(&v))
-    }
-
-    pub fn slope(text: &str) -> Parsed<f64> {
-        float(text, "a number from 0 to 1", |v| (0.0..=1.0).contains(&v))
-    }
-
-    pub fn samples(text: &str) -> Parsed<u64> {
-        whole(text, 4, 100_000_000)
-    }
-
-    pub fn units(text: &str) -> Parsed<u64> {
-        whole(text, 1, 32_768)
-    }
-
-    pub fn epochs(text: &str) -> Parsed<u64> {
-        whole(text, 1, 1_000_000_000)
-    }
-
-    pub fn threads(text: &str) -> Parsed<u64> {
-        whole(text, 1, 1_024)
-    }
-
-    pub fn steps(text: &str) -> Parsed<u64> {
-        whole(text, 1, 1_000_000_000)
-    }
-
-    pub fn seed(text: &str) -> Parsed<i64> {
-        match text.parse::<i64>() {
-            Ok(value) if value >= 0 => Ok(value),
-            _ => Err(format!("should be a whole number between 0 and {}", i64::MAX)),
-        }
-    }
-}
-
 /// The command line as a record keeps it: what repeats the run, without where its output goes.
 #[cfg(any(feature = "train", test))]
 pub fn reproducible(words: impl Iterator<Item = OsString>) -> Vec<String> {
@@ -330,7 +349,8 @@ mod tests {
 
     #[test]
     fn a_negative_zero_nan_or_absurd_number_is_refused_for_every_flag() {
-        let zero_too = ["lr", "clip-norm", "epochs", "threads", "capture-every", "samples", "hidden"];
+        let zero_too =
+            ["lr", "clip-norm", "clip-value", "epochs", "threads", "capture-every", "samples", "hidden"];
         let zero_is_fine = ["momentum", "weight-decay", "dropout", "noise", "lrelu-slope", "seed"];
         let parse = |flag: &str, value: &str| {
             Cli::try_parse_from(["gradscope", "run", "--model", "mlp", &format!("--{flag}"), value])

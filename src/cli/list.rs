@@ -23,24 +23,6 @@ pub fn rules() -> anyhow::Result<u8> {
     Ok(exit::DONE)
 }
 
-/// `gradscope models`
-#[cfg(feature = "train")]
-pub fn models() -> anyhow::Result<u8> {
-    let models = gradscope::train::zoo()?;
-    let mut text = String::new();
-    for model in &models {
-        let d = &model.defaults;
-        writeln!(text, "{:10}{}", model.name, model.about)?;
-        writeln!(
-            text,
-            "{:10}--data {} --optimizer {} --lr {} --batch-size {} --epochs {} --init {} --bias {}",
-            "", d.data, d.optimizer, d.lr, d.batch_size, d.epochs, d.init, d.bias
-        )?;
-    }
-    output::print(&text)?;
-    Ok(exit::DONE)
-}
-
 /// `gradscope datasets`
 #[cfg(feature = "train")]
 pub fn datasets(json: bool) -> anyhow::Result<u8> {
@@ -60,20 +42,4 @@ pub fn datasets(json: bool) -> anyhow::Result<u8> {
     }
     output::print(&text)?;
     Ok(exit::DONE)
-}
-
-/// `gradscope datasets` in a build that cannot load any.
-#[cfg(not(feature = "train"))]
-pub fn datasets(_: bool) -> anyhow::Result<u8> {
-    anyhow::bail!(
-        "this build has no data sets: it was built without libtorch (feature `train`); use the full build"
-    )
-}
-
-/// `gradscope models` in a build that cannot train any.
-#[cfg(not(feature = "train"))]
-pub fn models() -> anyhow::Result<u8> {
-    anyhow::bail!(
-        "this build has no models: it was built without libtorch (feature `train`); use the full build"
-    )
 }

@@ -4,7 +4,12 @@ mod args;
 mod exit;
 mod failure;
 mod findings;
+#[cfg(feature = "train")]
+mod gradcheck;
+#[cfg(feature = "train")]
+mod init;
 mod list;
+mod number;
 mod output;
 #[cfg(feature = "train")]
 mod progress;
@@ -15,6 +20,8 @@ mod resolve;
 mod run;
 #[cfg(feature = "train")]
 mod signals;
+#[cfg(feature = "train")]
+mod summary;
 mod verdict;
 
 use std::panic::{self, AssertUnwindSafe};
@@ -49,17 +56,34 @@ fn parse() -> Result<Cli, u8> {
 fn dispatch(cli: Cli) -> anyhow::Result<u8> {
     let colours = output::colours(cli.color);
     match cli.command {
-        #[cfg(feature = "train")]
-        Command::Run(args) => run::run(&args, colours),
-        #[cfg(not(feature = "train"))]
-        Command::Run(_) => anyhow::bail!(
-            "this build cannot train: it was built without libtorch (feature `train`); \
-             use the full build, which `make build` gives"
-        ),
         Command::Report(args) => render::run(&args, colours),
         Command::Explain { rule } => list::explain(&rule),
         Command::Rules => list::rules(),
-        Command::Models => list::models(),
-        Command::Datasets { json } => list::datasets(json),
+        other => with_libtorch(other, colours),
     }
+}
+
+/// The commands that need a tensor library.
+#[cfg(feature = "train")]
+fn with_libtorch(command: Command, colours: bool) -> anyhow::Result<u8> {
+    match command {
+        Command::Run(args) => run::run(&args, colours),
+        Command::Models { json } => summary::models(json),
+        Command::Datasets { json } => list::datasets(json),
+        Command::Summary(args) => summary::summary(&args),
+        Command::Inits { json } => init::inits(json),
+        Command::Gradcheck(args) => gradcheck::run(&args),
+        Command::Init(args) => init::init(&args),
+        // The others have been dispatched.
+        Command::Report(_) | Command::Explain { .. } | Command::Rules => Ok(exit::DONE),
+    }
+}
+
+/// What this build says instead.
+#[cfg(not(feature = "train"))]
+fn with_libtorch(_: Command, _: bool) -> anyhow::Result<u8> {
+    anyhow::bail!(
+        "this build cannot train and has no models: it was built without libtorch (feature `train`); \
+         use the full build, which `make build` gives"
+    )
 }

@@ -2,24 +2,22 @@
 
 use gradscope::record::{Loss, Task};
 use gradscope::train::{
-    BatchSize, Config, DataOptions, Model, Norm, OptimizerKind, OptimizerSettings, Scheme, TrainError,
-    choose_device,
+    BatchSize, Changes, Config, DataOptions, DataSource, LrDecay, Model, Norm, OptimizerKind,
+    OptimizerSettings, TrainError, choose_device,
 };
 
-use super::args::{LossArg, NormArg, RunArgs, TaskArg};
+use super::args::{DataArgs, LossArg, NetworkArgs, NormArg, RunArgs, TaskArg};
 
 /// What the flags mean.
 ///
 /// # Errors
 /// [`TrainError`] for a name that there is not, or settings that do not go together.
 pub fn config(args: &RunArgs, command: Vec<String>) -> Result<Config, TrainError> {
-    let mut model = Model::named(&args.model)?;
-    let (network, training, data) = (&args.network, &args.training, &args.data);
+    let model = model(&args.model, &args.network)?;
+    let training = &args.training;
     let defaults = &model.defaults;
     let or = |flag: &Option<String>, default: &String| flag.as_ref().unwrap_or(default).clone();
-    let source = or(&data.data, &defaults.data).parse()?;
-    let init: Scheme = or(&network.init, &defaults.init).parse()?;
-    let bias = Scheme::for_bias(&or(&network.bias, &defaults.bias))?;
+    let source = source(&args.data, &model)?;
     let batch_size = batch_size(&or(&training.batch_size, &defaults.batch_size))?;
     let kind: OptimizerKind = or(&training.optimizer, &defaults.optimizer).parse()?;
     let optimizer = OptimizerSettings {
@@ -29,40 +27,16 @@ pub fn config(args: &RunArgs, command: Vec<String>) -> Result<Config, TrainError
         weight_decay: training.weight_decay.unwrap_or(kind.default_weight_decay()),
     };
     let epochs = training.epochs.unwrap_or(defaults.epochs);
-    model.hidden = network.hidden.clone().unwrap_or(model.hidden);
-    model.act = network.act.unwrap_or(model.act);
-    model.lrelu_slope = network.lrelu_slope.unwrap_or(model.lrelu_slope);
-    model.norm = network.norm.map_or(model.norm, norm);
-    model.dropout = network.dropout.unwrap_or(model.dropout);
-    model.check()?;
     optimizer.check()?;
-    let loss = training.loss.map(loss);
-    if network.lrelu_slope.is_some() && model.act != gradscope::record::Activation::Lrelu {
-        return Err(TrainError::Settings(format!(
-            "--lrelu-slope is for leaky ReLU, but the activation is {}: add --act lrelu",
-            model.act.name()
-        )));
-    }
+    let loss = training.loss.map(loss).or(defaults.loss);
     Ok(Config {
         source,
-        data: DataOptions {
-            target: data.target.clone(),
-            task: data.task.map(task),
-            samples: data.samples,
-            noise: data.noise,
-            standardize: data.standardize,
-            split: data
-                .split
-                .as_ref()
-                .map(|text| text.parse().map_err(|e| TrainError::Settings(format!("--split {text}: {e}"))))
-                .transpose()?,
-            no_shuffle_split: data.no_shuffle_split,
-        },
+        data: data_options(&args.data)?,
         loss,
-        init,
-        bias,
         optimizer,
         clip_norm: training.clip_norm,
+        clip_value: training.clip_value,
+        lr_decay: training.lr_decay.as_deref().map(lr_decay).transpose()?,
         epochs,
         batch_size,
         seed: training.seed.unwrap_or(0),
@@ -72,6 +46,59 @@ pub fn config(args: &RunArgs, command: Vec<String>) -> Result<Config, TrainError
         command,
         model,
     })
+}
+
+/// The model of this name or file, with the network flags applied.
+///
+/// # Errors
+/// [`TrainError`] where there is no such model, or where it cannot take a flag.
+pub fn model(name: &str, network: &NetworkArgs) -> Result<Model, TrainError> {
+    let mut model = Model::find(name)?;
+    model.change(&Changes {
+        hidden: network.hidden.clone(),
+        act: network.act,
+        lrelu_slope: network.lrelu_slope,
+        norm: network.norm.map(norm),
+        dropout: network.dropout,
+        init: network.init.clone(),
+        bias: network.bias.clone(),
+    })?;
+    // A scheme that is none is said before the data is read.
+    model.schemes()?;
+    Ok(model)
+}
+
+/// Where rows come from.
+///
+/// # Errors
+/// [`TrainError`] where there is no such data, or where the model needs to be told.
+pub fn source(data: &DataArgs, model: &Model) -> Result<DataSource, TrainError> {
+    match &data.data {
+        Some(name) => name.parse(),
+        None => model.default_data()?.parse(),
+    }
+}
+
+/// What is asked of the data beside its name.
+///
+/// # Errors
+/// [`TrainError::Settings`] for a split that is none.
+pub fn data_options(data: &DataArgs) -> Result<DataOptions, TrainError> {
+    let split =
+        |text: &String| text.parse().map_err(|e| TrainError::Settings(format!("--split {text}: {e}")));
+    Ok(DataOptions {
+        target: data.target.clone(),
+        task: data.task.map(task),
+        samples: data.samples,
+        noise: data.noise,
+        standardize: data.standardize,
+        split: data.split.as_ref().map(split).transpose()?,
+        no_shuffle_split: data.no_shuffle_split,
+    })
+}
+
+fn lr_decay(text: &str) -> Result<(String, LrDecay), TrainError> {
+    Ok((text.to_owned(), text.parse()?))
 }
 
 fn batch_size(text: &str) -> Result<BatchSize, TrainError> {

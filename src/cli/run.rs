@@ -22,7 +22,7 @@ pub fn run(args: &RunArgs, colours: bool) -> anyhow::Result<u8> {
     let directory = match given {
         Some(out) => OutputDir::check(out, force)?,
         // Whether it is there is seen when it is made.
-        None => OutputDir::check(&default_directory(&args.model), true)?,
+        None => OutputDir::check(&default_directory(&config.model.name), true)?,
     };
     let signals = Signals::listen()?;
     let quiet = args.output.quiet;

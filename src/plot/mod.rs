@@ -8,6 +8,7 @@
 mod axis;
 mod canvas;
 mod curves;
+mod density_histogram;
 mod figure;
 mod format;
 mod histogram;
@@ -25,6 +26,7 @@ use std::collections::BTreeSet;
 
 use crate::record::Record;
 
+pub use density_histogram::density_histogram;
 pub use figure::{Figure, Section, Table};
 use scene::Scene;
 pub use theme::style_sheet;

@@ -65,6 +65,12 @@ pub struct Run {
     pub weight_decay: f64,
     /// Largest global L2 norm of the gradient that is let through, if clipped.
     pub clip_norm: Option<f64>,
+    /// Largest magnitude of a gradient's value that is let through, if clipped.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clip_value: Option<f64>,
+    /// How the learning rate falls, as `--lr-decay` spells it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lr_decay: Option<String>,
     /// Rows a batch.
     pub batch_size: u64,
     /// Optimizer steps an epoch.
@@ -194,6 +200,8 @@ pub struct Layer {
 pub enum LayerKind {
     /// Fully connected.
     Linear,
+    /// A convolution over images; its units are the output channels.
+    Conv2d,
     /// Batch normalisation: a gain and a shift a feature.
     BatchNorm,
     /// Layer normalisation: a gain and a shift a feature.
@@ -203,13 +211,14 @@ pub enum LayerKind {
 impl LayerKind {
     /// Whether its weight is a matrix or kernel: gains are left out of rules that compare gradients.
     pub fn is_matrix(self) -> bool {
-        matches!(self, LayerKind::Linear)
+        matches!(self, LayerKind::Linear | LayerKind::Conv2d)
     }
 
     /// As it stands in files.
     pub fn name(self) -> &'static str {
         match self {
             LayerKind::Linear => "linear",
+            LayerKind::Conv2d => "conv2d",
             LayerKind::BatchNorm => "batch-norm",
             LayerKind::LayerNorm => "layer-norm",
         }

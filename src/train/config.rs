@@ -3,10 +3,9 @@
 use tch::Device;
 
 use super::data::{DataOptions, DataSource, Dataset};
+use super::decay::LrDecay;
 use super::device;
-use super::init::Scheme;
-use super::model::Model;
-use super::network::Network;
+use super::model::{Model, Plan};
 use super::optimizer::OptimizerSettings;
 use crate::record::{Header, Loss, Run, SCHEMA};
 
@@ -21,14 +20,14 @@ pub struct Config {
     pub data: DataOptions,
     /// What is minimised; the usual for the data where left out.
     pub loss: Option<Loss>,
-    /// Initialiser of the weights.
-    pub init: Scheme,
-    /// Initialiser of the biases.
-    pub bias: Scheme,
     /// Optimizer.
     pub optimizer: OptimizerSettings,
     /// Clip the gradient's global L2 norm to this.
     pub clip_norm: Option<f64>,
+    /// Clip every value of the gradient to this magnitude.
+    pub clip_value: Option<f64>,
+    /// How the learning rate falls; as it is written and what it means.
+    pub lr_decay: Option<(String, LrDecay)>,
     /// Passes over the training set.
     pub epochs: u64,
     /// Rows of a step.
@@ -55,8 +54,14 @@ pub enum BatchSize {
 }
 
 impl Config {
+    /// The learning rate of an epoch.
+    pub(super) fn lr(&self, epoch: u64) -> f64 {
+        let start = self.optimizer.lr;
+        self.lr_decay.as_ref().map_or(start, |(_, decay)| decay.lr(start, epoch, self.epochs))
+    }
+
     /// What the record's first line says of this run.
-    pub(super) fn header(&self, dataset: &Dataset, network: &Network, batch: u64, threads: u64) -> Header {
+    pub(super) fn header(&self, dataset: &Dataset, plan: &Plan, batch: u64, threads: u64) -> Header {
         Header {
             schema: SCHEMA.into(),
             gradscope: env!("CARGO_PKG_VERSION").into(),
@@ -73,19 +78,21 @@ impl Config {
                 momentum: self.optimizer.momentum,
                 weight_decay: self.optimizer.weight_decay,
                 clip_norm: self.clip_norm,
+                clip_value: self.clip_value,
+                lr_decay: self.lr_decay.as_ref().map(|(text, _)| text.clone()),
                 batch_size: batch,
                 steps_per_epoch: dataset.info.train.div_ceil(batch),
-                init: self.init.text.clone(),
-                bias: self.bias.text.clone(),
-                activation: self.model.act.name().into(),
+                init: plan.init_text(|(weight, _)| weight),
+                bias: plan.init_text(|(_, bias)| bias),
+                activation: self.model.activation(),
                 lrelu_slope: self.model.lrelu_slope,
-                norm: self.model.norm.name().into(),
-                dropout: self.model.dropout,
+                norm: self.model.norm(),
+                dropout: self.model.dropout(),
                 device: device::name(self.device),
                 threads,
             },
             data: dataset.info.clone(),
-            layers: network.layers().to_vec(),
+            layers: plan.layers.iter().map(|l| l.layer.clone()).collect(),
         }
     }
 }

@@ -43,8 +43,8 @@ pub fn name(device: Device) -> String {
     }
 }
 
-/// Threads worth their while for steps of this many parameters and rows.
-pub fn threads_for(parameters: u64, rows: u64) -> u64 {
+/// Threads worth their while for steps of this many multiply-adds a row and rows.
+pub fn threads_for(work: u64, rows: u64) -> u64 {
     let cores = std::thread::available_parallelism().map_or(1, |n| n.get() as u64);
-    if parameters.saturating_mul(rows) < WORK_WORTH_A_SECOND_THREAD { 1 } else { cores }
+    if work.saturating_mul(rows) < WORK_WORTH_A_SECOND_THREAD { 1 } else { cores }
 }

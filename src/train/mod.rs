@@ -5,8 +5,10 @@
 
 mod config;
 mod data;
+mod decay;
 mod device;
 mod error;
+pub mod gradcheck;
 pub mod init;
 mod memory;
 pub mod model;
@@ -19,10 +21,11 @@ mod trainer;
 
 pub use config::{BatchSize, Config};
 pub use data::{DataKind, DataOptions, DataSource, Dataset, Rows, Split, data_kinds};
+pub use decay::LrDecay;
 pub use device::choose as choose_device;
 pub use error::{TrainError, sentence_of};
 pub use init::Scheme;
-pub use model::{Model, Norm, zoo};
+pub use model::{Changes, Model, Norm, ParameterTable, Plan, Sizes, zoo};
 pub use network::Network;
 pub use optimizer::{OptimizerKind, OptimizerSettings};
 pub use trainer::{Observer, Stop, train};

@@ -1,10 +1,10 @@
-//! A network of linear layers, normalisations and nonlinearities, built from its description.
+//! A network with its tensors, built from a plan.
 
-use tch::nn::VarStore;
+use tch::nn::{Path, VarStore};
 use tch::{Device, Kind, Tensor};
 
-use super::init::{Init, Scheme};
-use super::model::{Model, Norm};
+use super::init;
+use super::model::{Op, Plan, PlannedLayer, Window};
 use crate::record::{Activation, Layer, LayerKind};
 
 /// PyTorch's default for the running statistics of batch normalisation.
@@ -12,231 +12,116 @@ const BATCH_NORM_MOMENTUM: f64 = 0.1;
 /// PyTorch's default for both normalisations.
 const NORM_EPS: f64 = 1e-5;
 
-/// One thing that a forward pass does.
-enum Module {
-    Linear {
-        layer: usize,
-    },
-    BatchNorm {
-        layer: usize,
-        running_mean: Tensor,
-        running_var: Tensor,
-    },
-    LayerNorm {
-        layer: usize,
-    },
-    /// The nonlinearity of a layer; the output layer has one too, if only the identity.
-    Activation {
-        layer: usize,
-        kind: Activation,
-    },
-    Dropout,
-}
-
 /// Weight and bias (of a normalisation: gain and shift).
 pub struct Parameters {
-    /// `[units, fan-in]`, or `[units]` for a gain.
+    /// Output dimension first: `[units, fan-in]`, `[channels, depth, height, width]`, or `[units]` for
+    /// a gain.
     pub weight: Tensor,
     /// `[units]`.
-    pub bias: Tensor,
+    pub bias: Option<Tensor>,
+    /// Mean and variance that batch normalisation uses in evaluation mode.
+    running: Option<(Tensor, Tensor)>,
 }
 
 /// What a forward pass shows to whoever watches it.
 pub trait Tap {
-    /// The output of a linear layer; what is returned takes its place.
-    fn linear_output(&mut self, layer: usize, output: Tensor) -> Tensor {
+    /// The output of a layer with a weight, before normalisation and nonlinearity; what is returned
+    /// takes its place.
+    fn weighted_output(&mut self, layer: usize, output: Tensor) -> Tensor {
         let _ = layer;
         output
     }
 
     /// What went into the nonlinearity of a layer and what came out.
     fn activation(&mut self, layer: usize, kind: Activation, pre: &Tensor, post: &Tensor);
+
+    /// Where the largest values of a pooling were.
+    fn pooled(&mut self, indices: &Tensor) {
+        let _ = indices;
+    }
 }
 
 /// A network with its parameters.
 pub struct Network {
     store: VarStore,
-    modules: Vec<Module>,
+    ops: Vec<Op>,
     layers: Vec<Layer>,
     parameters: Vec<Parameters>,
     lrelu_slope: Tensor,
-    dropout: f64,
+    work: u64,
 }
 
 impl Network {
     /// Builds a network and draws its parameters from libtorch's generator as PyTorch does: layer by
     /// layer, its default weight and bias first, then the schemes over them in place.
-    pub fn new(
-        model: &Model,
-        inputs: i64,
-        outputs: i64,
-        init: &Scheme,
-        bias: &Scheme,
-        device: Device,
-    ) -> Self {
-        let mut network = Self {
-            store: VarStore::new(device),
-            modules: Vec::new(),
-            layers: Vec::new(),
-            parameters: Vec::new(),
-            lrelu_slope: Tensor::from_slice(&[model.lrelu_slope as f32]).to_device(device),
-            dropout: model.dropout,
-        };
-        let mut fan_in = inputs;
-        let hidden = model.hidden.iter().map(|units| (*units as i64, false));
-        for (depth, (units, output)) in hidden.chain([(outputs, true)]).enumerate() {
-            let norm = if output { Norm::None } else { model.norm };
-            let act = if output { model.output } else { model.act };
-            let layer = network.linear(depth + 1, fan_in, units, act, output, norm != Norm::None);
-            network.draw(layer, init.init, bias.init);
-            match norm {
-                Norm::BatchPre => network.batch_norm(depth + 1, units),
-                Norm::Layer => network.layer_norm(depth + 1, units),
-                Norm::None | Norm::BatchPost => {}
-            }
-            network.modules.push(Module::Activation { layer, kind: act });
-            if norm == Norm::BatchPost {
-                network.batch_norm(depth + 1, units);
-            }
-            if !output && model.dropout > 0.0 {
-                network.modules.push(Module::Dropout);
-            }
-            fan_in = units;
+    pub fn new(plan: &Plan, device: Device) -> Self {
+        let store = VarStore::new(device);
+        let parameters = plan.layers.iter().map(|layer| parameters(&store.root(), layer)).collect();
+        Self {
+            store,
+            ops: plan.ops.iter().map(|(op, _)| *op).collect(),
+            layers: plan.layers.iter().map(|l| l.layer.clone()).collect(),
+            parameters,
+            lrelu_slope: Tensor::from_slice(&[plan.lrelu_slope as f32]).to_device(device),
+            work: plan.work(),
         }
-        network
-    }
-
-    fn linear(
-        &mut self,
-        number: usize,
-        fan_in: i64,
-        units: i64,
-        activation: Activation,
-        output: bool,
-        normalized: bool,
-    ) -> usize {
-        let name = format!("fc{number}");
-        let path = self.store.root() / &name;
-        let weight = path.zeros("weight", &[units, fan_in]);
-        let bias = path.zeros("bias", &[units]);
-        let layer = Layer {
-            name,
-            kind: LayerKind::Linear,
-            shape: vec![units as u64, fan_in as u64],
-            fan_in: fan_in as u64,
-            units: units as u64,
-            bias: true,
-            parameters: (units * fan_in + units) as u64,
-            activation,
-            output,
-            normalized,
-            trainable: true,
-        };
-        let index = self.push(layer, Parameters { weight, bias });
-        self.modules.push(Module::Linear { layer: index });
-        index
-    }
-
-    fn batch_norm(&mut self, number: usize, units: i64) {
-        let name = format!("bn{number}");
-        let path = self.store.root() / &name;
-        let running_mean = path.zeros_no_train("running_mean", &[units]);
-        let running_var = path.ones_no_train("running_var", &[units]);
-        let layer = self.norm(name, LayerKind::BatchNorm, units);
-        self.modules.push(Module::BatchNorm { layer, running_mean, running_var });
-    }
-
-    fn layer_norm(&mut self, number: usize, units: i64) {
-        let layer = self.norm(format!("ln{number}"), LayerKind::LayerNorm, units);
-        self.modules.push(Module::LayerNorm { layer });
-    }
-
-    fn norm(&mut self, name: String, kind: LayerKind, units: i64) -> usize {
-        let path = self.store.root() / &name;
-        let parameters =
-            Parameters { weight: path.ones("weight", &[units]), bias: path.zeros("bias", &[units]) };
-        let layer = Layer {
-            name,
-            kind,
-            shape: vec![units as u64],
-            fan_in: 1,
-            units: units as u64,
-            bias: true,
-            parameters: 2 * units as u64,
-            activation: Activation::Identity,
-            output: false,
-            normalized: false,
-            trainable: true,
-        };
-        self.push(layer, parameters)
-    }
-
-    fn push(&mut self, layer: Layer, parameters: Parameters) -> usize {
-        self.layers.push(layer);
-        self.parameters.push(parameters);
-        self.layers.len() - 1
-    }
-
-    fn draw(&mut self, layer: usize, init: Init, bias_init: Init) {
-        let Layer { fan_in, units, .. } = self.layers[layer];
-        let Parameters { weight, bias } = &mut self.parameters[layer];
-        tch::no_grad(|| {
-            Init::Default.fill(weight, fan_in, units);
-            Init::Default.fill(bias, fan_in, units);
-            if init != Init::Default {
-                init.fill(weight, fan_in, units);
-            }
-            if bias_init != Init::Default {
-                bias_init.fill(bias, fan_in, units);
-            }
-        });
     }
 
     /// Output for a batch `[n, inputs]`; `train` switches dropout on and batch normalisation to the
     /// batch's own statistics.
     pub fn forward(&self, x: &Tensor, train: bool, mut tap: Option<&mut dyn Tap>) -> Tensor {
         let mut value = x.shallow_clone();
-        for module in &self.modules {
-            value = match module {
-                Module::Linear { layer } => {
-                    let Parameters { weight, bias } = &self.parameters[*layer];
-                    let output = value.linear(weight, Some(bias));
-                    match &mut tap {
-                        Some(tap) => tap.linear_output(*layer, output),
-                        None => output,
-                    }
+        for op in &self.ops {
+            value = match op {
+                Op::Unflatten([channels, height, width]) => {
+                    value.reshape([-1, *channels as i64, *height as i64, *width as i64])
                 }
-                Module::BatchNorm { layer, running_mean, running_var } => {
-                    let Parameters { weight, bias } = &self.parameters[*layer];
+                Op::Linear(layer) => {
+                    let Parameters { weight, bias, .. } = &self.parameters[*layer];
+                    let output = value.linear(weight, bias.as_ref());
+                    watched(&mut tap, *layer, output)
+                }
+                Op::Conv2d(layer, window) => {
+                    let Parameters { weight, bias, .. } = &self.parameters[*layer];
+                    let (stride, padding) = (window.stride as i64, window.padding as i64);
+                    let output =
+                        value.conv2d(weight, bias.as_ref(), [stride, stride], [padding, padding], [1, 1], 1);
+                    watched(&mut tap, *layer, output)
+                }
+                Op::BatchNorm(layer) => {
+                    let Parameters { weight, bias, running } = &self.parameters[*layer];
+                    let (mean, variance) = running.as_ref().map(|(m, v)| (m, v)).unzip();
                     value.batch_norm(
                         Some(weight),
-                        Some(bias),
-                        Some(running_mean),
-                        Some(running_var),
+                        bias.as_ref(),
+                        mean,
+                        variance,
                         train,
                         BATCH_NORM_MOMENTUM,
                         NORM_EPS,
                         false,
                     )
                 }
-                Module::LayerNorm { layer } => {
-                    let Parameters { weight, bias } = &self.parameters[*layer];
-                    value.layer_norm(
-                        [self.layers[*layer].units as i64],
-                        Some(weight),
-                        Some(bias),
-                        NORM_EPS,
-                        false,
-                    )
+                Op::LayerNorm(layer) => {
+                    let Parameters { weight, bias, .. } = &self.parameters[*layer];
+                    if value.dim() == 2 {
+                        let features = [self.layers[*layer].units as i64];
+                        value.layer_norm(features, Some(weight), bias.as_ref(), NORM_EPS, false)
+                    } else {
+                        // One group of all channels: normalised together, with a gain a channel.
+                        value.group_norm(1, Some(weight), bias.as_ref(), NORM_EPS, false)
+                    }
                 }
-                Module::Activation { layer, kind } => {
+                Op::Activation(layer, kind) => {
                     let output = self.activate(&value, *kind);
                     if let Some(tap) = &mut tap {
                         tap.activation(*layer, *kind, &value, &output);
                     }
                     output
                 }
-                Module::Dropout => value.dropout(self.dropout, train),
+                Op::Dropout(probability) => value.dropout(*probability, train),
+                Op::MaxPool2d(window) => max_pool(&value, *window, &mut tap),
+                Op::Flatten => value.flatten(1, -1),
             };
         }
         value
@@ -272,6 +157,18 @@ impl Network {
         self.layers.iter().map(|l| l.parameters).sum()
     }
 
+    /// Multiply-adds of one row, about.
+    pub fn work(&self) -> u64 {
+        self.work
+    }
+
+    /// The same network in float64.
+    pub fn into_double(mut self) -> Self {
+        self.store.double();
+        self.lrelu_slope = self.lrelu_slope.to_kind(Kind::Double);
+        self
+    }
+
     /// Everything that training changes, running statistics included.
     pub fn store(&self) -> &VarStore {
         &self.store
@@ -293,9 +190,48 @@ impl Network {
             }
         });
     }
+}
 
-    /// Element type of the parameters.
-    pub fn kind(&self) -> Kind {
-        self.store.kind()
+/// Makes the tensors of a layer and draws them.
+fn parameters(root: &Path, planned: &PlannedLayer) -> Parameters {
+    let layer = &planned.layer;
+    let path = root / &layer.name;
+    let tensor = |name: &str, shape: &[i64], one: bool| match (layer.trainable, one) {
+        (true, false) => path.zeros(name, shape),
+        (true, true) => path.ones(name, shape),
+        (false, false) => path.zeros_no_train(name, shape),
+        (false, true) => path.ones_no_train(name, shape),
+    };
+    let shape: Vec<i64> = layer.shape.iter().map(|d| *d as i64).collect();
+    let units = [layer.units as i64];
+    let mut weight = tensor("weight", &shape, !layer.kind.is_matrix());
+    let mut bias = layer.bias.then(|| tensor("bias", &units, false));
+    let running = (layer.kind == LayerKind::BatchNorm)
+        .then(|| (path.zeros_no_train("running_mean", &units), path.ones_no_train("running_var", &units)));
+    if let Some((weight_init, bias_init)) = &planned.init {
+        init::draw(
+            &mut weight,
+            bias.as_mut(),
+            (weight_init.init, bias_init.init),
+            layer.fan_in,
+            planned.fan_out,
+        );
     }
+    Parameters { weight, bias, running }
+}
+
+fn watched(tap: &mut Option<&mut dyn Tap>, layer: usize, output: Tensor) -> Tensor {
+    match tap {
+        Some(tap) => tap.weighted_output(layer, output),
+        None => output,
+    }
+}
+
+fn max_pool(x: &Tensor, window: Window, tap: &mut Option<&mut dyn Tap>) -> Tensor {
+    let [kernel, stride, padding] = [window.kernel, window.stride, window.padding].map(|n| [n as i64; 2]);
+    let (output, indices) = x.max_pool2d_with_indices(kernel, stride, padding, [1, 1], false);
+    if let Some(tap) = tap {
+        tap.pooled(&indices);
+    }
+    output
 }

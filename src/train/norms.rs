@@ -44,7 +44,8 @@ impl StepMeter {
                 let grad = t.grad();
                 if grad.defined() { memory::l2(&memory::values(&grad)) } else { 0.0 }
             };
-            let (weight_grad, bias_grad) = (grad(&parameters.weight), grad(&parameters.bias));
+            let weight_grad = grad(&parameters.weight);
+            let bias_grad = parameters.bias.as_ref().map_or(0.0, grad);
             total += weight_grad * weight_grad + bias_grad * bias_grad;
             layers.push(StepLayer {
                 weight_l2: memory::l2(before).into(),

@@ -9,6 +9,9 @@ use crate::record::{Activation, Loss, Task};
 /// Rows of one evaluation batch: bounds the memory of a pass over a large split.
 const EVALUATION_ROWS: i64 = 8_192;
 
+/// PyTorch's default for the class that does not count.
+const NO_IGNORED_CLASS: i64 = -100;
+
 /// What is minimised, and how well it goes.
 #[derive(Clone, Copy, Debug)]
 pub struct Objective {
@@ -31,7 +34,10 @@ impl Objective {
     pub fn loss(&self, output: &Tensor, target: &Tensor) -> Tensor {
         match self.loss {
             Loss::Mse => output.mse_loss(target, Reduction::Mean),
-            Loss::CrossEntropy => output.cross_entropy_for_logits(target),
+            // tch's own shorthand goes through float32, whatever the kind of the output.
+            Loss::CrossEntropy => {
+                output.cross_entropy_loss::<Tensor>(target, None, Reduction::Mean, NO_IGNORED_CLASS, 0.0)
+            }
             Loss::Bce if self.probabilities => {
                 output.binary_cross_entropy::<Tensor>(target, None, Reduction::Mean)
             }

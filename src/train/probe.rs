@@ -1,7 +1,7 @@
 //! What is measured of a network at a capture point.
 //!
 //! A probe rides along with one ordinary training pass: it keeps what goes into and comes out of each
-//! nonlinearity, and adds a zero to every linear output whose own gradient, after backward, is the
+//! nonlinearity, and adds a zero to every output of a weight whose own gradient, after backward, is the
 //! backward signal δ. Nothing is computed twice and the pass gives the same bits as without it.
 
 use tch::{Kind, Tensor};
@@ -23,14 +23,14 @@ pub struct Probe {
 #[derive(Default)]
 struct Seen {
     kind: Option<Activation>,
-    /// The zero added to the linear output.
+    /// The zero added to the output of its weight.
     signal: Option<Tensor>,
     pre: Option<Tensor>,
     post: Option<Tensor>,
 }
 
 impl Tap for Probe {
-    fn linear_output(&mut self, layer: usize, output: Tensor) -> Tensor {
+    fn weighted_output(&mut self, layer: usize, output: Tensor) -> Tensor {
         let zero = output.zeros_like().set_requires_grad(true);
         let watched = output + &zero;
         self.layers[layer].signal = Some(zero);
@@ -76,9 +76,9 @@ fn capture_layer(parameters: &Parameters, seen: &Seen) -> LayerCapture {
     let signal = seen.signal.as_ref().and_then(grad);
     LayerCapture {
         weight: distribution(&parameters.weight),
-        bias: Some(distribution(&parameters.bias)),
+        bias: parameters.bias.as_ref().map(distribution),
         weight_grad: weight_grad.as_ref().map(distribution),
-        bias_grad: grad(&parameters.bias).as_ref().map(distribution),
+        bias_grad: parameters.bias.as_ref().and_then(grad).as_ref().map(distribution),
         update: None,
         weight_row_deviation: row_deviation(&parameters.weight),
         grad_row_deviation: weight_grad.as_ref().and_then(row_deviation),
@@ -89,11 +89,13 @@ fn capture_layer(parameters: &Parameters, seen: &Seen) -> LayerCapture {
 }
 
 /// The largest distance of a row from the mean row, over the norm of the mean row; `None` for vectors
-/// and single rows.
+/// and single rows. Rows of a convolution are its output channels.
 fn row_deviation(matrix: &Tensor) -> Option<f64> {
     let size = matrix.size();
     let (rows, columns) = match size.as_slice() {
-        [rows, columns] if *rows >= 2 => (*rows as usize, *columns as usize),
+        [rows, rest @ ..] if *rows >= 2 && !rest.is_empty() => {
+            (*rows as usize, rest.iter().product::<i64>() as usize)
+        }
         _ => return None,
     };
     let values = memory::values(matrix);
@@ -127,8 +129,13 @@ fn activations(seen: &Seen) -> Option<Activations> {
     })
 }
 
-/// Standard deviation over samples, root mean square over units, of `[n, units]`.
+/// Standard deviation over samples, root mean square over units, of `[n, units]`; of an image every
+/// position is a sample of its channel.
 fn sample_std(values: &Tensor) -> f64 {
+    let values = match values.size().as_slice() {
+        [_, channels, ..] if values.dim() > 2 => values.transpose(0, 1).reshape([*channels, -1]).tr(),
+        _ => values.shallow_clone(),
+    };
     let values = values.to_kind(Kind::Double);
     let mean = values.mean_dim([0i64].as_slice(), true, Kind::Double);
     (values - mean).square().mean(Kind::Double).sqrt().double_value(&[])
@@ -187,7 +194,11 @@ impl Tap for FiringCount {
         if !kind.can_die() {
             return;
         }
-        let pre = pre.detach();
+        let mut pre = pre.detach();
+        if pre.dim() > 2 {
+            // A channel fires on a sample where it does at any position.
+            pre = pre.flatten(2, -1).amax([2i64].as_slice(), false);
+        }
         let fired = pre.gt(0.0).sum_dim_intlist([0i64].as_slice(), false, Kind::Int64);
         let max_pre = pre.amax([0i64].as_slice(), false);
         let samples = pre.size()[0];
@@ -206,9 +217,9 @@ impl Tap for FiringCount {
 pub struct Both<'a>(pub Option<&'a mut Probe>, pub Option<&'a mut FiringCount>);
 
 impl Tap for Both<'_> {
-    fn linear_output(&mut self, layer: usize, output: Tensor) -> Tensor {
+    fn weighted_output(&mut self, layer: usize, output: Tensor) -> Tensor {
         match &mut self.0 {
-            Some(probe) => probe.linear_output(layer, output),
+            Some(probe) => probe.weighted_output(layer, output),
             None => output,
         }
     }
@@ -220,5 +231,52 @@ impl Tap for Both<'_> {
         if let Some(count) = &mut self.1 {
             count.activation(layer, kind, pre, post);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::train::model::Plan;
+    use crate::train::{Model, Sizes};
+    use tch::Device;
+
+    /// Two channels on a row of four pixels: the first passes its input on, the second is silent.
+    fn convolution() -> Network {
+        let text = "[[layers]]\ntype = \"conv2d\"\nchannels = 2\nkernel = 1\nact = \"relu\"\nbias = false\n\
+                    [[layers]]\ntype = \"flatten\"\n[[layers]]\ntype = \"linear\"\n";
+        let model = Model::parse("test", text).unwrap();
+        let sizes = Sizes { columns: 4, image: Some([1, 1, 4]), outputs: 1 };
+        let network = Network::new(&Plan::new(&model, sizes).unwrap(), Device::Cpu);
+        tch::no_grad(|| network.parameters()[0].weight.view(2).copy_(&Tensor::from_slice(&[1.0f32, 0.0])));
+        network
+    }
+
+    #[test]
+    fn a_channel_fires_on_a_sample_where_it_does_at_any_position() {
+        let network = convolution();
+        let x = Tensor::from_slice(&[-1.0f32, 3.0, 0.0, 0.0, -1.0, -2.0, -3.0, -4.0]).view([2, 4]);
+        let mut count = FiringCount::new(&network, true);
+        let _ = network.forward(&x, false, Some(&mut count));
+        let fired = count.layers[0].as_ref().unwrap();
+        assert_eq!(fired.samples, 2);
+        assert_eq!(memory::values(&fired.fired).as_ref(), [1.0, 0.0]);
+        assert_eq!(memory::values(&fired.max_pre).as_ref(), [3.0, 0.0]);
+    }
+
+    #[test]
+    fn statistics_of_a_channel_are_over_samples_and_positions_and_rows_are_channels() {
+        let network = convolution();
+        let x = Tensor::from_slice(&[1.0f32, 2.0, 3.0, 4.0]).view([1, 4]);
+        let mut probe = Probe::new(&network);
+        network.forward(&x, true, Some(&mut probe)).sum(Kind::Float).backward();
+        let capture = &probe.capture(&network)[0];
+        let activations = capture.activations.as_ref().unwrap();
+        assert_eq!(activations.units, 2);
+        // Variances 1.25 and 0.
+        assert!((activations.pre_sample_std - (1.25f64 / 2.0).sqrt()).abs() < 1e-9);
+        // Rows 1 and 0, mean 0.5.
+        assert_eq!(capture.weight_row_deviation, Some(1.0));
+        assert!(capture.bias.is_none() && capture.signal_l2.is_some());
     }
 }

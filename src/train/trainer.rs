@@ -9,14 +9,14 @@ use super::TrainError;
 use super::config::{BatchSize, Config};
 use super::data::Dataset;
 use super::device;
-use super::model::{Model, Norm};
+use super::model::{Model, Plan};
 use super::network::Network;
 use super::norms::{LayerNorms, StepMeter};
 use super::objective::Objective;
 use super::probe::{Both, FiringCount, Probe};
 use crate::record::{
-    Activation, End, Epoch, EpochThinning, LayerCapture, Line, Loss, NonFinite, Outcome, RecordError, Step,
-    StepLayer, StepThinning, TestResult,
+    End, Epoch, EpochThinning, LayerCapture, Line, NonFinite, Outcome, RecordError, Step, StepLayer,
+    StepThinning, TestResult,
 };
 
 /// Multiply-adds of a pass over the training set up to which firing is measured exactly at every
@@ -47,7 +47,6 @@ pub type Stop<'a> = &'a dyn Fn() -> Option<Outcome>;
 /// # Errors
 /// [`TrainError`], before anything is observed where the request cannot be met.
 pub fn train(config: &Config, observer: &mut dyn Observer, stop: Stop) -> Result<Outcome, TrainError> {
-    config.model.check()?;
     config.optimizer.check()?;
     let dataset = config.source.dataset(&config.data, config.loss, config.seed, config.device)?;
     let rows = dataset.train.len();
@@ -56,26 +55,15 @@ pub fn train(config: &Config, observer: &mut dyn Observer, stop: Stop) -> Result
         BatchSize::Rows(n) => (n as i64).min(rows),
     };
     check_batch_norm(&config.model, rows, batch)?;
-    let mut model = config.model.clone();
-    // A sigmoid at the output is for binary cross-entropy; the other losses take the plain numbers.
-    if dataset.loss != Loss::Bce {
-        model.output = Activation::Identity;
-    }
+    let model = config.model.for_loss(dataset.loss);
+    let plan = Plan::new(&model, model.sizes_for(&dataset))?;
     tch::manual_seed(config.seed);
-    let network = Network::new(
-        &model,
-        dataset.info.inputs as i64,
-        dataset.outputs,
-        &config.init,
-        &config.bias,
-        config.device,
-    );
-    let threads =
-        config.threads.unwrap_or_else(|| device::threads_for(network.parameter_count(), batch as u64));
+    let network = Network::new(&plan, config.device);
+    let threads = config.threads.unwrap_or_else(|| device::threads_for(plan.work(), batch as u64));
     tch::set_num_threads(threads as i32);
-    observer.observe(Line::Header(Box::new(config.header(&dataset, &network, batch as u64, threads))))?;
+    observer.observe(Line::Header(Box::new(config.header(&dataset, &plan, batch as u64, threads))))?;
     let optimizer = config.optimizer.build(network.store())?;
-    let objective = Objective::new(dataset.loss, dataset.info.task, model.output);
+    let objective = Objective::new(dataset.loss, dataset.info.task, model.output());
     Trainer {
         config,
         dataset: &dataset,
@@ -100,18 +88,15 @@ pub fn train(config: &Config, observer: &mut dyn Observer, stop: Stop) -> Result
 
 /// Batch statistics of a single row are undefined; PyTorch refuses them in the middle of a run.
 fn check_batch_norm(model: &Model, rows: i64, batch: i64) -> Result<(), TrainError> {
-    let batch_norm = matches!(model.norm, Norm::BatchPre | Norm::BatchPost);
     let lonely = |batch: i64| batch == 1 || rows % batch == 1;
-    if !batch_norm || !lonely(batch) {
-        return Ok(());
-    }
+    let Some(norm) = model.batch_norm().filter(|_| lonely(batch)) else { return Ok(()) };
     let advice = match (batch + 1..=rows).find(|b| !lonely(*b)) {
         Some(better) => format!("use --batch-size {better}"),
         None => "use more rows".into(),
     };
     Err(TrainError::Settings(format!(
         "--norm {} needs at least 2 rows a batch, but --batch-size {batch} leaves a batch of 1 of {rows} rows: {advice}",
-        model.norm.name(),
+        norm.name(),
     )))
 }
 
@@ -168,6 +153,7 @@ impl Trainer<'_> {
 
     fn epoch(&mut self, epoch: u64) -> Result<EpochState, TrainError> {
         let rows = self.dataset.train.len();
+        self.optimizer.set_lr(self.config.lr(epoch));
         let order = self.order(epoch);
         let mut keep = self.epoch_thinning.keep(epoch) || epoch + 1 == self.config.epochs;
         let mut screening = (!self.cheap_exact_pass()).then(|| FiringCount::new(self.network, false));
@@ -266,6 +252,9 @@ impl Trainer<'_> {
         if let Some(max) = self.config.clip_norm {
             self.optimizer.clip_grad_norm(max);
         }
+        if let Some(max) = self.config.clip_value {
+            self.optimizer.clip_grad_value(max);
+        }
         self.optimizer.step();
         let layers = self.timed(|t| t.meter.after_update(t.network, layers, captured.as_deref_mut()));
         let non_finite = non_finite.or_else(|| self.non_finite_backward(&layers));
@@ -323,7 +312,7 @@ impl Trainer<'_> {
 
     fn cheap_exact_pass(&self) -> bool {
         let rows = self.dataset.train.len() as u64;
-        self.network.parameter_count().saturating_mul(rows) <= CHEAP_EXACT_PASS
+        self.network.work().saturating_mul(rows) <= CHEAP_EXACT_PASS
     }
 
     /// One pass over the whole training set in evaluation mode, if there is a unit that could be dead.
@@ -360,7 +349,7 @@ impl Trainer<'_> {
             epoch,
             step: self.step - 1,
             partial: state.stopped.is_some() && state.rows < self.dataset.train.len(),
-            lr: self.config.optimizer.lr,
+            lr: self.config.lr(epoch),
             train_loss: state.loss_sum / state.rows as f64,
             train_score,
             dev_loss: dev.map(|d| d.0),

@@ -73,6 +73,8 @@ impl Scenario {
                 momentum: 0.0,
                 weight_decay: 0.0,
                 clip_norm: None,
+                clip_value: None,
+                lr_decay: None,
                 batch_size: 64,
                 steps_per_epoch: 10,
                 init: "default".into(),

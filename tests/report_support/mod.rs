@@ -63,6 +63,8 @@ fn header(names: [&str; 2]) -> Header {
             momentum: 0.9,
             weight_decay: 0.0,
             clip_norm: None,
+            clip_value: None,
+            lr_decay: None,
             batch_size: 640,
             steps_per_epoch: 1,
             init: "default".into(),

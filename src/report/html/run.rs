@@ -2,7 +2,7 @@
 
 use super::text::{clean, counted, duration, optional, percent, score};
 use crate::diagnose::Verdict;
-use crate::record::{Activation, LayerKind, Record, Task};
+use crate::record::{Activation, Record, Task};
 use crate::report::summary::{RunOutcome, Summary};
 use crate::stats::{BIN_RELATIVE_WIDTH, EXACT_CAPACITY};
 use crate::text::{count, number};
@@ -160,6 +160,12 @@ pub(super) fn facts(summary: &Summary) -> Vec<Fact> {
     if let Some(clip) = run.clip_norm {
         optimizer += &format!(", gradient clipped to L2 {}", number(clip));
     }
+    if let Some(clip) = run.clip_value {
+        optimizer += &format!(", gradient values clipped to {}", number(clip));
+    }
+    if let Some(decay) = &run.lr_decay {
+        optimizer += &format!(", learning rate falling by {decay}");
+    }
     fact("optimizer", optimizer);
     let whole = if run.batch_size >= run.train { " (all of them)" } else { "" };
     fact(
@@ -210,7 +216,7 @@ pub(super) fn measured(record: &Record, summary: &Summary) -> Vec<String> {
     ));
     text.push(format!(
         "Elasticity is ‖W‖·‖g‖ divided by the loss, with the epoch's medians: how strongly the loss pulls on a layer, whatever the scale of the loss and of the weights. The update ratio is ‖ΔW‖ / max(‖W‖, 0.1·√units) of one step; 0.002 to 0.04 is usual in a first epoch. {}",
-        if record.header.layers.iter().any(|l| l.kind != LayerKind::Linear) {
+        if record.header.layers.iter().any(|l| !l.kind.is_matrix()) {
             "Gains of normalisation layers have no elasticity: they are not compared."
         } else {
             ""

@@ -68,6 +68,8 @@ impl RunSummary {
             momentum: run.momentum,
             weight_decay: run.weight_decay,
             clip_norm: run.clip_norm,
+            clip_value: run.clip_value,
+            lr_decay: run.lr_decay,
             batch_size: run.batch_size,
             init: run.init,
             bias: run.bias,

@@ -96,6 +96,12 @@ pub struct RunSummary {
     pub weight_decay: f64,
     /// Largest global L2 norm of the gradient that is let through, if clipped.
     pub clip_norm: Option<f64>,
+    /// Largest magnitude of a gradient's value that is let through, if clipped.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clip_value: Option<f64>,
+    /// How the learning rate falls, as `--lr-decay` spells it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lr_decay: Option<String>,
     /// Rows a batch.
     pub batch_size: u64,
     /// Initialiser of the weights.

@@ -1,0 +1,237 @@
+//! Reads a description. Whatever is wrong with it is said with its line.
+
+use std::fs;
+use std::path::Path;
+
+use serde::Deserialize;
+use toml::Spanned;
+
+use super::entry::Entry;
+use super::fault::{Checked, Fault, MOST_UNITS, bounded, probability, scheme, wrong};
+use super::layers::{Dense, LayerSpec, Norm};
+use super::{Defaults, Inputs, Model};
+use crate::record::{Activation, Loss};
+use crate::train::{Scheme, TrainError};
+
+/// Layers, at most.
+pub const MOST_LAYERS: usize = 1_000;
+/// Bytes of a file, at most: a thousand layers fill a tenth of it.
+const LARGEST_FILE: u64 = 1 << 20;
+/// Letters of a name, at most: it becomes the name of a directory.
+const LONGEST_NAME: usize = 64;
+
+/// A whole file, as it is written.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct File {
+    name: Option<Spanned<String>>,
+    #[serde(default)]
+    about: String,
+    hidden: Option<Spanned<Vec<u64>>>,
+    layers: Option<Spanned<Vec<Entry>>>,
+    act: Option<Activation>,
+    output: Option<Activation>,
+    lrelu_slope: Option<Spanned<f64>>,
+    norm: Option<Spanned<Norm>>,
+    dropout: Option<Spanned<f64>>,
+    inputs: Option<Spanned<InputsEntry>>,
+    outputs: Option<Spanned<u64>>,
+    #[serde(default)]
+    defaults: DefaultsEntry,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged, expecting = "inputs should be a number, or [channels, height, width]")]
+enum InputsEntry {
+    Row(u64),
+    Image([u64; 3]),
+}
+
+/// `[defaults]`; what it leaves out is that of `mlp`.
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct DefaultsEntry {
+    data: Option<String>,
+    loss: Option<Loss>,
+    optimizer: Option<String>,
+    lr: Option<Spanned<f64>>,
+    batch_size: Option<String>,
+    epochs: Option<Spanned<u64>>,
+    init: Option<Spanned<String>>,
+    bias: Option<Spanned<String>>,
+}
+
+/// Reads a file.
+pub fn read(path: &Path) -> Result<Model, TrainError> {
+    let failed = |source| TrainError::ReadData { path: path.into(), source };
+    let size = fs::metadata(path).map_err(failed)?.len();
+    let place = path.display().to_string();
+    if size > LARGEST_FILE {
+        let reason = format!("{size} bytes are too many for a model description (at most {LARGEST_FILE})");
+        return Err(TrainError::Model { place, reason });
+    }
+    let text = fs::read_to_string(path).map_err(failed)?;
+    let mut model = parse(&place, &text)?;
+    if model.name.is_empty() {
+        model.name = path.file_stem().map_or(String::new(), |s| s.to_string_lossy().into_owned());
+        check_name(&model.name).map_err(|reason| TrainError::Model { place, reason })?;
+    }
+    Ok(model)
+}
+
+/// Reads a text; a name that it leaves out stays empty.
+pub fn parse(place: &str, text: &str) -> Result<Model, TrainError> {
+    let file: File = toml::from_str(text).map_err(|error| {
+        let reason = error.message().lines().collect::<Vec<_>>().join(" ");
+        Fault { span: error.span(), reason }.at(place, text)
+    })?;
+    file.resolve().map_err(|fault| fault.at(place, text))
+}
+
+impl File {
+    fn resolve(self) -> Checked<Model> {
+        if let Some(name) = &self.name {
+            check_name(name.get_ref()).or_else(|reason| wrong(name, reason))?;
+        }
+        let lrelu_slope = match &self.lrelu_slope {
+            Some(slope) if !(0.0..=1.0).contains(slope.get_ref()) => {
+                return wrong(slope, format!("lrelu-slope is between 0 and 1, not {}", slope.get_ref()));
+            }
+            slope => slope.as_ref().map_or(0.01, |s| *s.get_ref()),
+        };
+        let inputs = match &self.inputs {
+            None => None,
+            Some(entry) => {
+                let inputs = match entry.get_ref() {
+                    InputsEntry::Row(n) => Inputs::Row(*n),
+                    InputsEntry::Image(shape) => Inputs::Image(*shape),
+                };
+                let sizes = match &inputs {
+                    Inputs::Row(n) => std::slice::from_ref(n),
+                    Inputs::Image(shape) => shape.as_slice(),
+                };
+                if !sizes.iter().all(|n| (1..=MOST_UNITS).contains(n)) {
+                    return wrong(entry, format!("inputs are between 1 and {MOST_UNITS}"));
+                }
+                Some(inputs)
+            }
+        };
+        let outputs = self.outputs.as_ref().map(|n| bounded("outputs", n, 1, MOST_UNITS)).transpose()?;
+        let (layers, pattern) = self.layers()?;
+        Ok(Model {
+            name: self.name.map_or(String::new(), Spanned::into_inner),
+            about: self.about,
+            layers,
+            lrelu_slope,
+            inputs,
+            outputs,
+            defaults: self.defaults.resolve()?,
+            pattern,
+        })
+    }
+
+    /// The list of layers; of the short form also what its hidden layers have in common.
+    fn layers(&self) -> Checked<(Vec<LayerSpec>, Option<Dense>)> {
+        let output = self.output.unwrap_or(Activation::Identity);
+        match (&self.hidden, &self.layers) {
+            (Some(hidden), None) => {
+                let pattern = self.pattern()?;
+                if hidden.get_ref().len() > MOST_LAYERS {
+                    return wrong(hidden, format!("at most {MOST_LAYERS} layers"));
+                }
+                if !hidden.get_ref().iter().all(|u| (1..=MOST_UNITS).contains(u)) {
+                    return wrong(hidden, format!("a hidden layer has between 1 and {MOST_UNITS} units"));
+                }
+                let mut layers: Vec<_> =
+                    hidden.get_ref().iter().map(|u| hidden_layer(*u, &pattern)).collect();
+                layers.push(LayerSpec::Linear { units: None, dense: Dense::new(output) });
+                Ok((layers, Some(pattern)))
+            }
+            (None, Some(entries)) => {
+                if !(1..=MOST_LAYERS).contains(&entries.get_ref().len()) {
+                    return wrong(entries, format!("a model has between 1 and {MOST_LAYERS} layers"));
+                }
+                for misplaced in
+                    [self.norm.as_ref().map(Spanned::span), self.dropout.as_ref().map(Spanned::span)]
+                {
+                    if misplaced.is_some() {
+                        let reason = "norm and dropout beside [[layers]] belong into the layers".into();
+                        return Err(Fault { span: misplaced, reason });
+                    }
+                }
+                let between = self.act.unwrap_or(Activation::Identity);
+                let count = entries.get_ref().len();
+                let act = |index| if index + 1 == count { output } else { between };
+                let list = entries.get_ref().iter().enumerate();
+                let layers: Vec<_> =
+                    list.map(|(i, entry)| entry.resolve(act(i), i + 1 == count)).collect::<Checked<_>>()?;
+                if !layers.iter().filter_map(LayerSpec::dense).any(|d| d.trainable) {
+                    return wrong(entries, "no layer is trainable: there is nothing to learn");
+                }
+                Ok((layers, None))
+            }
+            (Some(hidden), Some(_)) => {
+                wrong(hidden, "hidden is short for [[layers]]: say one of them, not both")
+            }
+            (None, None) => Err(Fault {
+                span: None,
+                reason: "it has no layers: say hidden = [units, …] or a list of [[layers]]".into(),
+            }),
+        }
+    }
+
+    fn pattern(&self) -> Checked<Dense> {
+        let Some(act) = self.act else {
+            let reason = "hidden layers need a nonlinearity: say act, such as act = \"relu\"".into();
+            return Err(Fault { span: self.hidden.as_ref().map(Spanned::span), reason });
+        };
+        Ok(Dense {
+            norm: self.norm.as_ref().map_or(Norm::None, |n| *n.get_ref()),
+            dropout: self.dropout.as_ref().map_or(Ok(0.0), probability)?,
+            ..Dense::new(act)
+        })
+    }
+}
+
+/// A hidden layer of the short form.
+pub fn hidden_layer(units: u64, pattern: &Dense) -> LayerSpec {
+    LayerSpec::Linear { units: Some(units), dense: pattern.clone() }
+}
+
+impl DefaultsEntry {
+    fn resolve(self) -> Checked<Defaults> {
+        if let Some(lr) = self.lr.as_ref().filter(|lr| !(*lr.get_ref() > 0.0 && *lr.get_ref() <= 1e6)) {
+            return wrong(lr, format!("lr is above 0 and at most 1000000, not {}", lr.get_ref()));
+        }
+        if let Some(epochs) = self.epochs.as_ref() {
+            bounded("epochs", epochs, 1, 1_000_000_000)?;
+        }
+        if let Some(init) = &self.init {
+            scheme(init, init.get_ref(), str::parse)?;
+        }
+        if let Some(bias) = &self.bias {
+            scheme(bias, bias.get_ref(), Scheme::for_bias)?;
+        }
+        let text = |value: Option<Spanned<String>>| value.map_or("default".into(), Spanned::into_inner);
+        Ok(Defaults {
+            data: self.data,
+            loss: self.loss,
+            optimizer: self.optimizer.unwrap_or_else(|| "adam".into()),
+            lr: self.lr.map_or(0.001, Spanned::into_inner),
+            batch_size: self.batch_size.unwrap_or_else(|| "32".into()),
+            epochs: self.epochs.map_or(20, Spanned::into_inner),
+            init: text(self.init),
+            bias: text(self.bias),
+        })
+    }
+}
+
+/// A name becomes part of a path.
+fn check_name(name: &str) -> Result<(), String> {
+    let plain = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.' | '+');
+    if (1..=LONGEST_NAME).contains(&name.chars().count()) && name.chars().all(plain) && !name.starts_with('.')
+    {
+        return Ok(());
+    }
+    Err(format!("a model's name is 1 to {LONGEST_NAME} letters, digits, dots, dashes or underscores"))
+}
