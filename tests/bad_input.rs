@@ -79,6 +79,7 @@ mod run {
                 "--model mlp --norm batch-pre --batch-size 71",
                 "--model relu5 --target y",
                 "--model relu5 --loss mse",
+                "--model mlp --hidden 32768,32768,32768",
                 "--model relu5 --lr-decay linear",
                 "--model relu5 --lr-decay step:10,2",
             ],

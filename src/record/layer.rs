@@ -72,7 +72,8 @@ pub struct Activations {
 pub struct Firing {
     /// Samples looked at.
     pub samples: u64,
-    /// True: one pass over the whole training set in evaluation mode with the captured parameters.
+    /// True: one pass over the whole training set with the captured parameters, without dropout, and
+    /// with batch normalisation by the rows' own statistics, as in training.
     /// False: collected from the training batches of the epoch, while the parameters moved.
     pub exact: bool,
     /// Share of the samples on which each unit fired, 0..1.

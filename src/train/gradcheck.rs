@@ -13,7 +13,7 @@ use tch::{Device, Kind, Tensor};
 use super::TrainError;
 use super::data::Dataset;
 use super::model::{Model, Plan, Sizes};
-use super::network::{Network, Tap};
+use super::network::{Mode, Network, Tap};
 use super::objective::Objective;
 use crate::record::{Activation, Loss, Task};
 
@@ -142,7 +142,7 @@ fn pass(network: &Network, rows: &Rows) -> (f64, f64) {
         variable.zero_grad();
     }
     let start = Instant::now();
-    let loss = rows.objective.loss(&network.forward(&rows.x, false, None), &rows.y);
+    let loss = rows.objective.loss(&network.forward(&rows.x, Mode::Evaluate, None), &rows.y);
     loss.backward();
     (start.elapsed().as_secs_f64(), loss.double_value(&[]))
 }
@@ -235,7 +235,7 @@ impl Difference<'_> {
         let mut at = |steps: f64| {
             let _ = value.fill_(was + steps * step);
             let mut switches = Switches::default();
-            let output = self.network.forward(&self.rows.x, false, Some(&mut switches));
+            let output = self.network.forward(&self.rows.x, Mode::Evaluate, Some(&mut switches));
             (self.rows.objective.loss(&output, &self.rows.y).double_value(&[]), switches)
         };
         let ((far_up, switches), (up, _)) = (at(2.0), at(1.0));

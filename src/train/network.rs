@@ -23,6 +23,18 @@ pub struct Parameters {
     running: Option<(Tensor, Tensor)>,
 }
 
+/// How dropout and batch normalisation behave in a forward pass.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// Dropout is on; batch normalisation uses the batch's statistics and learns from them.
+    Train,
+    /// Dropout is off; batch normalisation uses what it has learned.
+    Evaluate,
+    /// Dropout is off; batch normalisation uses the batch's statistics and learns nothing: what units do
+    /// in training, without its noise and without a trace.
+    Observe,
+}
+
 /// What a forward pass shows to whoever watches it.
 pub trait Tap {
     /// The output of a layer with a weight, before normalisation and nonlinearity; what is returned
@@ -67,9 +79,8 @@ impl Network {
         }
     }
 
-    /// Output for a batch `[n, inputs]`; `train` switches dropout on and batch normalisation to the
-    /// batch's own statistics.
-    pub fn forward(&self, x: &Tensor, train: bool, mut tap: Option<&mut dyn Tap>) -> Tensor {
+    /// Output for a batch `[n, inputs]`.
+    pub fn forward(&self, x: &Tensor, mode: Mode, mut tap: Option<&mut dyn Tap>) -> Tensor {
         let mut value = x.shallow_clone();
         for op in &self.ops {
             value = match op {
@@ -96,8 +107,8 @@ impl Network {
                         bias.as_ref(),
                         mean,
                         variance,
-                        train,
-                        BATCH_NORM_MOMENTUM,
+                        mode != Mode::Evaluate,
+                        if mode == Mode::Train { BATCH_NORM_MOMENTUM } else { 0.0 },
                         NORM_EPS,
                         false,
                     )
@@ -119,7 +130,7 @@ impl Network {
                     }
                     output
                 }
-                Op::Dropout(probability) => value.dropout(*probability, train),
+                Op::Dropout(probability) => value.dropout(*probability, mode == Mode::Train),
                 Op::MaxPool2d(window) => max_pool(&value, *window, &mut tap),
                 Op::Flatten => value.flatten(1, -1),
             };

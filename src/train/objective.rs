@@ -3,7 +3,7 @@
 use tch::{Kind, Reduction, Tensor};
 
 use super::data::Rows;
-use super::network::Network;
+use super::network::{Mode, Network};
 use crate::record::{Activation, Loss, Task};
 
 /// Rows of one evaluation batch: bounds the memory of a pass over a large split.
@@ -66,7 +66,7 @@ impl Objective {
             for start in (0..rows.len()).step_by(EVALUATION_ROWS as usize) {
                 let length = EVALUATION_ROWS.min(rows.len() - start);
                 let (x, y) = (rows.x.narrow(0, start, length), rows.y.narrow(0, start, length));
-                let output = network.forward(&x, false, None);
+                let output = network.forward(&x, Mode::Evaluate, None);
                 loss += self.loss(&output, &y).double_value(&[]) * length as f64;
                 score += self.score_sum(&output, &y);
             }

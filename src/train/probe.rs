@@ -238,6 +238,7 @@ impl Tap for Both<'_> {
 mod tests {
     use super::*;
     use crate::train::model::Plan;
+    use crate::train::network::Mode;
     use crate::train::{Model, Sizes};
     use tch::Device;
 
@@ -257,7 +258,7 @@ mod tests {
         let network = convolution();
         let x = Tensor::from_slice(&[-1.0f32, 3.0, 0.0, 0.0, -1.0, -2.0, -3.0, -4.0]).view([2, 4]);
         let mut count = FiringCount::new(&network, true);
-        let _ = network.forward(&x, false, Some(&mut count));
+        let _ = network.forward(&x, Mode::Evaluate, Some(&mut count));
         let fired = count.layers[0].as_ref().unwrap();
         assert_eq!(fired.samples, 2);
         assert_eq!(memory::values(&fired.fired).as_ref(), [1.0, 0.0]);
@@ -269,7 +270,7 @@ mod tests {
         let network = convolution();
         let x = Tensor::from_slice(&[1.0f32, 2.0, 3.0, 4.0]).view([1, 4]);
         let mut probe = Probe::new(&network);
-        network.forward(&x, true, Some(&mut probe)).sum(Kind::Float).backward();
+        network.forward(&x, Mode::Train, Some(&mut probe)).sum(Kind::Float).backward();
         let capture = &probe.capture(&network)[0];
         let activations = capture.activations.as_ref().unwrap();
         assert_eq!(activations.units, 2);

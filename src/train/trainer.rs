@@ -10,7 +10,7 @@ use super::config::{BatchSize, Config};
 use super::data::Dataset;
 use super::device;
 use super::model::{Model, Plan};
-use super::network::Network;
+use super::network::{Mode, Network};
 use super::norms::{LayerNorms, StepMeter};
 use super::objective::Objective;
 use super::probe::{Both, FiringCount, Probe};
@@ -24,7 +24,7 @@ use crate::record::{
 /// an exact pass is made for suspects, before the first step and at the end.
 const CHEAP_EXACT_PASS: u64 = 50_000_000;
 /// Rows of one pass that measures firing.
-const FIRING_ROWS: i64 = 8_192;
+const FIRING_ROWS: u64 = 8_192;
 
 /// Whoever wants to know what happens: writes it, diagnoses it, shows it.
 pub trait Observer {
@@ -226,7 +226,7 @@ impl Trainer<'_> {
         self.optimizer.zero_grad();
         let mut taps = Both(probe.as_mut(), screening);
         let watched = taps.0.is_some() || taps.1.is_some();
-        let output = self.network.forward(x, true, watched.then_some(&mut taps));
+        let output = self.network.forward(x, Mode::Train, watched.then_some(&mut taps));
         let Both(probe, screened) = taps;
         let loss = self.objective.loss(&output, y);
         loss.f_backward()?;
@@ -285,7 +285,7 @@ impl Trainer<'_> {
             return None;
         }
         let mut probe = Probe::new(self.network);
-        let _ = tch::no_grad(|| self.network.forward(x, true, Some(&mut probe)));
+        let _ = tch::no_grad(|| self.network.forward(x, Mode::Observe, Some(&mut probe)));
         let layer = probe.first_non_finite();
         Some(self.non_finite_at(if layer.is_some() { "activation" } else { "loss" }, layer))
     }
@@ -315,7 +315,9 @@ impl Trainer<'_> {
         self.network.work().saturating_mul(rows) <= CHEAP_EXACT_PASS
     }
 
-    /// One pass over the whole training set in evaluation mode, if there is a unit that could be dead.
+    /// One pass over the whole training set, if there is a unit that could be dead. Batch normalisation
+    /// uses the rows' own statistics: its running ones lag behind, and units that fire in training would
+    /// seem dead.
     fn exact_firing(&self) -> Option<FiringCount> {
         if !self.network.layers().iter().any(|l| l.activation.can_die()) {
             return None;
@@ -323,9 +325,12 @@ impl Trainer<'_> {
         let mut count = FiringCount::new(self.network, true);
         let train = &self.dataset.train;
         tch::no_grad(|| {
-            for start in (0..train.len()).step_by(FIRING_ROWS as usize) {
-                let x = train.x.narrow(0, start, FIRING_ROWS.min(train.len() - start));
-                let _ = self.network.forward(&x, false, Some(&mut count));
+            // Parts of nearly equal size: none is left with a single row.
+            let rows = train.len() as u64;
+            let part = rows.div_ceil(rows.div_ceil(FIRING_ROWS)) as i64;
+            for start in (0..train.len()).step_by(part as usize) {
+                let x = train.x.narrow(0, start, part.min(train.len() - start));
+                let _ = self.network.forward(&x, Mode::Observe, Some(&mut count));
             }
         });
         Some(count)

@@ -87,6 +87,10 @@ pub struct PlannedLayer {
     pub init: Option<(Scheme, Scheme)>,
 }
 
+/// Parameters of a model, at most: with gradients, optimizer state and what is measured, training holds
+/// some five copies of them, 20 GiB.
+const MOST_PARAMETERS: u64 = 1 << 30;
+
 /// A whole network without its tensors.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Plan {
@@ -123,12 +127,20 @@ impl Plan {
         planner
             .layers(&model.layers, sizes)
             .map_err(|reason| TrainError::Model { place: format!("model {}", model.name), reason })?;
-        Ok(planner.plan)
+        match planner.plan.parameters() {
+            n if n > MOST_PARAMETERS => Err(TrainError::Settings(format!(
+                "model {} would have {} parameters; at most {} are trained",
+                model.name,
+                count(n),
+                count(MOST_PARAMETERS)
+            ))),
+            _ => Ok(planner.plan),
+        }
     }
 
     /// Number of parameters.
     pub fn parameters(&self) -> u64 {
-        self.layers.iter().map(|l| l.layer.parameters).sum()
+        self.layers.iter().fold(0, |sum, l| sum.saturating_add(l.layer.parameters))
     }
 
     /// The initialisers of all weights, or of all biases, in a few words.
