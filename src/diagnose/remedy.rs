@@ -108,7 +108,8 @@ impl Plan<'_> {
     }
 
     /// Two faults in one: what lifts the bias alone leaves gradients that vanish. Tried on relu5 with
-    /// bias -8 over four seeds and 300 epochs: healthy in 4, 2 and 0 of 4, in this order.
+    /// bias -8 over four seeds and 300 epochs: healthy in 4, 1 and 0 of 4, in this order
+    /// (of the second, two more only had a plateau).
     fn dead_by_bias_with_tiny_weights(&mut self) {
         if self.run.norm == "none" {
             self.add(
