@@ -95,7 +95,7 @@ impl<'a> Page<'a> {
         let (roots, notes) = findings::cards(diagnosis, record, &names);
         let (histograms, groups) = figures::groups(input.figures).into_iter().partition(|group| group.folded);
         Self {
-            model: text::clean(&summary.run.model),
+            model: text::clean(&summary.run.settings.model),
             verdict: Mark::verdict(diagnosis.verdict),
             headline: names.in_text(&diagnosis.headline),
             context: run::context(summary),

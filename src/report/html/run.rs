@@ -19,11 +19,11 @@ pub(super) fn context(summary: &Summary) -> [Vec<String>; 2] {
     let run = &summary.run;
     let what = vec![
         "gradscope".into(),
-        format!("{}, {}", run.model, counted(summary.layers.len() as u64, "layer")),
+        format!("{}, {}", run.settings.model, counted(summary.layers.len() as u64, "layer")),
         counted(run.parameters, "parameter"),
         run.data.clone(),
-        format!("{} lr {}", run.optimizer, number(run.lr)),
-        format!("seed {}", run.seed),
+        format!("{} lr {}", run.settings.optimizer, number(run.settings.lr)),
+        format!("seed {}", run.settings.seed),
     ];
     let mut how = vec![counted(run.epochs_done, "epoch")];
     if let Some(wall) = run.wall_s {
@@ -51,7 +51,7 @@ pub(super) fn notice(summary: &Summary) -> Option<String> {
     Some(format!(
         "This run ended early: {how} after {} of {}, {}. Everything below is of the part that was recorded.",
         count(run.epochs_done),
-        counted(run.epochs, "epoch"),
+        counted(run.settings.epochs, "epoch"),
         counted(run.steps_done, "step"),
     ))
 }
@@ -127,8 +127,8 @@ pub(super) fn facts(summary: &Summary) -> Vec<Fact> {
     let run = &summary.run;
     let mut facts: Vec<Fact> = Vec::new();
     let mut fact = |name, value: String| facts.push(Fact { name, value: clean(&value) });
-    let slope = if run.activation == Activation::Lrelu.name() {
-        format!(" (slope {})", number(run.lrelu_slope))
+    let slope = if run.settings.activation == Activation::Lrelu.name() {
+        format!(" (slope {})", number(run.settings.lrelu_slope))
     } else {
         String::new()
     };
@@ -136,44 +136,44 @@ pub(super) fn facts(summary: &Summary) -> Vec<Fact> {
         "model",
         format!(
             "{}: {}, {}, activation {}{slope}",
-            run.model,
+            run.settings.model,
             counted(summary.layers.len() as u64, "layer"),
             counted(run.parameters, "parameter"),
-            run.activation
+            run.settings.activation
         ),
     );
-    fact("normalisation, dropout", format!("{}, {}", run.norm, number(run.dropout)));
-    fact("initial weights, biases", format!("{}, {}", run.init, run.bias));
+    fact("normalisation, dropout", format!("{}, {}", run.settings.norm, number(run.settings.dropout)));
+    fact("initial weights, biases", format!("{}, {}", run.settings.init, run.settings.bias));
     let task = match run.task {
         Task::Classification => "classification",
         Task::Regression => "regression",
     };
     fact("data", format!("{} ({task})", run.data));
     fact("rows", format!("{} train, {} dev, {} test", count(run.train), count(run.dev), count(run.test)));
-    fact("loss", format!("{} (guessing costs {})", run.loss.name(), number(run.chance_loss)));
-    let mut optimizer = format!("{}, learning rate {}", run.optimizer, number(run.lr));
-    for (name, value) in [("momentum", run.momentum), ("weight decay", run.weight_decay)] {
+    fact("loss", format!("{} (guessing costs {})", run.settings.loss.name(), number(run.chance_loss)));
+    let mut optimizer = format!("{}, learning rate {}", run.settings.optimizer, number(run.settings.lr));
+    for (name, value) in [("momentum", run.settings.momentum), ("weight decay", run.settings.weight_decay)] {
         if value != 0.0 {
             optimizer += &format!(", {name} {}", number(value));
         }
     }
-    if let Some(clip) = run.clip_norm {
+    if let Some(clip) = run.settings.clip_norm {
         optimizer += &format!(", gradient clipped to L2 {}", number(clip));
     }
-    if let Some(clip) = run.clip_value {
+    if let Some(clip) = run.settings.clip_value {
         optimizer += &format!(", gradient values clipped to {}", number(clip));
     }
-    if let Some(decay) = &run.lr_decay {
+    if let Some(decay) = &run.settings.lr_decay {
         optimizer += &format!(", learning rate falling by {decay}");
     }
     fact("optimizer", optimizer);
-    let whole = if run.batch_size >= run.train { " (all of them)" } else { "" };
+    let whole = if run.settings.batch_size >= run.train { " (all of them)" } else { "" };
     fact(
         "batches",
         format!(
             "{}{whole}, {} an epoch",
-            counted(run.batch_size, "row"),
-            counted(run.steps_per_epoch, "step")
+            counted(run.settings.batch_size, "row"),
+            counted(run.settings.steps_per_epoch, "step")
         ),
     );
     fact(
@@ -181,12 +181,12 @@ pub(super) fn facts(summary: &Summary) -> Vec<Fact> {
         format!(
             "{} of {} done, {}",
             count(run.epochs_done),
-            counted(run.epochs, "epoch"),
+            counted(run.settings.epochs, "epoch"),
             counted(run.steps_done, "step")
         ),
     );
-    fact("seed", run.seed.to_string());
-    fact("device", format!("{}, {}", run.device, counted(run.threads, "thread")));
+    fact("seed", run.settings.seed.to_string());
+    fact("device", format!("{}, {}", run.settings.device, counted(run.settings.threads, "thread")));
     if let Some(wall) = run.wall_s {
         fact("time", duration(wall));
     }
@@ -199,7 +199,7 @@ pub(super) fn facts(summary: &Summary) -> Vec<Fact> {
 pub(super) fn measured(record: &Record, summary: &Summary) -> Vec<String> {
     let run = &summary.run;
     let mut text = Vec::new();
-    let full_batch = if run.steps_per_epoch == 1 {
+    let full_batch = if run.settings.steps_per_epoch == 1 {
         " With one step an epoch, epoch 0 is therefore the untouched initial model."
     } else {
         ""

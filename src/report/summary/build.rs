@@ -44,11 +44,10 @@ impl RunOutcome {
 impl RunSummary {
     fn of(record: &Record) -> Self {
         let header = &record.header;
-        let (run, data, end) = (header.run.clone(), &header.data, record.end.as_ref());
+        let (data, end) = (&header.data, record.end.as_ref());
         Self {
             command: header.command.clone(),
             commit: header.commit.clone(),
-            model: run.model,
             parameters: header.layers.iter().map(|l| l.parameters).sum(),
             data: data.name.clone(),
             task: data.task,
@@ -56,30 +55,11 @@ impl RunSummary {
             dev: data.dev,
             test: data.test,
             chance_loss: data.chance_loss,
-            loss: run.loss,
             score: data.task.score_name().into(),
-            seed: run.seed,
-            epochs: run.epochs,
             epochs_done: end.map_or_else(|| epochs_seen(record), |e| e.epochs_done),
             steps_done: end.map_or_else(|| steps_seen(record), |e| e.steps_done),
-            steps_per_epoch: run.steps_per_epoch,
-            optimizer: run.optimizer,
-            lr: run.lr,
-            momentum: run.momentum,
-            weight_decay: run.weight_decay,
-            clip_norm: run.clip_norm,
-            clip_value: run.clip_value,
-            lr_decay: run.lr_decay,
-            batch_size: run.batch_size,
-            init: run.init,
-            bias: run.bias,
-            activation: run.activation,
-            lrelu_slope: run.lrelu_slope,
-            norm: run.norm,
-            dropout: run.dropout,
-            device: run.device,
-            threads: run.threads,
             outcome: RunOutcome::of(record),
+            settings: header.run.clone(),
             wall_s: end.map(|e| e.wall_s),
             capture_overhead: end
                 .map(|e| e.capture_s / (e.wall_s - e.capture_s))

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{File, Input, ReportError};
 use crate::diagnose::{Finding, NotMeasured, Verdict};
-use crate::record::{LayerKind, Loss, Task, TestResult, number};
+use crate::record::{LayerKind, Run, Task, TestResult, number};
 
 pub(super) use build::findings_of;
 
@@ -55,8 +55,9 @@ pub struct RunSummary {
     pub command: Vec<String>,
     /// Git commit of the program that trained.
     pub commit: String,
-    /// Name of the model.
-    pub model: String,
+    /// How the model was trained, as the record has it.
+    #[serde(flatten)]
+    pub settings: Run,
     /// Parameters of all layers.
     pub parameters: u64,
     /// As `--data` spells it.
@@ -72,54 +73,12 @@ pub struct RunSummary {
     /// Mean loss of the best constant prediction.
     #[serde(with = "number")]
     pub chance_loss: f64,
-    /// What is minimised.
-    pub loss: Loss,
     /// What a score is: accuracy, or minus the mean squared error. Higher is better.
     pub score: String,
-    /// Seed of everything that is drawn.
-    pub seed: i64,
-    /// Epochs asked for.
-    pub epochs: u64,
     /// Whole epochs done.
     pub epochs_done: u64,
     /// Optimizer steps done.
     pub steps_done: u64,
-    /// Optimizer steps an epoch.
-    pub steps_per_epoch: u64,
-    /// Name of the optimizer.
-    pub optimizer: String,
-    /// Learning rate at the start.
-    pub lr: f64,
-    /// Momentum; 0 for none.
-    pub momentum: f64,
-    /// Weight decay; 0 for none.
-    pub weight_decay: f64,
-    /// Largest global L2 norm of the gradient that is let through, if clipped.
-    pub clip_norm: Option<f64>,
-    /// Largest magnitude of a gradient's value that is let through, if clipped.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub clip_value: Option<f64>,
-    /// How the learning rate falls, as `--lr-decay` spells it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub lr_decay: Option<String>,
-    /// Rows a batch.
-    pub batch_size: u64,
-    /// Initialiser of the weights.
-    pub init: String,
-    /// Initialiser of the biases.
-    pub bias: String,
-    /// Activation between layers.
-    pub activation: String,
-    /// Slope of leaky ReLU below zero (whether or not the model has one).
-    pub lrelu_slope: f64,
-    /// Normalisation.
-    pub norm: String,
-    /// Dropout probability; 0 for none.
-    pub dropout: f64,
-    /// Where it ran.
-    pub device: String,
-    /// Threads of the tensor library.
-    pub threads: u64,
     /// How it ended.
     pub outcome: RunOutcome,
     /// Seconds of training, capture included; unknown of a killed run.
