@@ -22,6 +22,8 @@ mod run;
 mod signals;
 #[cfg(feature = "train")]
 mod summary;
+#[cfg(feature = "train")]
+mod variants;
 mod verdict;
 
 use std::panic::{self, AssertUnwindSafe};

@@ -2,10 +2,11 @@
 
 use std::path::PathBuf;
 
-use gradscope::diagnose::Settings;
+use anyhow::Context;
+use gradscope::diagnose::{Diagnosis, Settings};
 use gradscope::record::{Line, Outcome, Record, RecordError, Writer};
 use gradscope::report::OutputDir;
-use gradscope::train::{self, Observer};
+use gradscope::train::{self, Config, Observer};
 
 use super::args::{RunArgs, reproducible};
 use super::findings::Findings;
@@ -26,22 +27,50 @@ pub fn run(args: &RunArgs, colours: bool) -> anyhow::Result<u8> {
     };
     let signals = Signals::listen()?;
     let quiet = args.output.quiet;
-    let mut session =
-        Session { directory, new: given.is_none(), settings: &findings.settings, quiet, live: None };
-    let trained = train::train(&config, &mut session, &|| signals.asked());
-    let Session { live, directory, .. } = session;
-    let Some(live) = live else { return Ok(trained.map(status)?) };
-    live.progress.finish();
-    let outcome = trained?;
-    let diagnosis = render(&directory, &live.record, &findings, || Ok(()))?;
-    conclude(&live.record, &diagnosis, &directory, &args.output, colours)?;
-    Ok(match outcome {
-        Outcome::Finished => findings.status(&diagnosis),
+    let trained = train(&config, directory, given.is_none(), &findings, &signals, quiet)?;
+    conclude(&trained.record, &trained.diagnosis, &trained.directory, &args.output, colours)?;
+    Ok(match trained.outcome {
+        Outcome::Finished => findings.status(&trained.diagnosis),
         stopped => status(stopped),
     })
 }
 
-fn status(outcome: Outcome) -> u8 {
+/// What came of a run whose report is written.
+pub struct Trained {
+    /// Where everything is.
+    pub directory: OutputDir,
+    /// What was measured.
+    pub record: Record,
+    /// What it means.
+    pub diagnosis: Diagnosis,
+    /// How it ended.
+    pub outcome: Outcome,
+}
+
+/// Trains and records into the directory, diagnoses, and writes the report. `new`: the directory has a
+/// name that was made up, so that one that is there belongs to another run.
+pub fn train(
+    config: &Config,
+    directory: OutputDir,
+    new: bool,
+    findings: &Findings,
+    signals: &Signals,
+    quiet: bool,
+) -> anyhow::Result<Trained> {
+    let mut session = Session { directory, new, settings: &findings.settings, quiet, live: None };
+    let trained = train::train(config, &mut session, &|| signals.asked());
+    let Session { live, directory, .. } = session;
+    if let Some(live) = &live {
+        live.progress.finish();
+    }
+    let outcome = trained?;
+    let record = live.context("training ended before it began")?.record;
+    let diagnosis = render(&directory, &record, findings, || Ok(()))?;
+    Ok(Trained { directory, record, diagnosis, outcome })
+}
+
+/// The exit status of a run that ended so.
+pub fn status(outcome: Outcome) -> u8 {
     match outcome {
         Outcome::Finished => exit::DONE,
         Outcome::Interrupted => exit::INTERRUPTED,

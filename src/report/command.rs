@@ -5,36 +5,38 @@
 ///
 /// Where the report goes is left out, so that trying a remedy does not overwrite the evidence.
 pub fn with_flags(command: &[String], flags: &str) -> Option<String> {
-    let [_, run, arguments @ ..] = command else { return None };
-    let changed: Vec<&str> = flags.split_whitespace().collect();
-    let value_of = |flag: &str| changed.windows(2).find(|w| w[0] == flag).map(|w| w[1]);
-    if run != "run" || !changed.first()?.starts_with("--") {
-        return None;
-    }
+    let changes: Vec<String> = flags.split_whitespace().map(str::to_owned).collect();
+    let is_run = command.get(1).is_some_and(|word| word == "run");
+    (is_run && changes.first()?.starts_with("--")).then(|| line(&replaced(command, &changes)))
+}
+
+/// The words of `gradscope run …` with these flags and values in place of what it said of them.
+pub fn replaced(command: &[String], changes: &[String]) -> Vec<String> {
+    let value_of = |flag: &str| changes.windows(2).find(|w| w[0] == flag).map(|w| w[1].as_str());
     // Flags that mean nothing, and are refused, beside the new ones.
     let pointless: &[&str] = match (value_of("--optimizer"), value_of("--act")) {
         (Some("adam" | "adamw"), _) => &["--momentum"],
         (_, Some(act)) if act != "lrelu" => &["--lrelu-slope"],
         _ => &[],
     };
-    let replaced = |word: &str| {
+    let dropped = |word: &str| {
         let name = word.split('=').next().unwrap_or(word);
         ["--out", "--force"].contains(&name)
             || pointless.contains(&name)
-            || changed.iter().any(|c| c.split('=').next() == Some(name))
+            || changes.iter().any(|c| c.split('=').next() == Some(name))
     };
     let mut words = vec!["gradscope".to_owned(), "run".to_owned()];
-    let mut arguments = arguments.iter().peekable();
+    let mut arguments = command.iter().skip(2).peekable();
     while let Some(word) = arguments.next() {
-        if !(word.starts_with("--") && replaced(word)) {
-            words.push(quoted(word));
+        if !(word.starts_with("--") && dropped(word)) {
+            words.push(word.clone());
         } else if !word.contains('=') {
             // Its value goes with it; a negative number begins with a single dash.
             arguments.next_if(|value| !value.starts_with("--"));
         }
     }
-    words.extend(changed.iter().map(|word| quoted(word)));
-    Some(words.join(" "))
+    words.extend(changes.iter().cloned());
+    words
 }
 
 /// The command line as it was typed, near enough to be pasted.

@@ -7,7 +7,6 @@ use std::path::{Path, PathBuf};
 use tempfile::TempPath;
 
 use super::{File, ReportError, plots, summary};
-use crate::record;
 
 /// The record's place in a report directory.
 pub const RECORD_FILE: &str = "record.jsonl";
@@ -180,14 +179,20 @@ fn is_empty(path: &Path) -> Result<bool, ReportError> {
     Ok(entries.next().is_none())
 }
 
-/// Whether a report was written here: told by the record or, where a record from elsewhere was
-/// rendered, by the summary.
+/// Files that tell that gradscope wrote what is here, with the family of their schema: the record of a
+/// run, its summary where a record from elsewhere was rendered, and what stands over several runs.
+const OWN: [(&str, &str); 4] = [
+    (RECORD_FILE, "gradscope.record/"),
+    (summary::FILE_NAME, "gradscope.summary/"),
+    ("compare.json", "gradscope.compare/"),
+    ("sweep.json", "gradscope.sweep/"),
+];
+
 fn is_own(path: &Path) -> bool {
-    let schema = |file: &str, schema: &str| {
-        let family = schema.split_once('/').map_or(schema, |(family, _)| family);
-        beginning(&path.join(file)).is_ok_and(|text| text.contains(&format!("\"{family}/")))
+    let tells = |(file, family): &(&str, &str)| {
+        beginning(&path.join(file)).is_ok_and(|text| text.contains(&format!("\"{family}")))
     };
-    schema(RECORD_FILE, record::SCHEMA) || schema(summary::FILE_NAME, summary::SCHEMA)
+    OWN.iter().any(tells)
 }
 
 fn beginning(path: &Path) -> io::Result<String> {
