@@ -1,5 +1,7 @@
 //! What stands on the command line: mirrors the flags and touches nothing.
 
+mod compare;
+
 #[cfg(any(feature = "train", test))]
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -7,6 +9,8 @@ use std::path::PathBuf;
 use clap::{Args, ColorChoice, Parser, Subcommand};
 
 use super::number;
+
+pub use compare::CompareArgs;
 
 /// Tells which layers of a network are not learning, since when, why, and what fixes it.
 #[derive(Debug, Parser)]
@@ -25,6 +29,8 @@ pub struct Cli {
 pub enum Command {
     /// Train a model, record it, diagnose it, write a report
     Run(Box<RunArgs>),
+    /// Train several variants under the same data and seed, and report them side by side
+    Compare(Box<CompareArgs>),
     /// Render the report of a record again, without training
     Report(ReportArgs),
     /// What a rule measures, its threshold and source, its false alarms, its remedies

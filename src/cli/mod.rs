@@ -1,6 +1,8 @@
 //! Arguments in, exit status out: the only place with a dynamic error.
 
 mod args;
+#[cfg(feature = "train")]
+mod compare;
 mod exit;
 mod failure;
 mod findings;
@@ -70,6 +72,7 @@ fn dispatch(cli: Cli) -> anyhow::Result<u8> {
 fn with_libtorch(command: Command, colours: bool) -> anyhow::Result<u8> {
     match command {
         Command::Run(args) => run::run(&args, colours),
+        Command::Compare(args) => compare::run(&args, colours),
         Command::Models { json } => summary::models(json),
         Command::Datasets { json } => list::datasets(json),
         Command::Summary(args) => summary::summary(&args),

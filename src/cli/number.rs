@@ -60,6 +60,11 @@ pub fn steps(text: &str) -> Parsed<u64> {
     whole(text, 1, 1_000_000_000)
 }
 
+/// Steps that a record holds one by one, before it joins several into a point.
+pub fn first_batches(text: &str) -> Parsed<u64> {
+    whole(text, 1, 500)
+}
+
 pub fn seed(text: &str) -> Parsed<i64> {
     match text.parse::<i64>() {
         Ok(value) if value >= 0 => Ok(value),

@@ -98,12 +98,15 @@ fn shown(model: &Model, table: &ParameterTable) -> Result<String, std::fmt::Erro
     Ok(text)
 }
 
-/// Columns beside each other; those in `right` hold numbers, which end at the right.
-pub fn aligned<const N: usize>(rows: &[[String; N]], right: Range<usize>) -> String {
-    let widths: [usize; N] =
-        std::array::from_fn(|i| rows.iter().map(|row| row[i].chars().count()).max().unwrap_or(0));
-    let line = |row: &[String; N]| {
-        let cells = row.iter().zip(widths).enumerate().map(|(i, (cell, width))| {
+/// Columns beside each other; those in `right` hold numbers, which end at the right. All rows are as long
+/// as the first.
+pub fn aligned<R: AsRef<[String]>>(rows: &[R], right: Range<usize>) -> String {
+    let length = rows.first().map_or(0, |row| row.as_ref().len());
+    let wide = |row: &R, i: usize| row.as_ref().get(i).map_or(0, |cell| cell.chars().count());
+    let widths: Vec<usize> =
+        (0..length).map(|i| rows.iter().map(|row| wide(row, i)).max().unwrap_or(0)).collect();
+    let line = |row: &R| {
+        let cells = row.as_ref().iter().zip(&widths).enumerate().map(|(i, (cell, width))| {
             if right.contains(&i) { format!("{cell:>width$}") } else { format!("{cell:width$}") }
         });
         cells.collect::<Vec<_>>().join("  ").trim_end().to_owned() + "\n"

@@ -133,6 +133,15 @@ pub fn product(option: &str, grids: &[Grid]) -> anyhow::Result<Vec<Variant>> {
 }
 
 impl Variant {
+    /// The same called by the values of its flags alone, for where only one flag varies; on and off mean
+    /// nothing without their flag.
+    pub fn called_by_value(mut self) -> Self {
+        if let [(_, Some(value))] = self.settings.as_slice() {
+            self.label.clone_from(value);
+        }
+        self
+    }
+
     fn with(&self, flag: &str, value: &str) -> Self {
         let mut next = self.clone();
         let pair = format!("{flag}={value}");

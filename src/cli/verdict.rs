@@ -32,6 +32,14 @@ impl Paint {
         self.wrap("2", text)
     }
 
+    fn verdict(&self, verdict: Verdict) -> String {
+        match verdict {
+            Verdict::Healthy => self.wrap("1;32", word(verdict)),
+            Verdict::Warning => self.severity(Severity::Warning, word(verdict)),
+            Verdict::Unhealthy => self.severity(Severity::Error, word(verdict)),
+        }
+    }
+
     fn severity(&self, severity: Severity, text: &str) -> String {
         let code = match severity {
             Severity::Error => "1;31",
@@ -42,19 +50,25 @@ impl Paint {
     }
 }
 
+/// Paragraphs, each in lines, in bold where there are colours.
+pub fn bold(paragraph: &str, colours: bool) -> String {
+    lines(paragraph, "").iter().map(|line| Paint(colours).bold(line) + "\n").collect()
+}
+
+/// The verdict as a glyph and a word.
+pub fn word(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Healthy => "✓ healthy",
+        Verdict::Warning => "! warning",
+        Verdict::Unhealthy => "✕ unhealthy",
+    }
+}
+
 /// The whole verdict, ending in a line break.
 pub fn verdict(diagnosis: &Diagnosis, command: &[String], colours: bool) -> String {
     let paint = Paint(colours);
-    let glyph = match diagnosis.verdict {
-        Verdict::Healthy => paint.wrap("1;32", "✓ healthy"),
-        Verdict::Warning => paint.severity(Severity::Warning, "! warning"),
-        Verdict::Unhealthy => paint.severity(Severity::Error, "✕ unhealthy"),
-    };
-    let mut text = format!("{glyph}\n");
-    for line in lines(&diagnosis.headline, "") {
-        // Writing to a String cannot fail.
-        let _ = writeln!(text, "{}", paint.bold(&line));
-    }
+    let mut text = format!("{}\n", paint.verdict(diagnosis.verdict));
+    text += &bold(&diagnosis.headline, colours);
     for (index, finding) in diagnosis.findings.iter().enumerate().filter(|(_, f)| f.root) {
         text.push('\n');
         root(&mut text, &paint, finding, command);

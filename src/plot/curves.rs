@@ -46,7 +46,7 @@ pub fn accuracy(scene: &Scene) -> Figure {
     let task = scene.record.header.data.task;
     let curve = Curve::of(scene, |e| e.train_score, |e| e.dev_score);
     let scale = match task {
-        Task::Classification => accuracy_scale(&curve),
+        Task::Classification => accuracy_scale(curve.values()),
         Task::Regression => calm_scale(curve.values()),
     };
     let what = match task {
@@ -69,7 +69,7 @@ pub fn accuracy(scene: &Scene) -> Figure {
 }
 
 /// An axis that spans [`LEAST_SPAN`] of the largest value at least.
-fn calm_scale(values: impl Iterator<Item = f64> + Clone) -> Scale {
+pub(super) fn calm_scale(values: impl Iterator<Item = f64> + Clone) -> Scale {
     let finite = values.clone().filter(|v| v.is_finite());
     let (low, high) = finite.fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), v: f64| (l.min(v), h.max(v)));
     let least = LEAST_SPAN * low.abs().max(high.abs());
@@ -79,11 +79,11 @@ fn calm_scale(values: impl Iterator<Item = f64> + Clone) -> Scale {
 }
 
 /// From 0, or from a half where no score is near it, to 1: small steps are not blown up.
-fn accuracy_scale(curve: &Curve) -> Scale {
-    let finite = curve.values().filter(|v| v.is_finite());
+pub(super) fn accuracy_scale(values: impl Iterator<Item = f64> + Clone) -> Scale {
+    let finite = values.clone().filter(|v| v.is_finite());
     let low = finite.fold(1.0, f64::min);
     let floor = if low < 0.55 { 0.0 } else { 0.5 };
-    Scale::of(curve.values().chain([floor, 1.0]), false, TICKS)
+    Scale::of(values.chain([floor, 1.0]), false, TICKS)
 }
 
 /// A number of every captured epoch on the training set and, where there is one, on the dev set.

@@ -7,6 +7,7 @@
 
 mod axis;
 mod canvas;
+mod compare;
 mod curves;
 mod density_histogram;
 mod figure;
@@ -26,6 +27,7 @@ use std::collections::BTreeSet;
 
 use crate::record::Record;
 
+pub use compare::{Compared, comparison};
 pub use density_histogram::density_histogram;
 pub use figure::{Figure, Section, Table};
 use scene::Scene;

@@ -99,31 +99,8 @@ impl<'a> Violin<'a> {
 
 /// The violins of gradients, the more telling view first.
 pub fn gradients(scene: &Scene) -> Vec<Figure> {
-    let views: Vec<_> = scene.layers.iter().map(|l| (*l, l.capture.weight_grad.as_ref())).collect();
-    if views.iter().all(|(_, g)| g.is_none()) {
-        return Vec::new();
-    }
-    let absent = "no gradient";
-    let magnitudes: Vec<_> = views.iter().map(|(l, g)| Violin::of_magnitudes(*l, *g, absent)).collect();
-    let values: Vec<_> = views.iter().map(|(l, g)| Violin::of_values(*l, *g, absent)).collect();
-    let log_first = medians_far_apart(&magnitudes);
-    let epoch = scene.epoch.epoch;
-    let values = Picture {
-        name: "violin-gradients",
-        title: format!("Gradients of the weights, epoch {epoch}: values"),
-        axis: format!("gradient, epoch {epoch}"),
-        what: "the gradients of its weights",
-        section: Section::Gradients,
-        violins: values,
-    };
-    let magnitudes = Picture {
-        name: "violin-gradients-log",
-        title: format!("Gradients of the weights, epoch {epoch}: magnitudes"),
-        axis: format!("|gradient|, epoch {epoch}"),
-        what: "the gradients of its weights",
-        section: Section::Gradients,
-        violins: magnitudes,
-    };
+    let Some([magnitudes, values]) = gradient_pictures(scene) else { return Vec::new() };
+    let log_first = medians_far_apart(&magnitudes.violins);
     let mut figures = vec![magnitudes.figure(scene, Kind::Log), values.figure(scene, Kind::Linear)];
     if !log_first {
         figures.reverse();
@@ -131,67 +108,112 @@ pub fn gradients(scene: &Scene) -> Vec<Figure> {
     figures
 }
 
+/// Magnitudes and values of the gradients; none where there are no gradients.
+pub(super) fn gradient_pictures<'a>(scene: &Scene<'a>) -> Option<[Picture<'a>; 2]> {
+    let views: Vec<_> = scene.layers.iter().map(|l| (*l, l.capture.weight_grad.as_ref())).collect();
+    if views.iter().all(|(_, g)| g.is_none()) {
+        return None;
+    }
+    let (what, absent) = ("the gradients of its weights", "no gradient");
+    let epoch = scene.epoch.epoch;
+    let magnitudes = Picture {
+        name: "violin-gradients-log".into(),
+        title: format!("Gradients of the weights, epoch {epoch}: magnitudes"),
+        axis: format!("|gradient|, epoch {epoch}"),
+        what,
+        section: Section::Gradients,
+        violins: views.iter().map(|(l, g)| Violin::of_magnitudes(*l, *g, absent)).collect(),
+    };
+    let values = Picture {
+        name: "violin-gradients".into(),
+        title: format!("Gradients of the weights, epoch {epoch}: values"),
+        axis: format!("gradient, epoch {epoch}"),
+        violins: views.iter().map(|(l, g)| Violin::of_values(*l, *g, absent)).collect(),
+        what,
+        section: Section::Gradients,
+    };
+    Some([magnitudes, values])
+}
+
 /// The violins of weights.
 pub fn weights(scene: &Scene) -> Figure {
+    weight_picture(scene).figure(scene, Kind::Linear)
+}
+
+/// See [`weights`].
+pub(super) fn weight_picture<'a>(scene: &Scene<'a>) -> Picture<'a> {
     let epoch = scene.epoch.epoch;
-    let of = |l: &LayerView| -> Option<&Distribution> { Some(&scene.epoch.layers[l.index].weight) };
+    let violin = |l: &LayerView<'a>| Violin::of_values(*l, Some(&l.capture.weight), "no weights");
     Picture {
-        name: "violin-weights",
+        name: "violin-weights".into(),
         title: format!("Weights, epoch {epoch}"),
         axis: format!("weight, epoch {epoch}"),
         what: "its weights",
         section: Section::Weights,
-        violins: scene.layers.iter().map(|l| Violin::of_values(*l, of(l), "no weights")).collect(),
+        violins: scene.layers.iter().map(violin).collect(),
     }
-    .figure(scene, Kind::Linear)
 }
 
 /// The violins of what layers put out; none where no layer's output was captured.
 pub fn activations(scene: &Scene) -> Option<Figure> {
+    activation_picture(scene).map(|picture| picture.figure(scene, Kind::Linear))
+}
+
+/// See [`activations`].
+pub(super) fn activation_picture<'a>(scene: &Scene<'a>) -> Option<Picture<'a>> {
     let epoch = scene.epoch.epoch;
     let measured = scene.layers.iter().filter_map(|l| Some((l, l.capture.activations.as_ref()?)));
     let violins: Vec<_> = measured.map(|(l, a)| Violin::of_values(*l, Some(&a.post), "")).collect();
-    (!violins.is_empty()).then(|| {
-        Picture {
-            name: "violin-activations",
-            title: format!("Activations, epoch {epoch}"),
-            axis: format!("output after the nonlinearity, epoch {epoch}"),
-            what: "its outputs after the nonlinearity, over the units and samples of one batch",
-            section: Section::Activations,
-            violins,
-        }
-        .figure(scene, Kind::Linear)
+    (!violins.is_empty()).then(|| Picture {
+        name: "violin-activations".into(),
+        title: format!("Activations, epoch {epoch}"),
+        axis: format!("output after the nonlinearity, epoch {epoch}"),
+        what: "its outputs after the nonlinearity, over the units and samples of one batch",
+        section: Section::Activations,
+        violins,
     })
+}
+
+/// An axis that has room for all of these.
+pub(super) fn common_scale(pictures: &[&Picture], kind: Kind) -> Scale {
+    let violins = || pictures.iter().flat_map(|p| &p.violins);
+    let span = violins().filter_map(Violin::span).reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)));
+    let zero = violins().any(|v| v.shape == Shape::Zero);
+    Scale::over(kind, span, Lanes { zero, ..Lanes::default() }, TICKS)
 }
 
 /// Whether the layers' medians span more than [`DECADES_FOR_LOG`]. A layer of zeros is infinitely
 /// far from one that is not.
-fn medians_far_apart(magnitudes: &[Violin]) -> bool {
+pub(super) fn medians_far_apart(magnitudes: &[Violin]) -> bool {
     let medians = magnitudes.iter().filter_map(|v| v.numbers.as_ref()?.median()).map(f64::log10);
     let (low, high) = medians.fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), m| (l.min(m), h.max(m)));
     let some_zero = magnitudes.iter().any(|v| v.shape == Shape::Zero);
     high - low > DECADES_FOR_LOG || (some_zero && low <= high)
 }
 
-struct Picture<'a> {
-    name: &'static str,
-    title: String,
-    axis: String,
+/// Violins of all layers, before an axis is chosen.
+pub(super) struct Picture<'a> {
+    pub(super) name: String,
+    pub(super) title: String,
+    pub(super) axis: String,
     what: &'static str,
     section: Section,
-    violins: Vec<Violin<'a>>,
+    pub(super) violins: Vec<Violin<'a>>,
 }
 
 impl Picture<'_> {
+    /// On an axis of its own.
     fn figure(self, scene: &Scene, kind: Kind) -> Figure {
-        let spans: Vec<_> = self.violins.iter().filter_map(Violin::span).collect();
-        let span = spans.into_iter().reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)));
-        let zero = self.violins.iter().any(|v| v.shape == Shape::Zero);
-        let scale = Scale::over(kind, span, Lanes { zero, ..Lanes::default() }, TICKS);
-        let caption = self.caption(scene, &scale);
-        let svg = violin_sheet::draw(self.name, &self.title, &caption, &self.axis, &self.violins, &scale);
-        let (name, title, section) = (self.name.into(), self.title, self.section);
-        Figure { name, title, caption, section, svg, table: table(&self.violins, kind) }
+        let scale = common_scale(&[&self], kind);
+        self.on(scene, &scale)
+    }
+
+    /// On this axis.
+    pub(super) fn on(self, scene: &Scene, scale: &Scale) -> Figure {
+        let caption = self.caption(scene, scale);
+        let svg = violin_sheet::draw(&self.name, &self.title, &caption, &self.axis, &self.violins, scale);
+        let (name, title, section) = (self.name, self.title, self.section);
+        Figure { name, title, caption, section, svg, table: table(&self.violins, scale.kind) }
     }
 
     fn caption(&self, scene: &Scene, scale: &Scale) -> String {

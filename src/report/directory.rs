@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use tempfile::TempPath;
 
-use super::{File, ReportError, plots, summary};
+use super::{File, ReportError, compare, plots, summary};
 
 /// The record's place in a report directory.
 pub const RECORD_FILE: &str = "record.jsonl";
@@ -184,7 +184,7 @@ fn is_empty(path: &Path) -> Result<bool, ReportError> {
 const OWN: [(&str, &str); 4] = [
     (RECORD_FILE, "gradscope.record/"),
     (summary::FILE_NAME, "gradscope.summary/"),
-    ("compare.json", "gradscope.compare/"),
+    (compare::FILE_NAME, "gradscope.compare/"),
     ("sweep.json", "gradscope.sweep/"),
 ];
 

@@ -5,6 +5,7 @@
 //! all of them or, on an error, none.
 
 pub mod command;
+pub mod compare;
 mod directory;
 mod error;
 mod html;

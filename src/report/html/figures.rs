@@ -14,6 +14,13 @@ pub(super) struct Group<'a> {
     pub(super) pictures: Vec<Picture<'a>>,
 }
 
+impl Group<'_> {
+    /// Whether there is a picture for each of several runs, to be seen side by side.
+    pub(super) fn is_of_runs(&self) -> bool {
+        self.pictures.len() > 1 && self.title != Section::Curves.title()
+    }
+}
+
 #[derive(Template)]
 #[template(path = "figure.html")]
 pub(super) struct Picture<'a> {

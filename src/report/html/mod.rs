@@ -5,6 +5,7 @@
 //! a record is escaped by the templates; only pictures are taken as they are, since `plot` escapes.
 
 mod bar;
+mod compare;
 mod figures;
 mod findings;
 mod layers;
@@ -21,6 +22,8 @@ use self::text::Names;
 use super::summary::Summary;
 use super::{File, Input, ReportError, command};
 use crate::diagnose::{NotMeasured, Severity, Verdict};
+
+pub(super) use compare::page as comparison;
 
 /// Its place in the report directory.
 pub const FILE_NAME: &str = "report.html";

@@ -108,6 +108,12 @@ impl DataOptions {
     }
 }
 
+impl fmt::Display for DataSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
 impl FromStr for DataSource {
     type Err = TrainError;
 
