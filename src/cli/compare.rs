@@ -78,12 +78,7 @@ fn trials_of(args: &CompareArgs) -> anyhow::Result<Vec<Trial>> {
     let variants = if grids.is_empty() {
         args.variant.iter().map(|text| variants::Variant::parse(text)).collect::<anyhow::Result<Vec<_>>>()?
     } else {
-        let variants = product("--vary", &grids)?.into_iter();
-        if grids.len() == 1 {
-            variants.map(variants::Variant::called_by_value).collect()
-        } else {
-            variants.collect()
-        }
+        product("--vary", &grids)?.into_iter().map(variants::Variant::called_by_value).collect()
     };
     ensure!(
         variants.len() > 1,

@@ -19,6 +19,9 @@ const MOST_TRIALS: usize = 10_000;
 const NOT_OF_A_TRIAL: [&str; 10] =
     ["out", "force", "quiet", "json", "open", "color", "fail-on", "off", "set", "resume"];
 
+/// Flags whose values tell what they are values of.
+const TELLING: [&str; 4] = ["model", "init", "act", "optimizer"];
+
 /// One of several runs.
 pub struct Trial {
     /// What people call it.
@@ -133,10 +136,11 @@ pub fn product(option: &str, grids: &[Grid]) -> anyhow::Result<Vec<Variant>> {
 }
 
 impl Variant {
-    /// The same called by the values of its flags alone, for where only one flag varies; on and off mean
-    /// nothing without their flag.
+    /// The same called by its value alone, where that says enough: `xavier-uniform`, but `lr=0.1`.
     pub fn called_by_value(mut self) -> Self {
-        if let [(_, Some(value))] = self.settings.as_slice() {
+        if let [(flag, Some(value))] = self.settings.as_slice()
+            && TELLING.contains(&flag.as_str())
+        {
             self.label.clone_from(value);
         }
         self

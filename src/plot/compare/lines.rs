@@ -9,6 +9,7 @@ use crate::plot::curves::{accuracy_scale, calm_scale};
 use crate::plot::figure::{Figure, Section, Table};
 use crate::plot::lines::{Across, CHART_HEIGHT, Chart, Series};
 use crate::plot::scene::LayerView;
+use crate::plot::text::in_full;
 use crate::plot::theme::Ink;
 use crate::record::{Epoch, Step, Task};
 use crate::text::{number, precise};
@@ -102,40 +103,39 @@ pub fn first_batches(runs: &Runs, batches: u64) -> Figure {
     figure(runs, "first-batches", &title, caption, [panel], &scale, None)
 }
 
-/// The length of every layer's gradient, one line a run.
+/// The length of every layer's gradient, one line a run. Gains and shifts of normalisation are left out:
+/// with them, the same layer would stand at another depth in each run.
 pub fn norms(runs: &Runs) -> Figure {
-    let points = |run: &Run| -> Points {
-        let norm = |l: &LayerView| Some((l.index as f64, l.capture.weight_grad.as_ref()?.l2()));
-        run.scene.layers.iter().filter_map(norm).collect()
+    let of_run: Vec<Vec<LayerView>> = runs.0.iter().map(matrices).collect();
+    let points = |layers: &Vec<LayerView>| -> Points {
+        let norm =
+            |(depth, l): (usize, &LayerView)| Some((depth as f64, l.capture.weight_grad.as_ref()?.l2()));
+        layers.iter().enumerate().filter_map(norm).collect()
     };
-    let panel = Panel::of(runs, "gradient L2", "gradient L2 by layer, last captured epoch".into(), points);
-    let scale = Scale::of(panel.values(), true, TICKS);
-    let deepest = runs.0.iter().max_by_key(|r| r.scene.layers.len());
-    // A finding is about a layer of one run: it is marked on that run's line.
-    let layers: Vec<LayerView> = deepest
-        .into_iter()
-        .flat_map(|r| r.scene.layers.iter().map(|l| LayerView { flagged: false, ..*l }))
-        .collect();
-    let names = |run: &Run| run.scene.layers.iter().map(|l| l.name.to_owned()).collect::<Vec<_>>();
-    let alike = runs.0.iter().all(|r| deepest.is_none_or(|d| names(r) == names(d)));
+    let curves: Vec<Points> = of_run.iter().map(points).collect();
+    let scale = Scale::of(curves.iter().flatten().map(|p| p.1), true, TICKS);
+    // A finding is about a layer of one run: it is marked on that run's line, not under the axis.
+    let deepest = of_run.iter().max_by_key(|layers| layers.len()).cloned().unwrap_or_default();
+    let layers: Vec<LayerView> =
+        deepest.into_iter().enumerate().map(|(index, l)| LayerView { index, flagged: false, ..l }).collect();
+    let names = |layers: &[LayerView]| layers.iter().map(|l| l.name.to_owned()).collect::<Vec<_>>();
     let mut caption = String::from(
         "The length of each layer's gradient as one number, first layer left, one line a variant, at the last \
          captured epoch: a line that falls toward the left vanishes, one that rises explodes. Red marks: a \
          finding is about this layer of this variant.",
     );
-    if !alike {
-        caption += " The layers differ between variants; they are counted from the input, with the names of the deepest.";
+    if of_run.iter().any(|l| names(l) != names(&layers)) {
+        caption += " The variants differ in their layers: these are counted from the input, under the names of the deepest.";
     }
-    let series = |(n, (run, points)): (usize, (&Run, &Points))| {
-        let flagged = |p: &(f64, f64)| run.scene.layers[p.0 as usize].flagged;
-        let alarming = points.iter().enumerate().filter(|(_, p)| flagged(p)).map(|(i, _)| i).collect();
+    let series = |(n, ((run, own), points)): (usize, ((&Run, &Vec<LayerView>), &Points))| {
+        let alarming = (0..points.len()).filter(|i| own[points[*i].0 as usize].flagged).collect();
         let tooltip = format!("{}: gradient L2 of each layer", run.label);
         Series { alarming, ..line(n, run, points.clone(), tooltip) }
     };
     let chart = Chart {
-        title: panel.title.clone(),
+        title: "gradient L2 by layer, last captured epoch".into(),
         across: Across::Layers(layers.clone()),
-        series: runs.0.iter().zip(&panel.curves).enumerate().map(series).collect(),
+        series: runs.0.iter().zip(&of_run).zip(&curves).enumerate().map(series).collect(),
         reference: None,
         scale,
     };
@@ -143,25 +143,24 @@ pub fn norms(runs: &Runs) -> Figure {
     chart.draw(&canvas, 0.0);
     let mut columns = vec!["layer".to_owned()];
     columns.extend(runs.0.iter().map(|r| r.label.clone()));
-    let cell = |points: &Points, i: usize| {
-        points.iter().find(|p| p.0 == i as f64).map_or_else(|| "-".into(), |p| number(p.1))
+    let cell = |points: &Points, depth: usize| {
+        points.iter().find(|p| p.0 == depth as f64).map_or_else(|| "-".into(), |p| number(p.1))
     };
     let row = |l: &LayerView| {
-        let mut row = vec![crate::plot::text::in_full(l.name)];
-        row.extend(panel.curves.iter().map(|points| cell(points, l.index)));
+        let mut row = vec![in_full(l.name)];
+        row.extend(curves.iter().map(|points| cell(points, l.index)));
         row
     };
-    let rows = layers.iter().map(row).collect();
+    let table = Table { columns, rows: layers.iter().map(row).collect() };
     let title = "Gradient L2 over depth".to_owned();
     let svg = canvas.finish("norms", &title, &caption);
-    Figure {
-        name: "norms".into(),
-        title,
-        caption,
-        section: Section::Norms,
-        svg,
-        table: Table { columns, rows },
-    }
+    Figure { name: "norms".into(), title, caption, section: Section::Norms, svg, table }
+}
+
+/// Layers that are a matrix or kernel.
+fn matrices<'a>(run: &Run<'a>) -> Vec<LayerView<'a>> {
+    let layers = &run.scene.record.header.layers;
+    run.scene.layers.iter().filter(|l| layers[l.index].kind.is_matrix()).copied().collect()
 }
 
 /// What data that was held out is called: dev sets are there to watch.

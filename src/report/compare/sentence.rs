@@ -120,19 +120,31 @@ fn nobody(variants: &[Variant], summaries: &[VariantSummary]) -> String {
         "No variant learned (training loss {range}, guessing costs {})",
         number(first.record.header.data.chance_loss)
     );
-    // Whether one is at least better off.
-    let worst = (0..summaries.len()).max_by_key(|i| summaries[*i].verdict);
-    let Some(worst) = worst.filter(|i| summaries[*i].verdict != Verdict::Healthy) else {
+    // Whether one is at least better off than the worst.
+    let worst = summaries.iter().map(|v| v.verdict).max().unwrap_or(Verdict::Healthy);
+    let Some(worst) = summaries.iter().position(|v| v.verdict == worst && worst != Verdict::Healthy) else {
         return format!("{opening}, and no fault was found.");
     };
+    let reach = |i: usize| gradient_ratio(variants[i].record, variants[worst].record);
+    let longer = |ratio: Option<f64>| {
+        let tell = |r| format!("the gradient that reaches its first layer is {} times as long", number(r));
+        ratio.map(tell)
+    };
     let spared = (0..summaries.len()).find(|i| summaries[*i].verdict < summaries[worst].verdict);
-    let spared = spared.map_or(String::new(), |i| {
-        let ratio = gradient_ratio(variants[i].record, variants[worst].record).map_or(String::new(), |r| {
-            format!(", the gradient that reaches its first layer is {} times as long", number(r))
-        });
-        format!("; {} is spared that{ratio}", summaries[i].label)
-    });
-    format!("{opening}: in {}, {}{spared}.", summaries[worst].label, headline(&summaries[worst]))
+    let better = match spared {
+        Some(i) => {
+            let longer = longer(reach(i)).map_or(String::new(), |text| format!(", {text}"));
+            format!("; {} is spared that{longer}", summaries[i].label)
+        }
+        None => {
+            let far = (0..summaries.len()).filter_map(|i| Some((i, reach(i)?)));
+            let farthest = far.max_by(|a, b| a.1.total_cmp(&b.1));
+            let tell =
+                |(i, r): (usize, f64)| Some(format!("; in {}, {}", summaries[i].label, longer(Some(r))?));
+            farthest.and_then(tell).unwrap_or_default()
+        }
+    };
+    format!("{opening}: in {}, {}{better}.", summaries[worst].label, headline(&summaries[worst]))
 }
 
 fn equals(
@@ -226,6 +238,7 @@ fn epochs(n: u64) -> String {
 /// The headline inside a sentence.
 fn headline(variant: &VariantSummary) -> String {
     let text = variant.headline.trim_end_matches('.');
+    let text = text.strip_prefix("Warning: ").unwrap_or(text);
     let mut letters = text.chars();
     let first = letters.next().map(|c| c.to_lowercase().to_string()).unwrap_or_default();
     // A layer's name stays as it is.
