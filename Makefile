@@ -11,10 +11,13 @@ SLIM    = --no-default-features
 RUN_TESTS = $(CARGO) $(if $(shell $(CARGO) nextest --version 2>/dev/null),nextest \
 	run,test --lib --bins --tests --examples) --locked
 
-.PHONY: help libtorch build demo test bench fmt clean distclean
+# MNIST or Fashion-MNIST, as they are downloaded; the sample has the same format.
+IDX = fixtures/idx
+
+.PHONY: help libtorch build demo experiments test bench fmt clean distclean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile
 
 libtorch: ## fetch libtorch into .libtorch/, once (a LIBTORCH in the environment is used instead)
 	@$(PYTHON) tools/libtorch.py
@@ -26,6 +29,10 @@ demo: build ## diagnose a network that was born dead and say where the report is
 	@$(CARGO) run --release --locked --quiet -- \
 		run --model relu5 --bias -8 --out $(DEMO) --force
 	@echo "The report: $(CURDIR)/$(DEMO)/report.html"
+
+experiments: build ## run every exercise of the README into reports/experiments/
+	@$(CARGO) run --release --locked --quiet --example experiments -- \
+		target/release/gradscope reports/experiments $(IDX)
 
 # Both builds share target/ and most of what is in it. The slim one goes first: it fails
 # soonest, and target/debug/gradscope is left with all commands.
