@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
-use super::line::SCHEMA;
+use super::header::SCHEMA;
 
 /// Why a record could not be read or written; each carries the place.
 #[derive(Debug, Error)]

@@ -7,6 +7,7 @@
 mod derived;
 mod envelope;
 mod error;
+mod header;
 mod layer;
 mod line;
 pub mod number;
@@ -17,11 +18,9 @@ mod writer;
 pub use derived::Norm;
 pub use envelope::Envelope;
 pub use error::RecordError;
+pub use header::{Activation, Data, Header, Layer, LayerKind, Loss, Run, SCHEMA, Task};
 pub use layer::{Activations, Firing, LayerCapture, LayerSteps};
-pub use line::{
-    Activation, Data, End, Epoch, Header, Layer, LayerKind, Line, Loss, NonFinite, Outcome, Run, SCHEMA,
-    Step, StepLayer, Task, TestResult,
-};
+pub use line::{End, Epoch, Line, NonFinite, Outcome, Step, StepLayer, TestResult};
 pub use reader::{Record, Warning};
 pub use thinning::{EpochThinning, StepThinning};
 pub use writer::Writer;
