@@ -2,7 +2,6 @@
 
 use std::time::{Duration, Instant};
 
-use tch::nn::Optimizer;
 use tch::{Device, Kind, Tensor};
 
 use super::TrainError;
@@ -13,6 +12,7 @@ use super::model::{Model, Plan};
 use super::network::{Mode, Network};
 use super::norms::{LayerNorms, StepMeter};
 use super::objective::Objective;
+use super::optimizer::Optimizer;
 use super::probe::{Both, FiringCount, Probe};
 use crate::record::{
     End, Epoch, EpochThinning, LayerCapture, Line, NonFinite, Outcome, RecordError, Step, StepLayer,
@@ -62,7 +62,7 @@ pub fn train(config: &Config, observer: &mut dyn Observer, stop: Stop) -> Result
     let threads = config.threads.unwrap_or_else(|| device::threads_for(plan.work(), batch as u64));
     tch::set_num_threads(threads as i32);
     observer.observe(Line::Header(Box::new(config.header(&dataset, &plan, batch as u64, threads))))?;
-    let optimizer = config.optimizer.build(network.store())?;
+    let optimizer = config.optimizer.build(network.store());
     let objective = Objective::new(dataset.loss, dataset.info.task, model.output());
     Trainer {
         config,
