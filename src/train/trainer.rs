@@ -8,23 +8,17 @@ use super::TrainError;
 use super::config::{BatchSize, Config};
 use super::data::Dataset;
 use super::device;
+use super::firing;
 use super::model::{Model, Plan};
 use super::network::{Mode, Network};
+use super::non_finite::FirstNonFinite;
 use super::norms::{LayerNorms, StepMeter};
 use super::objective::Objective;
 use super::optimizer::Optimizer;
 use super::probe::{Both, FiringCount, Probe};
 use crate::record::{
-    End, Epoch, EpochThinning, LayerCapture, Line, NonFinite, Outcome, RecordError, Step, StepLayer,
-    StepThinning, TestResult,
+    End, Epoch, EpochThinning, LayerCapture, Line, Outcome, RecordError, Step, StepThinning, TestResult,
 };
-
-/// Multiply-adds of a pass over the training set up to which firing is measured exactly at every
-/// capture: about a hundredth of a second. Beyond, the training batches screen for silent units, and
-/// an exact pass is made for suspects, before the first step and at the end.
-const CHEAP_EXACT_PASS: u64 = 50_000_000;
-/// Rows of one pass that measures firing.
-const FIRING_ROWS: u64 = 8_192;
 
 /// Whoever wants to know what happens: writes it, diagnoses it, shows it.
 pub trait Observer {
@@ -79,7 +73,8 @@ pub fn train(config: &Config, observer: &mut dyn Observer, stop: Stop) -> Result
         meter: StepMeter::new(&network)?,
         step_thinning: StepThinning::default(),
         epoch_thinning: EpochThinning::default(),
-        seen_non_finite: false,
+        non_finite: FirstNonFinite::default(),
+        cheap_exact_pass: firing::is_cheap(&network, &dataset.train),
         started: Instant::now(),
         capturing: Duration::ZERO,
     }
@@ -115,7 +110,8 @@ struct Trainer<'a> {
     meter: StepMeter,
     step_thinning: StepThinning,
     epoch_thinning: EpochThinning,
-    seen_non_finite: bool,
+    non_finite: FirstNonFinite,
+    cheap_exact_pass: bool,
     started: Instant,
     capturing: Duration,
 }
@@ -156,7 +152,7 @@ impl Trainer<'_> {
         self.optimizer.set_lr(self.config.lr(epoch));
         let order = self.order(epoch);
         let mut keep = self.epoch_thinning.keep(epoch) || epoch + 1 == self.config.epochs;
-        let mut screening = (!self.cheap_exact_pass()).then(|| FiringCount::new(self.network, false));
+        let mut screening = (!self.cheap_exact_pass).then(|| FiringCount::new(self.network, false));
         let mut state = EpochState {
             loss_sum: 0.0,
             rows: 0,
@@ -231,13 +227,13 @@ impl Trainer<'_> {
         let loss = self.objective.loss(&output, y);
         loss.f_backward()?;
         let loss = loss.double_value(&[]);
-        let non_finite = self.non_finite_forward(x, loss);
+        let non_finite = self.non_finite.forward(self.network, x, loss);
         let mut firing = None;
         if capture {
             let last = epoch + 1 == self.config.epochs || state.stopped.is_some();
             let suspect = screened.as_ref().is_some_and(|s| s.has_silent_unit());
-            let exact = self.step == 0 || last || suspect || self.cheap_exact_pass();
-            firing = self.timed(|t| if exact { t.exact_firing() } else { None });
+            let exact = self.step == 0 || last || suspect || self.cheap_exact_pass;
+            firing = self.timed(|t| if exact { firing::exact(t.network, &t.dataset.train) } else { None });
         }
         let mut captured = self.timed(|t| {
             probe.map(|probe| {
@@ -257,7 +253,7 @@ impl Trainer<'_> {
         }
         self.optimizer.step();
         let layers = self.timed(|t| t.meter.after_update(t.network, layers, captured.as_deref_mut()));
-        let non_finite = non_finite.or_else(|| self.non_finite_backward(&layers));
+        let non_finite = non_finite.or_else(|| self.non_finite.backward(self.network, &layers));
 
         state.loss_sum += loss * x.size()[0] as f64;
         state.rows += x.size()[0];
@@ -276,64 +272,6 @@ impl Trainer<'_> {
             capture: None,
         };
         Ok((step, captured))
-    }
-
-    /// The first NaN or infinity of the run, if this forward pass holds it: in what a layer put out,
-    /// or only in the loss.
-    fn non_finite_forward(&mut self, x: &Tensor, loss: f64) -> Option<NonFinite> {
-        if self.seen_non_finite || loss.is_finite() {
-            return None;
-        }
-        let mut probe = Probe::new(self.network);
-        let _ = tch::no_grad(|| self.network.forward(x, Mode::Observe, Some(&mut probe)));
-        let layer = probe.first_non_finite();
-        Some(self.non_finite_at(if layer.is_some() { "activation" } else { "loss" }, layer))
-    }
-
-    /// The same for the gradients, and for the weights that the update left behind.
-    fn non_finite_backward(&mut self, layers: &[StepLayer]) -> Option<NonFinite> {
-        if self.seen_non_finite {
-            return None;
-        }
-        // Backward comes from the output: the last layer that is hit was hit first.
-        let gradient = layers.iter().rposition(|l| !l.grad_l2.last.is_finite());
-        let weight = layers.iter().position(|l| !l.update_l2.last.is_finite());
-        match (gradient, weight) {
-            (Some(layer), _) => Some(self.non_finite_at("gradient", Some(layer))),
-            (None, Some(layer)) => Some(self.non_finite_at("weight", Some(layer))),
-            (None, None) => None,
-        }
-    }
-
-    fn non_finite_at(&mut self, stage: &str, layer: Option<usize>) -> NonFinite {
-        self.seen_non_finite = true;
-        NonFinite { stage: stage.into(), layer: layer.map(|l| self.network.layers()[l].name.clone()) }
-    }
-
-    fn cheap_exact_pass(&self) -> bool {
-        let rows = self.dataset.train.len() as u64;
-        self.network.work().saturating_mul(rows) <= CHEAP_EXACT_PASS
-    }
-
-    /// One pass over the whole training set, if there is a unit that could be dead. Batch normalisation
-    /// uses the rows' own statistics: its running ones lag behind, and units that fire in training would
-    /// seem dead.
-    fn exact_firing(&self) -> Option<FiringCount> {
-        if !self.network.layers().iter().any(|l| l.activation.can_die()) {
-            return None;
-        }
-        let mut count = FiringCount::new(self.network, true);
-        let train = &self.dataset.train;
-        tch::no_grad(|| {
-            // Parts of nearly equal size: none is left with a single row.
-            let rows = train.len() as u64;
-            let part = rows.div_ceil(rows.div_ceil(FIRING_ROWS)) as i64;
-            for start in (0..train.len()).step_by(part as usize) {
-                let x = train.x.narrow(0, start, part.min(train.len() - start));
-                let _ = self.network.forward(&x, Mode::Observe, Some(&mut count));
-            }
-        });
-        Some(count)
     }
 
     /// Scores the epoch, keeps the best parameters, and writes the epoch if it was captured.
