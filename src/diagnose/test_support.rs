@@ -38,6 +38,7 @@ impl Fake {
             loss: Loss::Bce,
             seed: 0,
             epochs: 20,
+            patience: None,
             optimizer: "sgd".into(),
             lr: 0.01,
             momentum: 0.0,

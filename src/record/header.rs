@@ -26,6 +26,36 @@ pub struct Header {
     pub layers: Vec<Layer>,
 }
 
+/// Settings that may differ between two parts of one run.
+const CHANGEABLE: [&str; 3] = ["epochs", "patience", "threads"];
+
+impl Header {
+    /// What the training of another header differs in, such as `run.seed is 0 there and 1 here`; how
+    /// long it goes on is left out.
+    pub fn first_difference(&self, here: &Header) -> Option<String> {
+        use serde_json::{Value, to_value};
+        let parts = |header: &Header| {
+            let (run, data) = (to_value(&header.run), to_value(&header.data));
+            [("run", run), ("data", data)].map(|(name, value)| (name, value.unwrap_or_default()))
+        };
+        for ((name, mut there), (_, mut here)) in parts(self).into_iter().zip(parts(here)) {
+            let keys: std::collections::BTreeSet<String> = [&there, &here]
+                .iter()
+                .filter_map(|v| v.as_object())
+                .flat_map(|o| o.keys().cloned())
+                .collect();
+            for key in keys.iter().filter(|key| !CHANGEABLE.contains(&key.as_str())) {
+                let [there, here] =
+                    [&mut there, &mut here].map(|v| v.get_mut(key).map_or(Value::Null, Value::take));
+                if there != here {
+                    return Some(format!("{name}.{key} is {there} there and {here} here"));
+                }
+            }
+        }
+        (self.layers != here.layers).then(|| "its layers are others".into())
+    }
+}
+
 /// How a model was trained.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Run {
@@ -37,6 +67,9 @@ pub struct Run {
     pub seed: i64,
     /// Epochs asked for.
     pub epochs: u64,
+    /// Epochs without a better dev score after which it was to stop.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub patience: Option<u64>,
     /// Name of the optimizer: `sgd`, `adam`, `adamw`, `rmsprop`.
     pub optimizer: String,
     /// Learning rate at the start.

@@ -113,6 +113,18 @@ pub struct End {
     pub capture_s: f64,
     /// On the test set, with the parameters of the best dev score; `None` without a test set.
     pub test: Option<TestResult>,
+    /// That it finished before all of its epochs, since the dev score no longer rose.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub early_stop: Option<EarlyStop>,
+}
+
+/// Why a run finished before all of its epochs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EarlyStop {
+    /// Epochs without a better dev score that were waited for.
+    pub patience: u64,
+    /// The last epoch with a better one.
+    pub best_epoch: u64,
 }
 
 /// Why a run ended.

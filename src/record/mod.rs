@@ -20,7 +20,7 @@ pub use envelope::Envelope;
 pub use error::RecordError;
 pub use header::{Activation, Data, Header, Layer, LayerKind, Loss, Run, SCHEMA, Task};
 pub use layer::{Activations, Firing, LayerCapture, LayerSteps};
-pub use line::{End, Epoch, Line, NonFinite, Outcome, Step, StepLayer, TestResult};
+pub use line::{EarlyStop, End, Epoch, Line, NonFinite, Outcome, Step, StepLayer, TestResult};
 pub use reader::{Record, Warning};
 pub use thinning::{EpochThinning, StepThinning};
 pub use writer::Writer;

@@ -5,12 +5,21 @@
 ///
 /// Where the report goes is left out, so that trying a remedy does not overwrite the evidence.
 pub fn with_flags(command: &[String], flags: &str) -> Option<String> {
-    let [_, run, arguments @ ..] = command else { return None };
-    let changed: Vec<&str> = flags.split_whitespace().collect();
-    let value_of = |flag: &str| changed.windows(2).find(|w| w[0] == flag).map(|w| w[1]);
-    if run != "run" || !changed.first()?.starts_with("--") {
+    let changed: Vec<String> = flags.split_whitespace().map(str::to_owned).collect();
+    if !changed.first()?.starts_with("--") {
         return None;
     }
+    let words = words_with_flags(command, &changed)?;
+    Some(words.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" "))
+}
+
+/// The same, word by word.
+pub fn words_with_flags(command: &[String], changed: &[String]) -> Option<Vec<String>> {
+    let [_, run, arguments @ ..] = command else { return None };
+    if run != "run" {
+        return None;
+    }
+    let value_of = |flag: &str| changed.windows(2).find(|w| w[0] == flag).map(|w| w[1].as_str());
     // Flags that mean nothing, and are refused, beside the new ones.
     let pointless: &[&str] = match (value_of("--optimizer"), value_of("--act")) {
         (Some("adam" | "adamw"), _) => &["--momentum"],
@@ -27,14 +36,14 @@ pub fn with_flags(command: &[String], flags: &str) -> Option<String> {
     let mut arguments = arguments.iter().peekable();
     while let Some(word) = arguments.next() {
         if !(word.starts_with("--") && replaced(word)) {
-            words.push(quoted(word));
+            words.push(word.clone());
         } else if !word.contains('=') {
             // Its value goes with it; a negative number begins with a single dash.
             arguments.next_if(|value| !value.starts_with("--"));
         }
     }
-    words.extend(changed.iter().map(|word| quoted(word)));
-    Some(words.join(" "))
+    words.extend(changed.iter().cloned());
+    Some(words)
 }
 
 /// The command line as it was typed, near enough to be pasted.

@@ -3,6 +3,7 @@
 //! Training emits record lines and knows nothing of rules, pictures or files; whoever listens writes
 //! them, diagnoses them or shows them.
 
+mod checkpoint;
 mod config;
 mod data;
 mod decay;
@@ -19,8 +20,11 @@ mod norms;
 mod objective;
 mod optimizer;
 mod probe;
+mod run;
+mod state;
 mod trainer;
 
+pub use checkpoint::{Checkpoint, is_own as is_own_checkpoint};
 pub use config::{BatchSize, Config};
 pub use data::{DataKind, DataOptions, DataSource, Dataset, Rows, Split, data_kinds};
 pub use decay::LrDecay;
@@ -28,9 +32,11 @@ pub use device::choose as choose_device;
 pub use error::{TrainError, sentence_of};
 pub use init::Scheme;
 pub use model::{Changes, Model, Norm, ParameterTable, Plan, Sizes, zoo};
-pub use network::Network;
+pub use network::{Network, Snapshot};
 pub use optimizer::{OptimizerKind, OptimizerSettings};
-pub use trainer::{Observer, Stop, train};
+pub use run::{Observer, Stop, resume, train};
+pub use state::STATE_FILE;
+pub use trainer::MODEL_FILE;
 
 /// The version of libtorch that this build is linked against.
 pub fn libtorch_version() -> &'static str {

@@ -1,5 +1,6 @@
 //! The first NaN or infinity of a run, and where it appeared.
 
+use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
 use super::network::{Mode, Network};
@@ -7,7 +8,7 @@ use super::probe::Probe;
 use crate::record::{NonFinite, StepLayer};
 
 /// Looks out for it; what comes after the first is its consequence.
-#[derive(Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct FirstNonFinite {
     /// Whether it has been found.
     pub seen: bool,

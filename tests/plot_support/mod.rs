@@ -68,6 +68,7 @@ impl Scenario {
                 loss: Loss::Bce,
                 seed: 1,
                 epochs: 1,
+                patience: None,
                 optimizer: "sgd".into(),
                 lr: 0.01,
                 momentum: 0.0,

@@ -41,6 +41,7 @@ pub fn record_of(names: [&str; 2]) -> Record {
         wall_s: 2.5,
         capture_s: 0.5,
         test: Some(TestResult { loss: 0.7, score: 0.52, epoch: 1 }),
+        early_stop: None,
     });
     record
 }
@@ -58,6 +59,7 @@ fn header(names: [&str; 2]) -> Header {
             loss: Loss::Bce,
             seed: 7,
             epochs: 2,
+            patience: None,
             optimizer: "sgd".into(),
             lr: 0.1,
             momentum: 0.9,

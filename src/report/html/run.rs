@@ -1,11 +1,11 @@
 //! What was run, how it went and how it was measured, in words.
 
-use super::text::{clean, counted, duration, optional, percent, score};
+use super::text::{clean, duration, optional, percent, score};
 use crate::diagnose::Verdict;
-use crate::record::{Activation, Record, Task};
-use crate::report::summary::{RunOutcome, Summary};
+use crate::record::{Activation, EarlyStop, Record, Task};
+use crate::report::summary::{RunOutcome, RunSummary, Summary};
 use crate::stats::{BIN_RELATIVE_WIDTH, EXACT_CAPACITY};
-use crate::text::{count, number};
+use crate::text::{count, counted, number};
 
 /// A line of the configuration.
 #[derive(Clone, Debug, PartialEq)]
@@ -39,11 +39,11 @@ fn measuring_share(summary: &Summary) -> Option<String> {
     Some(percent(overhead / (1.0 + overhead)))
 }
 
-/// That the run ended early, and what that means for the page.
+/// That the run ended or was stopped early, and what that means for the page.
 pub(super) fn notice(summary: &Summary) -> Option<String> {
     let run = &summary.run;
     let how = match run.outcome {
-        RunOutcome::Finished => return None,
+        RunOutcome::Finished => return run.early_stop.map(|stop| stopped_early(run, stop)),
         RunOutcome::Interrupted => "it was interrupted (SIGINT)",
         RunOutcome::Terminated => "it was terminated (SIGTERM)",
         RunOutcome::Killed => "its record has no end, so it was killed or is still running",
@@ -54,6 +54,17 @@ pub(super) fn notice(summary: &Summary) -> Option<String> {
         counted(run.settings.epochs, "epoch"),
         counted(run.steps_done, "step"),
     ))
+}
+
+fn stopped_early(run: &RunSummary, stop: EarlyStop) -> String {
+    format!(
+        "Stopped early, by --patience {}: in the {} after epoch {} the score on the dev set did not rise. {} of {} were trained.",
+        stop.patience,
+        counted(stop.patience, "epoch"),
+        stop.best_epoch,
+        count(run.epochs_done),
+        counted(run.settings.epochs, "epoch"),
+    )
 }
 
 /// Where the run stands: at its last epoch beside what guessing gets (the headline of a healthy run
@@ -179,10 +190,14 @@ pub(super) fn facts(summary: &Summary) -> Vec<Fact> {
     fact(
         "length",
         format!(
-            "{} of {} done, {}",
+            "{} of {} done, {}{}",
             count(run.epochs_done),
             counted(run.settings.epochs, "epoch"),
-            counted(run.steps_done, "step")
+            counted(run.steps_done, "step"),
+            run.settings.patience.map_or(String::new(), |n| format!(
+                ", to stop after {} without a better dev score",
+                counted(n, "epoch")
+            ))
         ),
     );
     fact("seed", run.settings.seed.to_string());

@@ -59,6 +59,7 @@ impl RunSummary {
             epochs_done: end.map_or_else(|| epochs_seen(record), |e| e.epochs_done),
             steps_done: end.map_or_else(|| steps_seen(record), |e| e.steps_done),
             outcome: RunOutcome::of(record),
+            early_stop: end.and_then(|e| e.early_stop),
             settings: header.run.clone(),
             wall_s: end.map(|e| e.wall_s),
             capture_overhead: end

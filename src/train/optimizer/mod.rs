@@ -86,7 +86,10 @@ impl OptimizerSettings {
     }
 
     /// An optimizer over all trainable variables of the store.
-    pub fn build(&self, store: &VarStore) -> Optimizer {
+    ///
+    /// # Errors
+    /// [`TrainError::Torch`].
+    pub fn build(&self, store: &VarStore) -> Result<Optimizer, TrainError> {
         Optimizer::new(*self, store)
     }
 }

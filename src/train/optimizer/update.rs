@@ -3,10 +3,11 @@
 //! libtorch's own optimizers keep their running means to themselves, so that a run could not go on
 //! where it stopped.
 
-use tch::Tensor;
-use tch::nn::VarStore;
+use tch::nn::{self, OptimizerConfig, VarStore};
+use tch::{Device, Tensor};
 
 use super::{OptimizerKind, OptimizerSettings};
+use crate::train::TrainError;
 
 /// Adam's default decay rates of its two running means.
 const ADAM_BETAS: (f64, f64) = (0.9, 0.999);
@@ -20,6 +21,11 @@ const CLIP_EPS: f64 = 1e-6;
 /// An optimizer with everything that it remembers.
 pub struct Optimizer {
     settings: OptimizerSettings,
+    /// Minus the learning rate, where the parameters are: a factor that needs no copy of what it
+    /// multiplies.
+    minus_lr: Tensor,
+    /// Libtorch's own, which alone can forget gradients: ones of zeros would be added to.
+    forgetter: nn::Optimizer,
     /// Steps done.
     steps: u64,
     slots: Vec<Slot>,
@@ -46,19 +52,31 @@ fn memory(settings: &OptimizerSettings) -> &'static [&'static str] {
 
 impl Optimizer {
     /// Over all trainable variables of the store, with nothing remembered yet.
-    pub fn new(settings: OptimizerSettings, store: &VarStore) -> Self {
+    ///
+    /// # Errors
+    /// [`TrainError::Torch`].
+    pub fn new(settings: OptimizerSettings, store: &VarStore) -> Result<Self, TrainError> {
         let mut variables: Vec<_> = store.variables().into_iter().filter(|v| v.1.requires_grad()).collect();
         variables.sort_by(|a, b| a.0.cmp(&b.0));
         let slot = |(name, parameter): (String, Tensor)| {
             let zeros = || tch::no_grad(|| parameter.zeros_like());
             Slot { name, memory: memory(&settings).iter().map(|_| zeros()).collect(), parameter }
         };
-        Self { settings, steps: 0, slots: variables.into_iter().map(slot).collect() }
+        Ok(Self {
+            settings,
+            minus_lr: factor(-settings.lr, store.device()),
+            forgetter: nn::Sgd::default().build(store, settings.lr)?,
+            steps: 0,
+            slots: variables.into_iter().map(slot).collect(),
+        })
     }
 
     /// Learning rate of the next steps.
     pub fn set_lr(&mut self, lr: f64) {
-        self.settings.lr = lr;
+        if lr != self.settings.lr {
+            self.settings.lr = lr;
+            self.minus_lr = factor(-lr, self.minus_lr.device());
+        }
     }
 
     /// Steps done so far.
@@ -82,22 +100,20 @@ impl Optimizer {
     }
 
     /// Forgets the gradients of the last step.
-    pub fn zero_grad(&self) {
-        for (_, mut grad) in self.gradients() {
-            let _ = grad.zero_();
-        }
+    pub fn zero_grad(&mut self) {
+        self.forgetter.zero_grad();
     }
 
     /// Scales the gradients down to this L2 norm, taken over all of them together.
     pub fn clip_grad_norm(&self, max: f64) {
         tch::no_grad(|| {
-            let norms: Vec<Tensor> = self.gradients().map(|(_, grad)| grad.norm()).collect();
+            let norms: Vec<Tensor> = self.gradients().map(|grad| grad.norm()).collect();
             if norms.is_empty() {
                 return;
             }
             let scale = max / (Tensor::stack(&norms, 0).norm().double_value(&[]) + CLIP_EPS);
             if scale < 1.0 {
-                for (_, mut grad) in self.gradients() {
+                for mut grad in self.gradients() {
                     let _ = grad.g_mul_scalar_(scale);
                 }
             }
@@ -107,7 +123,7 @@ impl Optimizer {
     /// Brings every value of the gradients to between `-max` and `max`.
     pub fn clip_grad_value(&self, max: f64) {
         tch::no_grad(|| {
-            for (_, mut grad) in self.gradients() {
+            for mut grad in self.gradients() {
                 let _ = grad.clamp_(-max, max);
             }
         });
@@ -116,25 +132,30 @@ impl Optimizer {
     /// Changes the parameters by their gradients.
     pub fn step(&mut self) {
         self.steps += 1;
-        let (settings, steps) = (self.settings, self.steps as f64);
+        let (settings, minus_lr, steps) = (self.settings, &self.minus_lr, self.steps as f64);
         tch::no_grad(|| {
             for slot in &mut self.slots {
                 let grad = slot.parameter.grad();
                 if grad.defined() {
-                    slot.update(&settings, steps, grad);
+                    slot.update(&settings, minus_lr, steps, grad);
                 }
             }
         });
     }
 
-    fn gradients(&self) -> impl Iterator<Item = (&Slot, Tensor)> {
-        self.slots.iter().map(|slot| (slot, slot.parameter.grad())).filter(|(_, grad)| grad.defined())
+    fn gradients(&self) -> impl Iterator<Item = Tensor> {
+        self.slots.iter().map(|slot| slot.parameter.grad()).filter(Tensor::defined)
     }
+}
+
+/// A number as a tensor.
+fn factor(value: f64, device: Device) -> Tensor {
+    Tensor::from(value as f32).to_device(device)
 }
 
 impl Slot {
     /// In place, and with as few operations as there can be: of small tensors each costs the same.
-    fn update(&mut self, settings: &OptimizerSettings, steps: f64, grad: Tensor) {
+    fn update(&mut self, settings: &OptimizerSettings, minus_lr: &Tensor, steps: f64, grad: Tensor) {
         let OptimizerSettings { kind, lr, momentum, weight_decay } = *settings;
         let weight = &mut self.parameter;
         let grad = match kind {
@@ -149,32 +170,34 @@ impl Slot {
         match (kind, self.memory.as_mut_slice()) {
             (OptimizerKind::Sgd, [velocity]) => {
                 let _ = velocity.g_mul_scalar_(momentum).g_add_(&grad);
-                let _ = weight.g_sub_(&(&*velocity * lr));
+                let _ = weight.addcmul_(velocity, minus_lr);
             }
             (OptimizerKind::Adam | OptimizerKind::AdamW, [mean, square]) => {
                 let (beta1, beta2) = ADAM_BETAS;
                 let (correction1, correction2) = (1.0 - beta1.powf(steps), (1.0 - beta2.powf(steps)).sqrt());
                 let _ = mean.lerp_(&grad, 1.0 - beta1);
                 let _ = square.g_mul_scalar_(beta2).addcmul_(&(&grad * (1.0 - beta2)), &grad);
-                // Numerator and denominator are both multiplied by the second correction.
-                let scaled = &*mean * (-lr * correction2 / correction1);
-                let _ = weight.addcdiv_(&scaled, &square.sqrt().g_add_scalar_(EPS * correction2));
+                // √(v / c₂) + ε, over the rate: everything in place.
+                let mut scale = square.sqrt();
+                let _ =
+                    scale.g_add_scalar_(EPS * correction2).g_mul_scalar_(-correction1 / (lr * correction2));
+                let _ = weight.addcdiv_(mean, &scale);
             }
             (OptimizerKind::RmsProp, [square, rest @ ..]) => {
                 let _ = square.g_mul_scalar_(RMSPROP_ALPHA).addcmul_(&(&grad * (1.0 - RMSPROP_ALPHA)), &grad);
-                let scale = square.sqrt().g_add_scalar_(EPS);
+                let mut scale = square.sqrt().g_add_scalar_(EPS);
                 match rest {
                     [velocity, ..] => {
                         let _ = velocity.g_mul_scalar_(momentum).addcdiv_(&grad, &scale);
-                        let _ = weight.g_sub_(&(&*velocity * lr));
+                        let _ = weight.addcmul_(velocity, minus_lr);
                     }
                     [] => {
-                        let _ = weight.addcdiv_(&(grad * -lr), &scale);
+                        let _ = weight.addcdiv_(&grad, &scale.g_mul_scalar_(-1.0 / lr));
                     }
                 }
             }
             _ => {
-                let _ = weight.g_sub_(&(grad * lr));
+                let _ = weight.addcmul_(&grad, minus_lr);
             }
         }
     }
@@ -182,8 +205,7 @@ impl Slot {
 
 #[cfg(test)]
 mod tests {
-    use tch::nn::{self, OptimizerConfig};
-    use tch::{Device, Kind};
+    use tch::Kind;
 
     use super::*;
 
@@ -229,7 +251,7 @@ mod tests {
                     for (clip_norm, clip_value) in [(None, None), (Some(0.5), None), (None, Some(0.2))] {
                         let settings = settings(kind, momentum, decay);
                         let [(store, ours), (their_store, theirs)] = [store(), store()];
-                        let mut optimizer = settings.build(&store);
+                        let mut optimizer = settings.build(&store).unwrap();
                         let mut their_optimizer = libtorch(settings, &their_store);
                         for step in 0..20 {
                             // A learning rate that falls, as with --lr-decay.
@@ -267,7 +289,7 @@ mod tests {
     #[test]
     fn what_is_remembered_has_pytorchs_names() {
         let names = |kind, momentum| {
-            let memory = settings(kind, momentum, 0.0).build(&store().0).memory();
+            let memory = settings(kind, momentum, 0.0).build(&store().0).unwrap().memory();
             memory.into_iter().map(|(name, _)| name).collect::<Vec<_>>().join(" ")
         };
         assert_eq!(names(OptimizerKind::Sgd, 0.0), "");
@@ -281,7 +303,7 @@ mod tests {
     #[test]
     fn a_parameter_without_a_gradient_stays() {
         let (store, [weight, bias]) = store();
-        let mut optimizer = settings(OptimizerKind::AdamW, 0.0, 0.1).build(&store);
+        let mut optimizer = settings(OptimizerKind::AdamW, 0.0, 0.1).build(&store).unwrap();
         bias.square().sum(Kind::Float).backward();
         optimizer.clip_grad_norm(0.1);
         let before = weight.copy();
