@@ -152,6 +152,8 @@ impl Fake {
                 train_score: 0.9,
                 dev_loss: None,
                 dev_score: Some(0.88),
+                test_loss: None,
+                test_score: None,
                 grad_l2,
                 layers: captured,
             });

@@ -147,6 +147,7 @@ fn finished(epochs_done: u64) -> End {
         capture_s: 0.1,
         test: None,
         early_stop: None,
+        boundary: None,
     }
 }
 

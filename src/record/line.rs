@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::boundary::Boundary;
 use super::envelope::Envelope;
 use super::header::Header;
 use super::layer::LayerCapture;
@@ -91,6 +92,12 @@ pub struct Epoch {
     /// Score on the dev set.
     #[serde(with = "number::option")]
     pub dev_score: Option<f64>,
+    /// Loss on the test set, only to be looked at: nothing is chosen by it.
+    #[serde(default, with = "number::option", skip_serializing_if = "Option::is_none")]
+    pub test_loss: Option<f64>,
+    /// Score on the test set.
+    #[serde(default, with = "number::option", skip_serializing_if = "Option::is_none")]
+    pub test_score: Option<f64>,
     /// L2 norm of the gradient of all parameters at the captured step, before clipping.
     #[serde(with = "number")]
     pub grad_l2: f64,
@@ -116,6 +123,9 @@ pub struct End {
     /// That it finished before all of its epochs, since the dev score no longer rose.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub early_stop: Option<EarlyStop>,
+    /// What the network answers on the plane of its two inputs, where it has two.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub boundary: Option<Box<Boundary>>,
 }
 
 /// Why a run finished before all of its epochs.

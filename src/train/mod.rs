@@ -3,6 +3,7 @@
 //! Training emits record lines and knows nothing of rules, pictures or files; whoever listens writes
 //! them, diagnoses them or shows them.
 
+mod boundary;
 mod checkpoint;
 mod config;
 mod data;

@@ -188,6 +188,11 @@ impl Network {
         &self.store
     }
 
+    /// Where its parameters are.
+    pub fn device(&self) -> Device {
+        self.store.device()
+    }
+
     /// A copy of everything that training changes, by name.
     pub fn snapshot(&self) -> Snapshot {
         let copied = |(name, tensor): (String, Tensor)| (name, tensor.detach().copy());

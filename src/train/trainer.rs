@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use tch::{Device, Kind, Tensor};
 
 use super::TrainError;
+use super::boundary;
 use super::checkpoint::Checkpoint;
 use super::config::Config;
 use super::data::Dataset;
@@ -252,6 +253,8 @@ impl Trainer<'_> {
             layer.steps = Some(norms.spreads());
         }
         let (_, train_score) = self.objective.evaluate(self.network, &self.dataset.train);
+        // Only to be looked at: nothing is chosen by it.
+        let test = self.dataset.test.as_ref().map(|test| self.objective.evaluate(self.network, test));
         self.emit(Line::Epoch(Epoch {
             epoch,
             step: self.progress.steps_done - 1,
@@ -261,6 +264,8 @@ impl Trainer<'_> {
             train_score,
             dev_loss: dev.map(|d| d.0),
             dev_score: dev.map(|d| d.1),
+            test_loss: test.map(|t| t.0),
+            test_score: test.map(|t| t.1),
             grad_l2: state.grad_l2,
             layers,
         }))
@@ -275,7 +280,7 @@ impl Trainer<'_> {
             }
             _ => {
                 self.progress.best = Some(BestEpoch { epoch, score });
-                if self.dataset.test.is_some() || self.config.save_model {
+                if self.dataset.test.is_some() || self.config.save_model || boundary::is_of(self.dataset) {
                     self.best = Some(self.network.snapshot());
                 }
             }
@@ -330,6 +335,7 @@ impl Trainer<'_> {
             capture_s: self.progress.capture_s,
             test,
             early_stop: self.stopped_early,
+            boundary: boundary::of(epoch, self.config.seed, self.network, &self.objective, self.dataset),
         }))?;
         Ok(outcome)
     }

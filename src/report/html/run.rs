@@ -107,29 +107,26 @@ pub(super) struct EpochTable {
 impl EpochTable {
     pub(super) fn of(summary: &Summary) -> Self {
         let run = &summary.run;
-        let columns = [
-            "epoch".into(),
-            "training loss".into(),
-            "dev loss".into(),
-            format!("training {}", run.score),
-            format!("dev {}", run.score),
-            "gradient L2".into(),
-            "learning rate".into(),
-        ];
-        let shown = |s: f64| score(run.task, s);
+        let tested = summary.epochs.iter().any(|e| e.test_score.is_some());
+        let splits = |quantity: &str| {
+            let splits = ["training", "dev", "test"].iter().take(if tested { 3 } else { 2 });
+            splits.map(|split| format!("{split} {quantity}")).collect::<Vec<_>>()
+        };
+        let mut columns = vec!["epoch".into()];
+        columns.extend(splits("loss"));
+        columns.extend(splits(&run.score));
+        columns.extend(["gradient L2".into(), "learning rate".into()]);
+        let shown = |s: Option<f64>| s.map_or_else(|| "–".into(), |s| score(run.task, s));
         let row = |e: &crate::report::EpochSummary| {
             let partial = if e.partial { " (partial)" } else { "" };
-            vec![
-                format!("{}{partial}", e.epoch),
-                number(e.train_loss),
-                optional(e.dev_loss),
-                shown(e.train_score),
-                e.dev_score.map_or_else(|| "–".into(), shown),
-                number(e.grad_l2),
-                number(e.lr),
-            ]
+            let mut row = vec![format!("{}{partial}", e.epoch), number(e.train_loss), optional(e.dev_loss)];
+            row.extend(tested.then(|| optional(e.test_loss)));
+            row.extend([shown(Some(e.train_score)), shown(e.dev_score)]);
+            row.extend(tested.then(|| shown(e.test_score)));
+            row.extend([number(e.grad_l2), number(e.lr)]);
+            row
         };
-        Self { columns: columns.into(), rows: summary.epochs.iter().map(row).collect() }
+        Self { columns, rows: summary.epochs.iter().map(row).collect() }
     }
 }
 

@@ -162,6 +162,8 @@ impl EpochSummary {
             dev_loss: epoch.dev_loss,
             train_score: epoch.train_score,
             dev_score: epoch.dev_score,
+            test_loss: epoch.test_loss,
+            test_score: epoch.test_score,
             grad_l2: epoch.grad_l2,
         }
     }

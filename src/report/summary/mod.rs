@@ -223,6 +223,12 @@ pub struct EpochSummary {
     /// Score on the dev set after the epoch.
     #[serde(with = "number::option")]
     pub dev_score: Option<f64>,
+    /// Loss on the test set after the epoch; nothing was chosen by it.
+    #[serde(default, with = "number::option")]
+    pub test_loss: Option<f64>,
+    /// Score on the test set after the epoch.
+    #[serde(default, with = "number::option")]
+    pub test_score: Option<f64>,
     /// L2 norm of the gradient of all parameters at the captured step, before clipping.
     #[serde(with = "number")]
     pub grad_l2: f64,
