@@ -8,8 +8,11 @@ use support::Scratch;
 
 const RUN: &str = "run --model mlp --hidden 6 --norm batch-pre --batch-size 64 --epochs 8 --lr 0.05 -q";
 
-/// Names with shapes, sorted, and the metadata.
-fn read(scratch: &Scratch, name: &str) -> (Vec<(String, Vec<usize>)>, Vec<(String, String)>) {
+/// Names with shapes, sorted.
+type Shapes = Vec<(String, Vec<usize>)>;
+
+/// The tensors and the metadata.
+fn read(scratch: &Scratch, name: &str) -> (Shapes, Vec<(String, String)>) {
     let bytes = std::fs::read(scratch.path().join(name)).unwrap();
     let file = SafeTensors::deserialize(&bytes).unwrap();
     let mut tensors: Vec<_> = file.iter().map(|(n, t)| (n.to_owned(), t.shape().to_vec())).collect();

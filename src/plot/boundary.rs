@@ -24,8 +24,9 @@ const BAR_ROOM: f64 = 100.0;
 const MOST_NAMES: usize = 8;
 /// Room for the name of a class or of an input.
 const NAME_ROOM: f64 = 130.0;
-/// Marks of a split, at most: the rows come in random order.
-const MOST_MARKS: usize = 700;
+/// Marks of a split, at most, by class and by value (where each is drawn twice): the rows come in
+/// random order.
+const MOST_MARKS: (usize, usize) = (800, 400);
 /// From one entry of the legend to the next.
 const GAP: f64 = 22.0;
 /// Opacity of a class's colour.
@@ -259,10 +260,12 @@ impl Picture<'_> {
             self.score(split)
         );
         canvas.group("gs-points", None, &tooltip, || {
+            let bands = matches!(self.colours, Colours::Bands(_));
+            let most = if bands { MOST_MARKS.1 } else { MOST_MARKS.0 };
             // Wrong ones last, over the others.
             for wrong in [false, true] {
                 let mut groups: Vec<(u8, Vec<Point>)> = Vec::new();
-                for i in 0..split.x.len().min(MOST_MARKS) {
+                for i in 0..split.x.len().min(most) {
                     let missed = self.task == Task::Classification && split.answer[i] != split.target[i];
                     if missed != wrong {
                         continue;
@@ -277,11 +280,15 @@ impl Picture<'_> {
                 groups.sort_by_key(|g| g.0);
                 for (region, points) in groups {
                     let fill = self.colours.fill(region, true);
-                    let bands = matches!(self.colours, Colours::Bands(_));
+                    let rim = match (bands, wrong) {
+                        (true, _) => Ink::Muted,
+                        (false, true) => Ink::Text,
+                        (false, false) => Ink::Paper,
+                    };
                     if bands {
                         canvas.marks(&points, shape, (Ink::Paper, 1.0), Ink::Paper);
                     }
-                    canvas.marks(&points, shape, fill, if wrong || bands { Ink::Text } else { Ink::Paper });
+                    canvas.marks(&points, shape, fill, rim);
                 }
             }
         });

@@ -213,7 +213,11 @@ impl Canvas {
                 Mark::Square => write!(data, "M{:.1} {:.1}h6v6h-6z", x - 3.0, y - 3.0),
             };
         }
-        let width = if rim == Ink::Paper { ".7" } else { "1.6" };
+        let width = match rim {
+            Ink::Text => "1.6",
+            Ink::Muted => ".9",
+            _ => ".7",
+        };
         let area = Area { fill: Some(fill), stroke: Some(rim) };
         self.raw(format_args!(r#"<path d="{data}"{}/>"#, area.attributes(width)));
     }

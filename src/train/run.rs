@@ -179,7 +179,7 @@ fn check_something_is_left(config: &Config, progress: &Progress) -> Result<(), T
         ));
     }
     match (config.patience, progress.best) {
-        (Some(patience), Some(best)) if done > 0 && done - 1 >= best.epoch + patience => fail(format!(
+        (Some(patience), Some(best)) if done > best.epoch + patience => fail(format!(
             "the run was stopped by --patience {patience} after {}, no better on the dev set since epoch {}; \
              give a larger --patience",
             counted(done, "epoch"),
