@@ -112,6 +112,8 @@ mod training {
             clip_value: None,
             lr_decay: None,
             epochs,
+            patience: None,
+            save_model: false,
             batch_size: BatchSize::Full,
             seed: 0,
             device: choose_device("cpu").expect("always there"),

@@ -44,6 +44,17 @@ pub fn count(n: u64) -> String {
     out
 }
 
+/// A count with its noun.
+///
+/// ```
+/// assert_eq!(gradscope::text::counted(1, "epoch"), "1 epoch");
+/// assert_eq!(gradscope::text::counted(1_200, "epoch"), "1,200 epochs");
+/// ```
+pub fn counted(n: u64, noun: &str) -> String {
+    let plural = if n == 1 { "" } else { "s" };
+    format!("{} {noun}{plural}", count(n))
+}
+
 /// A share as a percentage that never rounds a part to nothing or to all: `0.4%`, `62%`, `>99.9%`.
 pub fn percent(part: u64, whole: u64) -> String {
     let share = 100.0 * part as f64 / whole.max(1) as f64;

@@ -264,6 +264,7 @@ fn the_report_directory_holds_what_the_contract_names() {
     let plots = scratch.list("out/plots");
     let mut expected: Vec<String> = [
         "accuracy",
+        "boundary",
         "loss",
         "norms",
         "violin-activations",

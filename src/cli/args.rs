@@ -134,8 +134,12 @@ pub struct InitArgs {
 #[derive(Debug, Args)]
 pub struct RunArgs {
     /// Model: a name (`gradscope models` lists them) or a file that ends in .toml
-    #[arg(long, value_name = "NAME|FILE.toml")]
-    pub model: String,
+    #[arg(long, value_name = "NAME|FILE.toml", required_unless_present = "resume")]
+    pub model: Option<String>,
+    /// Go on with the run in this report directory, which --save-model has kept; its record gives all
+    /// other flags, and --epochs and --patience may be given anew
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["model", "DataArgs", "NetworkArgs", "TrainingArgs", "out", "force"])]
+    pub resume: Option<PathBuf>,
 
     #[command(flatten)]
     pub data: DataArgs,
@@ -143,6 +147,8 @@ pub struct RunArgs {
     pub network: NetworkArgs,
     #[command(flatten)]
     pub training: TrainingArgs,
+    #[command(flatten)]
+    pub length: LengthArgs,
     #[command(flatten)]
     pub findings: FindingArgs,
     #[command(flatten)]
@@ -234,9 +240,6 @@ pub struct TrainingArgs {
     /// Let the learning rate fall: step:EPOCHS,FACTOR, exponential:FACTOR, cosine[:LEAST]
     #[arg(long, value_name = "RULE", allow_hyphen_values = true)]
     pub lr_decay: Option<String>,
-    /// Passes over the training rows
-    #[arg(long, value_name = "N", value_parser = number::epochs, allow_negative_numbers = true)]
-    pub epochs: Option<u64>,
     /// Rows a step: a number, or full for all of them
     #[arg(long, value_name = "N|full", allow_hyphen_values = true)]
     pub batch_size: Option<String>,
@@ -254,7 +257,23 @@ pub struct TrainingArgs {
     pub capture_every: Option<u64>,
 }
 
+/// What may be said of a run that is resumed, too.
 #[derive(Debug, Args)]
+#[command(next_help_heading = "Training")]
+pub struct LengthArgs {
+    /// Passes over the training rows
+    #[arg(long, value_name = "N", value_parser = number::epochs, allow_negative_numbers = true)]
+    pub epochs: Option<u64>,
+    /// Stop when the score on the dev set has not risen for N epochs
+    #[arg(long, value_name = "N", value_parser = number::epochs, allow_negative_numbers = true)]
+    pub patience: Option<u64>,
+    /// Keep the parameters with the best dev score (model.safetensors), and what --resume goes on from
+    /// (state.safetensors)
+    #[arg(long)]
+    pub save_model: bool,
+}
+
+#[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Findings")]
 pub struct FindingArgs {
     /// End with status 1 on these findings: rules, families, warning, error, any
@@ -266,6 +285,19 @@ pub struct FindingArgs {
     /// Change a threshold: RULE.PARAM=VALUE (`gradscope explain RULE` names them)
     #[arg(long, value_name = "RULE.PARAM=VALUE")]
     pub set: Vec<String>,
+}
+
+#[cfg(feature = "train")]
+impl FindingArgs {
+    /// Takes over what was left out.
+    pub fn fall_back_to(&mut self, earlier: &FindingArgs) {
+        self.fail_on = self.fail_on.take().or_else(|| earlier.fail_on.clone());
+        for (own, earlier) in [(&mut self.off, &earlier.off), (&mut self.set, &earlier.set)] {
+            if own.is_empty() {
+                own.clone_from(earlier);
+            }
+        }
+    }
 }
 
 #[derive(Debug, Args)]
@@ -355,8 +387,17 @@ mod tests {
 
     #[test]
     fn a_negative_zero_nan_or_absurd_number_is_refused_for_every_flag() {
-        let zero_too =
-            ["lr", "clip-norm", "clip-value", "epochs", "threads", "capture-every", "samples", "hidden"];
+        let zero_too = [
+            "lr",
+            "clip-norm",
+            "clip-value",
+            "epochs",
+            "patience",
+            "threads",
+            "capture-every",
+            "samples",
+            "hidden",
+        ];
         let zero_is_fine = ["momentum", "weight-decay", "dropout", "noise", "lrelu-slope", "seed"];
         let parse = |flag: &str, value: &str| {
             Cli::try_parse_from(["gradscope", "run", "--model", "mlp", &format!("--{flag}"), value])

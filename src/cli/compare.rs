@@ -12,7 +12,7 @@ use gradscope::train::{Config, DataOptions};
 
 use super::args::{CompareArgs, reproducible};
 use super::findings::Findings;
-use super::run::{Trained, status, train};
+use super::run::{How, Trained, status, train};
 use super::signals::Signals;
 use super::summary::aligned;
 use super::variants::{self, Grid, Trial, common, file_names, product, trials};
@@ -38,6 +38,7 @@ pub fn run(args: &CompareArgs, colours: bool) -> anyhow::Result<u8> {
         Some(_) => directory.create()?,
         None => directory.create_new()?,
     }
+    let how = How { findings: &findings, signals: &signals, quiet: args.output.quiet };
     let mut done: Vec<(usize, Trained)> = Vec::new();
     for (index, (trial, config)) in trials.iter().zip(&configs).enumerate() {
         if !args.output.quiet {
@@ -45,8 +46,8 @@ pub fn run(args: &CompareArgs, colours: bool) -> anyhow::Result<u8> {
         }
         let own = directory.path().join(VARIANTS).join(&names[index]);
         let own = OutputDir::check(&own, args.output.force)?;
-        let trained = train(config, own, false, &findings, &signals, args.output.quiet)
-            .with_context(|| format!("variant {:?}", trial.label))?;
+        let trained =
+            train(config, None, own, false, &how).with_context(|| format!("variant {:?}", trial.label))?;
         let stopped = trained.outcome != Outcome::Finished;
         done.push((index, trained));
         if stopped {

@@ -19,6 +19,8 @@ mod render;
 #[cfg(feature = "train")]
 mod resolve;
 #[cfg(feature = "train")]
+mod resume;
+#[cfg(feature = "train")]
 mod run;
 #[cfg(feature = "train")]
 mod signals;

@@ -13,7 +13,9 @@ use super::args::{DataArgs, LossArg, NetworkArgs, NormArg, RunArgs, TaskArg};
 /// # Errors
 /// [`TrainError`] for a name that there is not, or settings that do not go together.
 pub fn config(args: &RunArgs, command: Vec<String>) -> Result<Config, TrainError> {
-    let model = model(&args.model, &args.network)?;
+    // The command line demands one, but not of a record that says which.
+    let name = args.model.as_deref().ok_or_else(|| TrainError::Settings("--model is missing".into()))?;
+    let model = model(name, &args.network)?;
     let training = &args.training;
     let defaults = &model.defaults;
     let or = |flag: &Option<String>, default: &String| flag.as_ref().unwrap_or(default).clone();
@@ -26,7 +28,7 @@ pub fn config(args: &RunArgs, command: Vec<String>) -> Result<Config, TrainError
         momentum: training.momentum.unwrap_or(0.0),
         weight_decay: training.weight_decay.unwrap_or(kind.default_weight_decay()),
     };
-    let epochs = training.epochs.unwrap_or(defaults.epochs);
+    let epochs = args.length.epochs.unwrap_or(defaults.epochs);
     optimizer.check()?;
     let loss = training.loss.map(loss).or(defaults.loss);
     Ok(Config {
@@ -38,6 +40,8 @@ pub fn config(args: &RunArgs, command: Vec<String>) -> Result<Config, TrainError
         clip_value: training.clip_value,
         lr_decay: training.lr_decay.as_deref().map(lr_decay).transpose()?,
         epochs,
+        patience: args.length.patience,
+        save_model: args.length.save_model,
         batch_size,
         seed: training.seed.unwrap_or(0),
         device: choose_device(&training.device)?,

@@ -1,33 +1,43 @@
 //! `gradscope run`: train, record, diagnose, report.
 
 use std::path::PathBuf;
+use std::{fs, io};
 
 use anyhow::Context;
 use gradscope::diagnose::{Diagnosis, Settings};
-use gradscope::record::{Line, Outcome, Record, RecordError, Writer};
+use gradscope::record::{Header, Line, Outcome, Record, RecordError, Writer};
 use gradscope::report::OutputDir;
-use gradscope::train::{self, Config, Observer};
+use gradscope::train::{self, Checkpoint, Config, Observer};
 
 use super::args::{RunArgs, reproducible};
 use super::findings::Findings;
 use super::progress::Progress;
 use super::render::{conclude, render};
+use super::resume::{self, Earlier};
 use super::signals::Signals;
 use super::{exit, resolve};
 
 /// Everything is checked before anything is written; then the record grows while training goes.
 pub fn run(args: &RunArgs, colours: bool) -> anyhow::Result<u8> {
-    let findings = Findings::new(&args.findings)?;
-    let config = resolve::config(args, reproducible(std::env::args_os()))?;
-    let (given, force) = (&args.output.out, args.output.force);
+    let mut finding_args = args.findings.clone();
+    let (config, earlier) = match &args.resume {
+        None => (resolve::config(args, reproducible(std::env::args_os()))?, None),
+        Some(directory) => {
+            let (config, earlier) = resume::config(directory, &args.length)?;
+            finding_args.fall_back_to(&earlier.findings);
+            (config, Some(earlier))
+        }
+    };
+    let findings = Findings::new(&finding_args)?;
+    let given = args.output.out.as_ref().or(args.resume.as_ref());
     let directory = match given {
-        Some(out) => OutputDir::check(out, force)?,
+        Some(out) => OutputDir::check(out, args.output.force)?,
         // Whether it is there is seen when it is made.
         None => OutputDir::check(&default_directory(&config.model.name), true)?,
     };
     let signals = Signals::listen()?;
-    let quiet = args.output.quiet;
-    let trained = train(&config, directory, given.is_none(), &findings, &signals, quiet)?;
+    let how = How { findings: &findings, signals: &signals, quiet: args.output.quiet };
+    let trained = train(&config, earlier.as_ref(), directory, given.is_none(), &how)?;
     conclude(&trained.record, &trained.diagnosis, &trained.directory, &args.output, colours)?;
     Ok(match trained.outcome {
         Outcome::Finished => findings.status(&trained.diagnosis),
@@ -47,25 +57,46 @@ pub struct Trained {
     pub outcome: Outcome,
 }
 
-/// Trains and records into the directory, diagnoses, and writes the report. `new`: the directory has a
-/// name that was made up, so that one that is there belongs to another run.
+/// What a run needs beside what it is to train.
+pub struct How<'a> {
+    /// Rules and thresholds.
+    pub findings: &'a Findings,
+    /// What may stop it.
+    pub signals: &'a Signals,
+    /// No progress.
+    pub quiet: bool,
+}
+
+/// Trains, or goes on with an earlier run, and records into the directory; diagnoses, and writes the
+/// report. `new`: the directory has a name that was made up, so that one that is there belongs to
+/// another run.
 pub fn train(
     config: &Config,
+    earlier: Option<&Earlier>,
     directory: OutputDir,
     new: bool,
-    findings: &Findings,
-    signals: &Signals,
-    quiet: bool,
+    how: &How,
 ) -> anyhow::Result<Trained> {
-    let mut session = Session { directory, new, settings: &findings.settings, quiet, live: None };
-    let trained = train::train(config, &mut session, &|| signals.asked());
+    let mut session = Session {
+        directory,
+        new,
+        settings: &how.findings.settings,
+        quiet: how.quiet,
+        earlier: earlier.map(|e| &e.record),
+        live: None,
+    };
+    let stop = || how.signals.asked();
+    let trained = match earlier {
+        None => train::train(config, &mut session, &stop),
+        Some(earlier) => train::resume(config, &earlier.state, &earlier.record, &mut session, &stop),
+    };
     let Session { live, directory, .. } = session;
     if let Some(live) = &live {
         live.progress.finish();
     }
     let outcome = trained?;
     let record = live.context("training ended before it began")?.record;
-    let diagnosis = render(&directory, &record, findings, || Ok(()))?;
+    let diagnosis = render(&directory, &record, how.findings, || Ok(()))?;
     Ok(Trained { directory, record, diagnosis, outcome })
 }
 
@@ -91,6 +122,8 @@ struct Session<'a> {
     new: bool,
     settings: &'a Settings,
     quiet: bool,
+    /// The record that a resumed run goes on with.
+    earlier: Option<&'a Record>,
     live: Option<Live>,
 }
 
@@ -101,16 +134,35 @@ struct Live {
     progress: Progress,
 }
 
+impl Session<'_> {
+    fn begin(&mut self, header: Header) -> Result<(), RecordError> {
+        let path = self.directory.record();
+        let made = if self.new { self.directory.create_new() } else { self.directory.create() };
+        made.map_err(|e| RecordError::Write { path: path.clone(), source: io::Error::other(e) })?;
+        let path = self.directory.record();
+        let writer = Writer::create(&path, &header)?;
+        // They are of the run whose record has just been replaced.
+        for name in [train::MODEL_FILE, train::STATE_FILE] {
+            let stale = self.directory.path().join(name);
+            if train::is_own_checkpoint(&stale) {
+                fs::remove_file(&stale).map_err(|source| RecordError::Write { path: stale, source })?;
+            }
+        }
+        self.live = Some(self.live(writer, Record::new(header)));
+        Ok(())
+    }
+
+    fn live(&self, writer: Writer, record: Record) -> Live {
+        let run = &record.header.run;
+        let progress = Progress::new(self.quiet, run.epochs, run.steps_per_epoch);
+        Live { writer, record, progress }
+    }
+}
+
 impl Observer for Session<'_> {
     fn observe(&mut self, line: Line) -> Result<(), RecordError> {
         if let Line::Header(header) = line {
-            let made = if self.new { self.directory.create_new() } else { self.directory.create() };
-            let path = self.directory.record();
-            made.map_err(|e| RecordError::Write { path: path.clone(), source: std::io::Error::other(e) })?;
-            let writer = Writer::create(&path, &header)?;
-            let progress = Progress::new(self.quiet, header.run.epochs, header.run.steps_per_epoch);
-            self.live = Some(Live { writer, record: Record::new(*header), progress });
-            return Ok(());
+            return self.begin(*header);
         }
         // Training sends the header first.
         let Some(live) = &mut self.live else { return Ok(()) };
@@ -122,11 +174,32 @@ impl Observer for Session<'_> {
         // Refused lines would be a defect of the trainer, but no reason to panic.
         live.record.push(line).map_err(|reason| RecordError::Write {
             path: self.directory.record(),
-            source: std::io::Error::other(reason),
+            source: io::Error::other(reason),
         })?;
         if captured {
             live.progress.epoch(&live.record, self.settings);
         }
         Ok(())
+    }
+
+    fn go_on(&mut self, header: Header, steps: u64, epochs: u64) -> Result<(), RecordError> {
+        let writer = Writer::go_on(&self.directory.record(), &header, steps, epochs)?;
+        let mut record = Record::new(header);
+        if let Some(earlier) = self.earlier {
+            record.steps.extend(earlier.steps.iter().take(steps as usize).cloned());
+            record.epochs.extend(earlier.epochs.iter().take(epochs as usize).cloned());
+        }
+        self.live = Some(self.live(writer, record));
+        Ok(())
+    }
+
+    fn keep(&mut self, name: &str, content: &Checkpoint) -> Result<(), RecordError> {
+        // What is kept must not be ahead of the record.
+        if let Some(live) = &self.live {
+            live.writer.sync()?;
+        }
+        self.directory
+            .put(name, |out| content.write(out))
+            .map_err(|source| RecordError::Write { path: self.directory.path().join(name), source })
     }
 }

@@ -38,6 +38,7 @@ impl Fake {
             loss: Loss::Bce,
             seed: 0,
             epochs: 20,
+            patience: None,
             optimizer: "sgd".into(),
             lr: 0.01,
             momentum: 0.0,
@@ -151,6 +152,8 @@ impl Fake {
                 train_score: 0.9,
                 dev_loss: None,
                 dev_score: Some(0.88),
+                test_loss: None,
+                test_score: None,
                 grad_l2,
                 layers: captured,
             });

@@ -139,7 +139,16 @@ fn a_healthy_run_is_healthy_at_every_epoch() {
 }
 
 fn finished(epochs_done: u64) -> End {
-    End { outcome: Outcome::Finished, epochs_done, steps_done: 120, wall_s: 1.0, capture_s: 0.1, test: None }
+    End {
+        outcome: Outcome::Finished,
+        epochs_done,
+        steps_done: 120,
+        wall_s: 1.0,
+        capture_s: 0.1,
+        test: None,
+        early_stop: None,
+        boundary: None,
+    }
 }
 
 #[test]

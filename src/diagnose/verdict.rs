@@ -87,7 +87,17 @@ fn ending(q: &Quantities) -> String {
         );
     };
     let how = match end.outcome {
-        Outcome::Finished => return String::new(),
+        Outcome::Finished => {
+            return end.early_stop.map_or_else(String::new, |stop| {
+                format!(
+                    " (stopped by --patience {} after {} of {}: no better on the dev set since epoch {})",
+                    stop.patience,
+                    end.epochs_done,
+                    count(wanted, "epoch"),
+                    stop.best_epoch
+                )
+            });
+        }
         Outcome::Interrupted => "interrupted",
         Outcome::Terminated => "terminated",
     };

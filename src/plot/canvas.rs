@@ -13,7 +13,7 @@ use plotters::element::{Circle, PathElement, Polygon, Rectangle, Text};
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 use plotters::style::{Color, FontDesc, FontFamily, FontStyle, TextStyle};
 
-use super::svg::{Backend, UNITS};
+use super::svg::{Backend, UNITS, path_data};
 use super::text::escape;
 use super::theme::{self, Ink};
 
@@ -54,6 +54,50 @@ pub enum Anchor {
     Middle,
     /// Ends there, vertically centred.
     End,
+}
+
+/// How a shape is drawn.
+#[derive(Clone, Copy, Debug)]
+pub struct Area {
+    /// With what it is filled, and how opaque.
+    pub fill: Option<(Ink, f64)>,
+    /// With what it is outlined.
+    pub stroke: Option<Ink>,
+}
+
+impl Area {
+    /// Class for pages with a style sheet, attributes for those without.
+    fn attributes(self, width: &str) -> String {
+        let (mut classes, mut rest) = (Vec::new(), String::new());
+        match self.fill {
+            Some((ink, opacity)) => {
+                let tone = ink.look().stroke;
+                classes.push(format!("f-{}", tone.name));
+                rest += &format!(r#" fill="{}""#, tone.light);
+                if opacity < 1.0 {
+                    rest += &format!(r#" fill-opacity="{opacity:.2}""#);
+                }
+            }
+            None => rest += r#" fill="none""#,
+        }
+        if let Some(ink) = self.stroke {
+            let tone = ink.look().stroke;
+            classes.push(format!("s-{}", tone.name));
+            rest += &format!(r#" stroke="{}" stroke-width="{width}" stroke-linejoin="round""#, tone.light);
+        }
+        format!(r#" class="{}"{rest}"#, classes.join(" "))
+    }
+}
+
+/// The shape of a mark.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mark {
+    /// A circle.
+    Circle,
+    /// A triangle that points up.
+    Triangle,
+    /// A square.
+    Square,
 }
 
 /// The picture while it is drawn.
@@ -145,6 +189,37 @@ impl Canvas {
     /// A filled circle.
     pub fn dot(&self, at: Point, radius: f64, ink: Ink) {
         drawn(self.root.draw(&Circle::new(units(at), unit(radius), ink.filled())));
+    }
+
+    /// A closed shape, filled with an ink of some opacity, outlined, or both.
+    pub fn area(&self, corners: &[Point], area: Area) {
+        let data = path_data(corners.iter().copied().map(units));
+        self.raw(format_args!(r#"<path d="{data}z"{}/>"#, area.attributes("1.2")));
+    }
+
+    /// Many marks of one shape in a single element.
+    pub fn marks(&self, points: &[Point], mark: Mark, fill: (Ink, f64), rim: Ink) {
+        if points.is_empty() {
+            return;
+        }
+        let mut data = String::new();
+        for (x, y) in points {
+            // Writing to a String cannot fail.
+            let _ = match mark {
+                Mark::Circle => {
+                    write!(data, "M{:.1} {y:.1}a3.3 3.3 0 1 0 6.6 0 3.3 3.3 0 1 0-6.6 0z", x - 3.3)
+                }
+                Mark::Triangle => write!(data, "M{:.1} {:.1}h8.4l-4.2-7.6z", x - 4.2, y + 3.2),
+                Mark::Square => write!(data, "M{:.1} {:.1}h6v6h-6z", x - 3.0, y - 3.0),
+            };
+        }
+        let width = match rim {
+            Ink::Text => "1.6",
+            Ink::Muted => ".9",
+            _ => ".7",
+        };
+        let area = Area { fill: Some(fill), stroke: Some(rim) };
+        self.raw(format_args!(r#"<path d="{data}"{}/>"#, area.attributes(width)));
     }
 
     fn raw(&self, text: std::fmt::Arguments<'_>) {

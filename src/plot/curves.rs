@@ -16,10 +16,10 @@ const TICKS: usize = 6;
 /// Share of the largest loss that the axis spans at least: a loss that stands still is to look so.
 const LEAST_SPAN: f64 = 0.2;
 
-/// The loss on the training and dev sets.
+/// The loss on the training, dev and test sets.
 pub fn loss(scene: &Scene) -> Figure {
     let chance = Some(scene.record.header.data.chance_loss).filter(|c| c.is_finite());
-    let curve = Curve::of(scene, |e| e.train_loss, |e| e.dev_loss);
+    let curve = Curve::of(scene, [|e| Some(e.train_loss), |e| e.dev_loss, |e| e.test_loss]);
     let scale = calm_scale(curve.values().chain(chance));
     let log = if scale.kind == Kind::Linear { "" } else { " The axis is logarithmic." };
     let loss = scene.record.header.run.loss.name();
@@ -41,10 +41,10 @@ pub fn loss(scene: &Scene) -> Figure {
     curve.figure("loss", "Loss over epochs".into(), format!("{loss} loss"), caption, scale, reference)
 }
 
-/// The score on the training and dev sets.
+/// The score on the training, dev and test sets.
 pub fn accuracy(scene: &Scene) -> Figure {
     let task = scene.record.header.data.task;
-    let curve = Curve::of(scene, |e| e.train_score, |e| e.dev_score);
+    let curve = Curve::of(scene, [|e| Some(e.train_score), |e| e.dev_score, |e| e.test_score]);
     let scale = match task {
         Task::Classification => accuracy_scale(curve.values()),
         Task::Regression => calm_scale(curve.values()),
@@ -57,8 +57,8 @@ pub fn accuracy(scene: &Scene) -> Figure {
     };
     let log = if scale.kind == Kind::Linear { "" } else { " The axis is logarithmic." };
     let caption = format!(
-        "{what}{log} Both are measured in evaluation mode; the gap between them is what does not carry over \
-         to data that was not trained on."
+        "{what}{log} All are measured in evaluation mode; the gap between train and the others is what does \
+         not carry over to data that was not trained on."
     );
     let name = task.score_name();
     let title = match task {
@@ -86,29 +86,31 @@ pub(super) fn accuracy_scale(values: impl Iterator<Item = f64> + Clone) -> Scale
     Scale::of(values.chain([floor, 1.0]), false, TICKS)
 }
 
-/// A number of every captured epoch on the training set and, where there is one, on the dev set.
+/// A number of an epoch, where it was measured.
+type Quantity = fn(&Epoch) -> Option<f64>;
+
+/// Names of the splits, in the order of the lines.
+const SPLITS: [&str; 3] = ["train", "dev", "test"];
+
+/// A number of every captured epoch on the splits that there are.
 struct Curve {
     epochs: Vec<u64>,
-    train: Vec<f64>,
-    dev: Vec<Option<f64>>,
+    /// A line a split, with its number among [`SPLITS`].
+    lines: Vec<(usize, Vec<Option<f64>>)>,
 }
 
 impl Curve {
-    fn of(scene: &Scene, train: impl Fn(&Epoch) -> f64, dev: impl Fn(&Epoch) -> Option<f64>) -> Self {
+    fn of(scene: &Scene, quantities: [Quantity; 3]) -> Self {
         let epochs = &scene.record.epochs;
+        let lines = quantities.iter().map(|of| epochs.iter().map(of).collect::<Vec<_>>()).enumerate();
         Self {
             epochs: epochs.iter().map(|e| e.epoch).collect(),
-            train: epochs.iter().map(train).collect(),
-            dev: epochs.iter().map(dev).collect(),
+            lines: lines.filter(|(_, values)| values.iter().any(Option::is_some)).collect(),
         }
     }
 
     fn values(&self) -> impl Iterator<Item = f64> + Clone {
-        self.train.iter().copied().chain(self.dev.iter().filter_map(|v| *v))
-    }
-
-    fn has_dev(&self) -> bool {
-        self.dev.iter().any(Option::is_some)
+        self.lines.iter().flat_map(|(_, values)| values.iter().filter_map(|v| *v))
     }
 
     fn figure(
@@ -121,29 +123,25 @@ impl Curve {
         reference: Option<(f64, String)>,
     ) -> Figure {
         let (first, last) = (self.epochs.first(), self.epochs.last());
-        let series = |label: &str, n: usize, values: Vec<Option<f64>>| {
-            let points = self.epochs.iter().zip(values).filter_map(|(e, v)| Some((*e as f64, v?)));
+        let series = |(split, values): &(usize, Vec<Option<f64>>)| {
+            let points = self.epochs.iter().zip(values).filter_map(|(e, v)| Some((*e as f64, (*v)?)));
             let points: Vec<_> = points.collect();
-            let end = points.last().map_or(f64::NAN, |p| p.1);
+            let (label, end) = (SPLITS[*split], points.last().map_or(f64::NAN, |p| p.1));
             Series {
                 label: label.into(),
-                label_ink: Ink::series(n),
-                ink: Ink::series(n),
-                mark: n,
+                label_ink: Ink::series(*split),
+                ink: Ink::series(*split),
+                mark: *split,
                 tooltip: format!("{label} {quantity}: {} at the last epoch", crate::text::precise(end)),
                 points,
                 alarming: Vec::new(),
                 layer: None,
             }
         };
-        let mut lines = vec![series("train", 0, self.train.iter().map(|v| Some(*v)).collect())];
-        if self.has_dev() {
-            lines.push(series("dev", 1, self.dev.clone()));
-        }
         let chart = Chart {
             title: format!("{quantity} by epoch"),
             across: Across::Epochs(first.copied().unwrap_or(0), last.copied().unwrap_or(0)),
-            series: lines,
+            series: self.lines.iter().map(series).collect(),
             reference,
             scale,
         };
@@ -155,14 +153,12 @@ impl Curve {
     }
 
     fn table(&self, quantity: &str) -> Table {
-        let dev = self.has_dev();
-        let mut columns = vec!["epoch".to_owned(), format!("train {quantity}")];
-        columns.extend(dev.then(|| format!("dev {quantity}")));
-        let rows = self.epochs.iter().zip(&self.train).zip(&self.dev).map(|((epoch, train), d)| {
-            let mut row = vec![epoch.to_string(), number(*train)];
-            row.extend(dev.then(|| d.map_or_else(|| "-".into(), number)));
-            row
-        });
-        Table { rows: rows.collect(), columns }
+        let mut columns = vec!["epoch".to_owned()];
+        columns.extend(self.lines.iter().map(|(split, _)| format!("{} {quantity}", SPLITS[*split])));
+        let row = |(i, epoch): (usize, &u64)| {
+            let cells = self.lines.iter().map(|(_, values)| values[i].map_or_else(|| "-".into(), number));
+            [epoch.to_string()].into_iter().chain(cells).collect()
+        };
+        Table { rows: self.epochs.iter().enumerate().map(row).collect(), columns }
     }
 }

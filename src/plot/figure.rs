@@ -30,6 +30,8 @@ pub enum Section {
     Activations,
     /// Loss and score.
     Curves,
+    /// What a network with two inputs answers on their plane.
+    Boundary,
     /// One histogram a layer and quantity.
     Histograms,
 }
@@ -43,6 +45,7 @@ impl Section {
             Section::Weights => "Weights",
             Section::Activations => "Activations",
             Section::Curves => "Curves",
+            Section::Boundary => "Decision boundary",
             Section::Histograms => "Histograms",
         }
     }

@@ -2,10 +2,11 @@
 //!
 //! A picture is a function from a `Scene` to a [`Figure`]; a new one is one file here
 //! and one line in [`PLOTS`]. Beneath them: `axis` decides where values go, `canvas` draws in pixels
-//! or coordinates of the data, `svg` is the backend that plotters writes through, `theme` holds every
+//! or coordinates of the data, `regions` finds the outlines of areas, `svg` is the backend that plotters writes through, `theme` holds every
 //! colour and size, `text` makes strangers' names harmless, `format` writes numbers.
 
 mod axis;
+mod boundary;
 mod canvas;
 mod compare;
 mod curves;
@@ -15,6 +16,7 @@ mod format;
 mod histogram;
 mod lines;
 mod norms;
+mod regions;
 mod scene;
 mod sheet;
 mod svg;
@@ -41,13 +43,14 @@ pub struct Plot {
 }
 
 /// All of them, in the report's order.
-pub const PLOTS: [Plot; 7] = [
+pub const PLOTS: [Plot; 8] = [
     Plot { name: "gradients", make: violin::gradients },
     Plot { name: "norms", make: |scene| vec![norms::norms(scene)] },
     Plot { name: "weights", make: |scene| vec![violin::weights(scene)] },
     Plot { name: "activations", make: |scene| violin::activations(scene).into_iter().collect() },
     Plot { name: "loss", make: |scene| vec![curves::loss(scene)] },
     Plot { name: "accuracy", make: |scene| vec![curves::accuracy(scene)] },
+    Plot { name: "boundary", make: |scene| boundary::boundary(scene).into_iter().collect() },
     Plot { name: "histograms", make: histogram::histograms },
 ];
 

@@ -169,7 +169,7 @@ fn stroked<S: BackendStyle>(style: &S) -> String {
 }
 
 /// Relative moves: half the size of absolute ones, and exact since they are whole tenths.
-fn path_data(points: impl IntoIterator<Item = BackendCoord>) -> String {
+pub fn path_data(points: impl IntoIterator<Item = BackendCoord>) -> String {
     let mut data = String::new();
     let mut last: Option<BackendCoord> = None;
     for (x, y) in points {

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
-use super::line::SCHEMA;
+use super::header::SCHEMA;
 
 /// Why a record could not be read or written; each carries the place.
 #[derive(Debug, Error)]
@@ -18,10 +18,10 @@ pub enum RecordError {
         /// What the system said.
         source: io::Error,
     },
-    /// A line could not be written (a full disk, say).
-    #[error("cannot write the record {}: {source}", path.display())]
+    /// It could not be written (a full disk, say).
+    #[error("cannot write {}: {source}", path.display())]
     Write {
-        /// The record.
+        /// The record, or a file beside it.
         path: PathBuf,
         /// What the system said.
         source: io::Error,

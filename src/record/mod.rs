@@ -4,9 +4,11 @@
 //! "end", …}`, appended while training goes. Whatever can write one gets every diagnosis, plot and
 //! report; whatever can read one needs no tensor library. Nothing here knows a rule or a colour.
 
+mod boundary;
 mod derived;
 mod envelope;
 mod error;
+mod header;
 mod layer;
 mod line;
 pub mod number;
@@ -14,14 +16,13 @@ mod reader;
 mod thinning;
 mod writer;
 
+pub use boundary::{Answers, Axis, Boundary, SplitPoints};
 pub use derived::Norm;
 pub use envelope::Envelope;
 pub use error::RecordError;
+pub use header::{Activation, Data, Header, Layer, LayerKind, Loss, Run, SCHEMA, Task};
 pub use layer::{Activations, Firing, LayerCapture, LayerSteps};
-pub use line::{
-    Activation, Data, End, Epoch, Header, Layer, LayerKind, Line, Loss, NonFinite, Outcome, Run, SCHEMA,
-    Step, StepLayer, Task, TestResult,
-};
+pub use line::{EarlyStop, End, Epoch, Line, NonFinite, Outcome, Step, StepLayer, TestResult};
 pub use reader::{Record, Warning};
 pub use thinning::{EpochThinning, StepThinning};
 pub use writer::Writer;

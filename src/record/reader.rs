@@ -90,6 +90,10 @@ impl Record {
                 if end.epochs_done.max(end.steps_done) > LARGEST_COUNT {
                     return Err("a count in it is too large to be true".into());
                 }
+                let implausible = end.boundary.as_ref().and_then(|b| b.implausible(&self.header));
+                if let Some(reason) = implausible {
+                    return Err(reason);
+                }
                 self.end = Some(end);
             }
         }
@@ -194,7 +198,7 @@ fn parse_header(path: &Path, text: &[u8]) -> Result<Header, RecordError> {
 }
 
 /// The largest count that is believed: what a float64 holds exactly.
-const LARGEST_COUNT: u64 = 1 << 53;
+pub(super) const LARGEST_COUNT: u64 = 1 << 53;
 /// Layers of a network, at most.
 const MOST_LAYERS: usize = 100_000;
 

@@ -1,5 +1,7 @@
 //! What keeps a record bounded however long the run.
 
+use serde::{Deserialize, Serialize};
+
 use super::line::Step;
 
 /// Points of the step curves after which one point stands for twice as many steps. A run of a million
@@ -11,7 +13,7 @@ const EPOCHS_PER_STRIDE: u64 = 128;
 
 /// Joins consecutive steps into one point, ever more of them as the run goes on: works without
 /// knowing its length beforehand.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct StepThinning {
     written: u64,
     pending: Option<Step>,
@@ -51,19 +53,34 @@ impl StepThinning {
         self.pending.take()
     }
 
+    /// Points given back so far.
+    pub fn written(&self) -> u64 {
+        self.written
+    }
+
+    /// The point that is not complete yet.
+    pub fn pending(&self) -> Option<&Step> {
+        self.pending.as_ref()
+    }
+
     fn stride(&self) -> u64 {
         1 << (self.written / POINTS_PER_STRIDE).min(40)
     }
 }
 
 /// Which epochs are captured: every one at first, then every second, fourth, …
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct EpochThinning {
     kept: u64,
     next: u64,
 }
 
 impl EpochThinning {
+    /// Capture points so far.
+    pub fn kept(&self) -> u64 {
+        self.kept
+    }
+
     /// Whether this epoch is a capture point; epochs must be asked about in order.
     pub fn keep(&mut self, epoch: u64) -> bool {
         if epoch < self.next {

@@ -2,8 +2,10 @@
 
 use std::ffi::OsString;
 use std::fs::{self, File};
-use std::io::{self, Write};
+use std::io::{self, BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
 
 use super::{Header, Line, RecordError};
 
@@ -22,6 +24,44 @@ impl Writer {
     /// # Errors
     /// [`RecordError::Write`] where the file cannot be created, with nothing left behind.
     pub fn create(path: &Path, header: &Header) -> Result<Self, RecordError> {
+        Self::begin(path, header, |_| Ok(()))
+    }
+
+    /// Goes on with a record from where it had so many lines of steps and of epochs: what came after
+    /// is dropped, and the header replaced. The record stays as it was until that is done.
+    ///
+    /// # Errors
+    /// [`RecordError::Write`].
+    pub fn go_on(path: &Path, header: &Header, steps: u64, epochs: u64) -> Result<Self, RecordError> {
+        #[derive(Deserialize)]
+        struct Peek<'a> {
+            kind: &'a str,
+        }
+        Self::begin(path, header, |file| {
+            let (mut steps, mut epochs) = (steps, epochs);
+            let mut out = io::BufWriter::new(file);
+            for line in BufReader::new(File::open(path)?).lines().skip(1) {
+                let line = line?;
+                let left = match serde_json::from_str::<Peek>(&line) {
+                    Ok(Peek { kind: "step" }) => &mut steps,
+                    Ok(Peek { kind: "epoch" }) => &mut epochs,
+                    _ => continue,
+                };
+                if let Some(less) = left.checked_sub(1) {
+                    *left = less;
+                    writeln!(out, "{line}")?;
+                }
+            }
+            out.flush()
+        })
+    }
+
+    /// Under a temporary name until everything before the first new line is on disk.
+    fn begin(
+        path: &Path,
+        header: &Header,
+        then: impl FnOnce(&mut File) -> io::Result<()>,
+    ) -> Result<Self, RecordError> {
         let mut name = OsString::from(".");
         name.push(path.file_name().unwrap_or_default());
         name.push(".new");
@@ -30,12 +70,21 @@ impl Writer {
         let file = File::create(&temporary).map_err(failed)?;
         let mut writer = Self { path: path.into(), file, buffer: Vec::new() };
         let written = writer.write(&Line::Header(Box::new(header.clone())));
+        let written = written.and_then(|()| then(&mut writer.file).map_err(failed));
         let written = written.and_then(|()| fs::rename(&temporary, path).map_err(failed));
         if written.is_err() {
             // Best effort: the error that led here is the one to report.
             let _ = fs::remove_file(&temporary);
         }
         written.map(|()| writer)
+    }
+
+    /// Makes sure that everything so far is on the disk.
+    ///
+    /// # Errors
+    /// [`RecordError::Write`].
+    pub fn sync(&self) -> Result<(), RecordError> {
+        self.file.sync_data().map_err(|source| RecordError::Write { path: self.path.clone(), source })
     }
 
     /// Appends one line in a single write.

@@ -6,8 +6,12 @@
 /// Where the report goes is left out, so that trying a remedy does not overwrite the evidence.
 pub fn with_flags(command: &[String], flags: &str) -> Option<String> {
     let changes: Vec<String> = flags.split_whitespace().map(str::to_owned).collect();
-    let is_run = command.get(1).is_some_and(|word| word == "run");
-    (is_run && changes.first()?.starts_with("--")).then(|| line(&replaced(command, &changes)))
+    (is_run(command) && changes.first()?.starts_with("--")).then(|| line(&replaced(command, &changes)))
+}
+
+/// Whether this is a command line of `gradscope run`.
+pub fn is_run(command: &[String]) -> bool {
+    command.get(1).is_some_and(|word| word == "run")
 }
 
 /// The words of `gradscope run …` with these flags and values in place of what it said of them.

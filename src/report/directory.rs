@@ -125,6 +125,18 @@ impl OutputDir {
         Ok(written)
     }
 
+    /// Puts one more file into place, whole or not at all.
+    ///
+    /// # Errors
+    /// What the system said.
+    pub fn put(&self, name: &str, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
+        let mut temporary = temporary_file().tempfile_in(&self.path)?;
+        write(&mut io::BufWriter::new(temporary.as_file_mut()))?;
+        temporary.as_file().sync_all()?;
+        temporary.persist(self.path.join(name))?;
+        Ok(())
+    }
+
     fn stage(&self, file: &File) -> Result<(TempPath, PathBuf), ReportError> {
         let target = self.path.join(&file.path);
         let write = || {

@@ -13,5 +13,7 @@ pub use density::{Density, GRID_POINTS, histogram};
 pub use distribution::{Distribution, EXACT_CAPACITY, SAMPLE_CAPACITY};
 pub use spread::Spread;
 
+/// Serialises bytes compactly; see [`packed::bytes`].
+pub use packed::bytes as packed_bytes;
 /// Serialises a float vector compactly; see [`packed::floats`].
 pub use packed::floats as packed_floats;

@@ -37,6 +37,23 @@ pub mod floats {
     }
 }
 
+/// Bytes as base64, for use with `#[serde(with = "packed_bytes")]`.
+pub mod bytes {
+    use super::*;
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+
+    /// Writes the bytes as one base64 string.
+    pub fn serialize<S: Serializer>(values: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&STANDARD_NO_PAD.encode(values))
+    }
+
+    /// Reads what [`serialize`] wrote.
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D::Error> {
+        let text = std::borrow::Cow::<str>::deserialize(deserializer)?;
+        STANDARD_NO_PAD.decode(text.as_ref()).map_err(|e| D::Error::custom(format!("packed bytes: {e}")))
+    }
+}
+
 /// Bins as base64 of (index step, count) pairs of variable-length integers.
 pub fn encode_bins(bins: &[(i16, u64)]) -> String {
     let mut bytes = Vec::with_capacity(bins.len() * 2);

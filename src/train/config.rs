@@ -30,6 +30,10 @@ pub struct Config {
     pub lr_decay: Option<(String, LrDecay)>,
     /// Passes over the training set.
     pub epochs: u64,
+    /// Epochs without a better dev score after which to stop.
+    pub patience: Option<u64>,
+    /// Keep the best parameters, and the state to go on from.
+    pub save_model: bool,
     /// Rows of a step.
     pub batch_size: BatchSize,
     /// Seed of everything that is drawn.
@@ -73,6 +77,7 @@ impl Config {
                 loss: dataset.loss,
                 seed: self.seed,
                 epochs: self.epochs,
+                patience: self.patience,
                 optimizer: self.optimizer.name().into(),
                 lr: self.optimizer.lr,
                 momentum: self.optimizer.momentum,

@@ -61,6 +61,11 @@ impl FromStr for LrDecay {
 }
 
 impl LrDecay {
+    /// Whether a longer run has other rates from its beginning.
+    pub fn depends_on_length(self) -> bool {
+        matches!(self, Self::Cosine { .. })
+    }
+
     /// The rate of an epoch of so many, from the rate at the start.
     pub fn lr(self, start: f64, epoch: u64, epochs: u64) -> f64 {
         match self {

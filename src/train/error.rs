@@ -70,8 +70,16 @@ pub enum TrainError {
     /// A device that is not there.
     #[error("{0}")]
     Device(String),
+    /// A saved state or model that cannot be used.
+    #[error("{} {reason}", path.display())]
+    Checkpoint {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
     /// There is no room for what is measured.
-    #[error("not enough memory: {bytes} bytes for a copy of a layer's weights")]
+    #[error("not enough memory: {bytes} bytes for a copy of weights")]
     Memory {
         /// What was asked for.
         bytes: u64,

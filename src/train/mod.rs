@@ -3,22 +3,29 @@
 //! Training emits record lines and knows nothing of rules, pictures or files; whoever listens writes
 //! them, diagnoses them or shows them.
 
+mod boundary;
+mod checkpoint;
 mod config;
 mod data;
 mod decay;
 mod device;
 mod error;
+mod firing;
 pub mod gradcheck;
 pub mod init;
 mod memory;
 pub mod model;
 mod network;
+mod non_finite;
 mod norms;
 mod objective;
 mod optimizer;
 mod probe;
+mod run;
+mod state;
 mod trainer;
 
+pub use checkpoint::{Checkpoint, is_own as is_own_checkpoint};
 pub use config::{BatchSize, Config};
 pub use data::{DataKind, DataOptions, DataSource, Dataset, Rows, Split, data_kinds};
 pub use decay::LrDecay;
@@ -26,9 +33,11 @@ pub use device::choose as choose_device;
 pub use error::{TrainError, sentence_of};
 pub use init::Scheme;
 pub use model::{Changes, Model, Norm, ParameterTable, Plan, Sizes, zoo};
-pub use network::Network;
+pub use network::{Network, Snapshot};
 pub use optimizer::{OptimizerKind, OptimizerSettings};
-pub use trainer::{Observer, Stop, train};
+pub use run::{Observer, Stop, resume, train};
+pub use state::STATE_FILE;
+pub use trainer::MODEL_FILE;
 
 /// The version of libtorch that this build is linked against.
 pub fn libtorch_version() -> &'static str {

@@ -12,6 +12,9 @@ const BATCH_NORM_MOMENTUM: f64 = 0.1;
 /// PyTorch's default for both normalisations.
 const NORM_EPS: f64 = 1e-5;
 
+/// Tensors by their names, such as `fc1.weight`.
+pub type Snapshot = Vec<(String, Tensor)>;
+
 /// Weight and bias (of a normalisation: gain and shift).
 pub struct Parameters {
     /// Output dimension first: `[units, fan-in]`, `[channels, depth, height, width]`, or `[units]` for
@@ -185,9 +188,17 @@ impl Network {
         &self.store
     }
 
-    /// A copy of everything that training changes.
-    pub fn snapshot(&self) -> Vec<(String, Tensor)> {
-        tch::no_grad(|| self.store.variables().into_iter().map(|(n, t)| (n, t.detach().copy())).collect())
+    /// Where its parameters are.
+    pub fn device(&self) -> Device {
+        self.store.device()
+    }
+
+    /// A copy of everything that training changes, by name.
+    pub fn snapshot(&self) -> Snapshot {
+        let copied = |(name, tensor): (String, Tensor)| (name, tensor.detach().copy());
+        let mut copies: Snapshot = tch::no_grad(|| self.store.variables().into_iter().map(copied).collect());
+        copies.sort_by(|a, b| a.0.cmp(&b.0));
+        copies
     }
 
     /// Goes back to a snapshot of this network.

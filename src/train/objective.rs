@@ -59,6 +59,26 @@ impl Objective {
         }
     }
 
+    /// What outputs mean, a number a row: the class (by number) or the value; and of classes how much
+    /// likelier the first is than the next.
+    pub fn answers(&self, output: &Tensor) -> (Tensor, Option<Tensor>) {
+        match (self.task, self.loss) {
+            (Task::Regression, _) => (output.view([-1]), None),
+            (Task::Classification, Loss::CrossEntropy) => {
+                let (best, _) = output.softmax(-1, Kind::Float).topk(2, -1, true, true);
+                let margin = best.select(1, 0) - best.select(1, 1);
+                (output.argmax(-1, false).to_kind(Kind::Float), Some(margin))
+            }
+            (Task::Classification, _) => {
+                let output = output.view([-1]);
+                let boundary = if self.probabilities { 0.5 } else { 0.0 };
+                let class = output.gt(boundary).to_kind(Kind::Float);
+                let probability = if self.probabilities { output } else { output.sigmoid() };
+                (class, Some((probability * 2.0 - 1.0).abs()))
+            }
+        }
+    }
+
     /// Mean loss and score over rows, in evaluation mode and without gradients.
     pub fn evaluate(&self, network: &Network, rows: &Rows) -> (f64, f64) {
         tch::no_grad(|| {

@@ -1,130 +1,71 @@
 //! The training loop: config in, record lines out.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use tch::nn::Optimizer;
 use tch::{Device, Kind, Tensor};
 
 use super::TrainError;
-use super::config::{BatchSize, Config};
+use super::boundary;
+use super::checkpoint::Checkpoint;
+use super::config::Config;
 use super::data::Dataset;
-use super::device;
-use super::model::{Model, Plan};
-use super::network::{Mode, Network};
+use super::firing;
+use super::network::{Mode, Network, Snapshot};
 use super::norms::{LayerNorms, StepMeter};
 use super::objective::Objective;
+use super::optimizer::Optimizer;
 use super::probe::{Both, FiringCount, Probe};
-use crate::record::{
-    End, Epoch, EpochThinning, LayerCapture, Line, NonFinite, Outcome, RecordError, Step, StepLayer,
-    StepThinning, TestResult,
-};
+use super::run::{Observer, Stop};
+use super::state::{BestEpoch, Progress, STATE_FILE, State};
+use crate::record::{EarlyStop, End, Epoch, Header, LayerCapture, Line, Outcome, Step, TestResult};
 
-/// Multiply-adds of a pass over the training set up to which firing is measured exactly at every
-/// capture: about a hundredth of a second. Beyond, the training batches screen for silent units, and
-/// an exact pass is made for suspects, before the first step and at the end.
-const CHEAP_EXACT_PASS: u64 = 50_000_000;
-/// Rows of one pass that measures firing.
-const FIRING_ROWS: u64 = 8_192;
+/// The place of the best parameters in a report directory.
+pub const MODEL_FILE: &str = "model.safetensors";
+/// Share of the time that saving the state may take.
+const SAVING_SHARE: f64 = 0.05;
 
-/// Whoever wants to know what happens: writes it, diagnoses it, shows it.
-pub trait Observer {
-    /// Takes the next line of the record.
-    ///
-    /// # Errors
-    /// Whatever makes it pointless to train on, such as a full disk.
-    fn observe(&mut self, line: Line) -> Result<(), RecordError>;
+/// A run while it goes.
+pub struct Trainer<'a> {
+    pub config: &'a Config,
+    pub dataset: &'a Dataset,
+    pub network: &'a Network,
+    pub optimizer: Optimizer,
+    pub objective: Objective,
+    pub observer: &'a mut dyn Observer,
+    pub stop: Stop<'a>,
+    pub batch: i64,
+    pub meter: StepMeter,
+    pub cheap_exact_pass: bool,
+    pub progress: Progress,
+    /// The parameters with the best dev score so far, if anybody will want them.
+    pub best: Option<Snapshot>,
+    pub stopped_early: Option<EarlyStop>,
+    /// What is saved to go on from, if that is asked for.
+    pub saving: Option<Saving>,
+    /// Seconds of earlier parts of the run.
+    pub before: f64,
+    pub started: Instant,
 }
 
-/// Asked before every step: whether to stop after it, and why.
-pub type Stop<'a> = &'a dyn Fn() -> Option<Outcome>;
+/// The state at the last end of an epoch, and when it was last written.
+pub struct Saving {
+    header: Header,
+    state: Option<State>,
+    written: Option<Instant>,
+    cost: Duration,
+}
 
-/// Trains, and tells the observer all of it: a header, steps, epochs, an end.
-///
-/// Libtorch's one generator is seeded anew before the data, before the initial weights and before
-/// every epoch, so that none of them shifts another: the order of the rows depends on seed and epoch
-/// alone, whatever the initialiser drew.
-///
-/// # Errors
-/// [`TrainError`], before anything is observed where the request cannot be met.
-pub fn train(config: &Config, observer: &mut dyn Observer, stop: Stop) -> Result<Outcome, TrainError> {
-    config.optimizer.check()?;
-    let dataset = config.source.dataset(&config.data, config.loss, config.seed, config.device)?;
-    let rows = dataset.train.len();
-    let batch = match config.batch_size {
-        BatchSize::Full => rows,
-        BatchSize::Rows(n) => (n as i64).min(rows),
-    };
-    check_batch_norm(&config.model, rows, batch)?;
-    let model = config.model.for_loss(dataset.loss);
-    let plan = Plan::new(&model, model.sizes_for(&dataset))?;
-    tch::manual_seed(config.seed);
-    let network = Network::new(&plan, config.device);
-    let threads = config.threads.unwrap_or_else(|| device::threads_for(plan.work(), batch as u64));
-    tch::set_num_threads(threads as i32);
-    observer.observe(Line::Header(Box::new(config.header(&dataset, &plan, batch as u64, threads))))?;
-    let optimizer = config.optimizer.build(network.store())?;
-    let objective = Objective::new(dataset.loss, dataset.info.task, model.output());
-    Trainer {
-        config,
-        dataset: &dataset,
-        network: &network,
-        optimizer,
-        objective,
-        observer,
-        stop,
-        batch,
-        step: 0,
-        epochs_done: 0,
-        best: None,
-        meter: StepMeter::new(&network)?,
-        step_thinning: StepThinning::default(),
-        epoch_thinning: EpochThinning::default(),
-        seen_non_finite: false,
-        started: Instant::now(),
-        capturing: Duration::ZERO,
+impl Saving {
+    /// For the run with this header.
+    pub fn of(header: Header) -> Self {
+        Self { header, state: None, written: None, cost: Duration::ZERO }
     }
-    .run()
-}
 
-/// Batch statistics of a single row are undefined; PyTorch refuses them in the middle of a run.
-fn check_batch_norm(model: &Model, rows: i64, batch: i64) -> Result<(), TrainError> {
-    let lonely = |batch: i64| batch == 1 || rows % batch == 1;
-    let Some(norm) = model.batch_norm().filter(|_| lonely(batch)) else { return Ok(()) };
-    let advice = match (batch + 1..=rows).find(|b| !lonely(*b)) {
-        Some(better) => format!("use --batch-size {better}"),
-        None => "use more rows".into(),
-    };
-    Err(TrainError::Settings(format!(
-        "--norm {} needs at least 2 rows a batch, but --batch-size {batch} leaves a batch of 1 of {rows} rows: {advice}",
-        norm.name(),
-    )))
-}
-
-struct Trainer<'a> {
-    config: &'a Config,
-    dataset: &'a Dataset,
-    network: &'a Network,
-    optimizer: Optimizer,
-    objective: Objective,
-    observer: &'a mut dyn Observer,
-    stop: Stop<'a>,
-    batch: i64,
-    step: u64,
-    epochs_done: u64,
-    best: Option<Best>,
-    meter: StepMeter,
-    step_thinning: StepThinning,
-    epoch_thinning: EpochThinning,
-    seen_non_finite: bool,
-    started: Instant,
-    capturing: Duration,
-}
-
-/// The parameters with the best dev score so far.
-struct Best {
-    score: f64,
-    epoch: u64,
-    parameters: Vec<(String, Tensor)>,
+    /// Whether writing again takes no more than its share of the time.
+    fn is_due(&self) -> bool {
+        self.written.is_none_or(|at| self.cost.as_secs_f64() <= SAVING_SHARE * at.elapsed().as_secs_f64())
+    }
 }
 
 /// What became of one epoch.
@@ -133,19 +74,31 @@ struct EpochState {
     rows: i64,
     grad_l2: f64,
     norms: Vec<LayerNorms>,
+    /// Whether it is one of those that a run of any length captures.
+    scheduled: bool,
     capture: Option<Vec<LayerCapture>>,
     stopped: Option<Outcome>,
 }
 
 impl Trainer<'_> {
-    fn run(mut self) -> Result<Outcome, TrainError> {
-        for epoch in 0..self.config.epochs {
+    /// Trains to the end, or until stopped.
+    pub fn run(mut self) -> Result<Outcome, TrainError> {
+        if self.progress.epochs_done == 0 {
+            self.save_state()?;
+        }
+        for epoch in self.progress.epochs_done..self.config.epochs {
             let state = self.epoch(epoch)?;
             let (stopped, whole) = (state.stopped, state.rows == self.dataset.train.len());
             self.close_epoch(epoch, state)?;
-            self.epochs_done += u64::from(whole);
+            if whole {
+                self.progress.epochs_done += 1;
+                self.save_state()?;
+            }
             if let Some(outcome) = stopped {
                 return self.end(outcome);
+            }
+            if self.stopped_early.is_some() {
+                break;
             }
         }
         self.end(Outcome::Finished)
@@ -155,13 +108,15 @@ impl Trainer<'_> {
         let rows = self.dataset.train.len();
         self.optimizer.set_lr(self.config.lr(epoch));
         let order = self.order(epoch);
-        let mut keep = self.epoch_thinning.keep(epoch) || epoch + 1 == self.config.epochs;
-        let mut screening = (!self.cheap_exact_pass()).then(|| FiringCount::new(self.network, false));
+        let scheduled = self.progress.epoch_thinning.keep(epoch);
+        let mut keep = scheduled || self.may_be_last(epoch);
+        let mut screening = (!self.cheap_exact_pass).then(|| FiringCount::new(self.network, false));
         let mut state = EpochState {
             loss_sum: 0.0,
             rows: 0,
             grad_l2: f64::NAN,
             norms: self.network.layers().iter().map(|_| LayerNorms::default()).collect(),
+            scheduled,
             capture: None,
             stopped: None,
         };
@@ -171,23 +126,29 @@ impl Trainer<'_> {
             let length = self.batch.min(rows - start);
             let last = start + length == rows || state.stopped.is_some();
             let (x, y) = self.rows(order.as_ref(), start, length);
-            let every = self.config.capture_every.is_some_and(|k| self.step.is_multiple_of(k));
-            let capture = (last && keep) || self.step == 0 || every;
+            let number = self.progress.steps_done;
+            let alone = number == 0 || self.config.capture_every.is_some_and(|k| number.is_multiple_of(k));
+            let capture = (last && keep) || alone;
             let (mut step, captured) = self.step(epoch, &x, &y, capture, screening.as_mut(), &mut state)?;
-            if last && keep {
-                state.capture = captured;
-            } else {
-                step.capture = captured;
-            }
-            for point in self.step_thinning.push(step) {
+            // Where the run ends does not change what it tells of its steps.
+            step.capture = captured.clone().filter(|_| alone && !(last && scheduled));
+            state.capture = captured.filter(|_| last && keep);
+            for point in self.progress.step_thinning.push(step) {
                 self.emit(Line::Step(point))?;
             }
-            self.step += 1;
+            self.progress.steps_done += 1;
             if last {
                 break;
             }
         }
         Ok(state)
+    }
+
+    /// Whether the run ends after this epoch, or could: the last one is always captured.
+    fn may_be_last(&self, epoch: u64) -> bool {
+        let patience = self.config.patience.zip(self.progress.best);
+        let patient = patience.is_none_or(|(patience, best)| epoch < best.epoch + patience);
+        epoch + 1 == self.config.epochs || !patient
     }
 
     /// The order of the rows in this epoch; none where a step takes them all.
@@ -231,13 +192,13 @@ impl Trainer<'_> {
         let loss = self.objective.loss(&output, y);
         loss.f_backward()?;
         let loss = loss.double_value(&[]);
-        let non_finite = self.non_finite_forward(x, loss);
+        let non_finite = self.progress.non_finite.forward(self.network, x, loss);
         let mut firing = None;
         if capture {
-            let last = epoch + 1 == self.config.epochs || state.stopped.is_some();
+            let last = self.may_be_last(epoch) || state.stopped.is_some();
             let suspect = screened.as_ref().is_some_and(|s| s.has_silent_unit());
-            let exact = self.step == 0 || last || suspect || self.cheap_exact_pass();
-            firing = self.timed(|t| if exact { t.exact_firing() } else { None });
+            let exact = self.progress.steps_done == 0 || last || suspect || self.cheap_exact_pass;
+            firing = self.timed(|t| if exact { firing::exact(t.network, &t.dataset.train) } else { None });
         }
         let mut captured = self.timed(|t| {
             probe.map(|probe| {
@@ -257,7 +218,7 @@ impl Trainer<'_> {
         }
         self.optimizer.step();
         let layers = self.timed(|t| t.meter.after_update(t.network, layers, captured.as_deref_mut()));
-        let non_finite = non_finite.or_else(|| self.non_finite_backward(&layers));
+        let non_finite = non_finite.or_else(|| self.progress.non_finite.backward(self.network, &layers));
 
         state.loss_sum += loss * x.size()[0] as f64;
         state.rows += x.size()[0];
@@ -267,7 +228,7 @@ impl Trainer<'_> {
         }
         let step = Step {
             epoch,
-            step: self.step,
+            step: self.progress.steps_done,
             steps: 1,
             loss: loss.into(),
             grad_l2: grad_l2.into(),
@@ -278,115 +239,118 @@ impl Trainer<'_> {
         Ok((step, captured))
     }
 
-    /// The first NaN or infinity of the run, if this forward pass holds it: in what a layer put out,
-    /// or only in the loss.
-    fn non_finite_forward(&mut self, x: &Tensor, loss: f64) -> Option<NonFinite> {
-        if self.seen_non_finite || loss.is_finite() {
-            return None;
-        }
-        let mut probe = Probe::new(self.network);
-        let _ = tch::no_grad(|| self.network.forward(x, Mode::Observe, Some(&mut probe)));
-        let layer = probe.first_non_finite();
-        Some(self.non_finite_at(if layer.is_some() { "activation" } else { "loss" }, layer))
-    }
-
-    /// The same for the gradients, and for the weights that the update left behind.
-    fn non_finite_backward(&mut self, layers: &[StepLayer]) -> Option<NonFinite> {
-        if self.seen_non_finite {
-            return None;
-        }
-        // Backward comes from the output: the last layer that is hit was hit first.
-        let gradient = layers.iter().rposition(|l| !l.grad_l2.last.is_finite());
-        let weight = layers.iter().position(|l| !l.update_l2.last.is_finite());
-        match (gradient, weight) {
-            (Some(layer), _) => Some(self.non_finite_at("gradient", Some(layer))),
-            (None, Some(layer)) => Some(self.non_finite_at("weight", Some(layer))),
-            (None, None) => None,
-        }
-    }
-
-    fn non_finite_at(&mut self, stage: &str, layer: Option<usize>) -> NonFinite {
-        self.seen_non_finite = true;
-        NonFinite { stage: stage.into(), layer: layer.map(|l| self.network.layers()[l].name.clone()) }
-    }
-
-    fn cheap_exact_pass(&self) -> bool {
-        let rows = self.dataset.train.len() as u64;
-        self.network.work().saturating_mul(rows) <= CHEAP_EXACT_PASS
-    }
-
-    /// One pass over the whole training set, if there is a unit that could be dead. Batch normalisation
-    /// uses the rows' own statistics: its running ones lag behind, and units that fire in training would
-    /// seem dead.
-    fn exact_firing(&self) -> Option<FiringCount> {
-        if !self.network.layers().iter().any(|l| l.activation.can_die()) {
-            return None;
-        }
-        let mut count = FiringCount::new(self.network, true);
-        let train = &self.dataset.train;
-        tch::no_grad(|| {
-            // Parts of nearly equal size: none is left with a single row.
-            let rows = train.len() as u64;
-            let part = rows.div_ceil(rows.div_ceil(FIRING_ROWS)) as i64;
-            for start in (0..train.len()).step_by(part as usize) {
-                let x = train.x.narrow(0, start, part.min(train.len() - start));
-                let _ = self.network.forward(&x, Mode::Observe, Some(&mut count));
-            }
-        });
-        Some(count)
-    }
-
     /// Scores the epoch, keeps the best parameters, and writes the epoch if it was captured.
     fn close_epoch(&mut self, epoch: u64, state: EpochState) -> Result<(), TrainError> {
         let dev = self.dataset.dev.as_ref().map(|dev| self.objective.evaluate(self.network, dev));
-        if let Some((_, score)) = dev
-            && self.dataset.test.is_some()
-            && self.best.as_ref().is_none_or(|best| score > best.score || best.score.is_nan())
-        {
-            self.best = Some(Best { score, epoch, parameters: self.network.snapshot() });
+        if let Some((_, score)) = dev {
+            self.judge(epoch, score);
         }
-        let Some(mut layers) = state.capture else { return Ok(()) };
+        let ends = epoch + 1 == self.config.epochs || state.stopped.is_some() || self.stopped_early.is_some();
+        // It was captured in case that patience ended, and the epoch turned out to be a good one.
+        let captured = state.capture.filter(|_| state.scheduled || ends);
+        let Some(mut layers) = captured else { return Ok(()) };
         for (layer, norms) in layers.iter_mut().zip(state.norms) {
             layer.steps = Some(norms.spreads());
         }
         let (_, train_score) = self.objective.evaluate(self.network, &self.dataset.train);
+        // Only to be looked at: nothing is chosen by it.
+        let test = self.dataset.test.as_ref().map(|test| self.objective.evaluate(self.network, test));
         self.emit(Line::Epoch(Epoch {
             epoch,
-            step: self.step - 1,
+            step: self.progress.steps_done - 1,
             partial: state.stopped.is_some() && state.rows < self.dataset.train.len(),
             lr: self.config.lr(epoch),
             train_loss: state.loss_sum / state.rows as f64,
             train_score,
             dev_loss: dev.map(|d| d.0),
             dev_score: dev.map(|d| d.1),
+            test_loss: test.map(|t| t.0),
+            test_score: test.map(|t| t.1),
             grad_l2: state.grad_l2,
             layers,
         }))
     }
 
+    /// What an epoch's score on the dev set means: the best so far, or the end of patience.
+    fn judge(&mut self, epoch: u64, score: f64) {
+        match self.progress.best {
+            Some(best) if !best.is_beaten_by(score) => {
+                let patience = self.config.patience.filter(|patience| epoch >= best.epoch + patience);
+                self.stopped_early = patience.map(|patience| EarlyStop { patience, best_epoch: best.epoch });
+            }
+            _ => {
+                self.progress.best = Some(BestEpoch { epoch, score });
+                if self.dataset.test.is_some() || self.config.save_model || boundary::is_of(self.dataset) {
+                    self.best = Some(self.network.snapshot());
+                }
+            }
+        }
+    }
+
+    /// Keeps the state at the end of an epoch, and writes it if that is due.
+    fn save_state(&mut self) -> Result<(), TrainError> {
+        self.progress.wall_s = self.before + self.started.elapsed().as_secs_f64();
+        self.timed(|t| {
+            let Some(saving) = &mut t.saving else { return Ok(()) };
+            let state = State::of(t.progress.clone(), t.network, &t.optimizer, t.best.as_ref());
+            saving.state = Some(state);
+            if saving.is_due() { t.write_state() } else { Ok(()) }
+        })
+    }
+
+    /// Writes the last state that was kept, unless it is written.
+    fn write_state(&mut self) -> Result<(), TrainError> {
+        let Some(saving) = &mut self.saving else { return Ok(()) };
+        let Some(state) = saving.state.take() else { return Ok(()) };
+        let start = Instant::now();
+        self.observer.keep(STATE_FILE, &state.checkpoint(&saving.header))?;
+        saving.cost = start.elapsed();
+        saving.written = Some(Instant::now());
+        Ok(())
+    }
+
     fn end(mut self, outcome: Outcome) -> Result<Outcome, TrainError> {
-        if let Some(point) = self.step_thinning.flush() {
+        self.timed(Self::write_state)?;
+        if let Some(point) = self.progress.step_thinning.flush() {
             self.emit(Line::Step(point))?;
         }
-        let wall = self.started.elapsed();
-        let last = self.epochs_done.saturating_sub(1);
+        let wall_s = self.before + self.started.elapsed().as_secs_f64();
+        let mut epoch = self.progress.epochs_done.saturating_sub(1);
+        if let (Some(best), Some(parameters)) = (self.progress.best, &self.best) {
+            self.network.restore(parameters);
+            epoch = best.epoch;
+        }
         let test = self.dataset.test.as_ref().map(|test| {
-            let epoch = self.best.as_ref().map_or(last, |best| {
-                self.network.restore(&best.parameters);
-                best.epoch
-            });
             let (loss, score) = self.objective.evaluate(self.network, test);
             TestResult { loss, score, epoch }
         });
+        if self.config.save_model {
+            self.observer.keep(MODEL_FILE, &self.model(epoch))?;
+        }
         self.emit(Line::End(End {
             outcome,
-            epochs_done: self.epochs_done,
-            steps_done: self.step,
-            wall_s: wall.as_secs_f64(),
-            capture_s: self.capturing.as_secs_f64(),
+            epochs_done: self.progress.epochs_done,
+            steps_done: self.progress.steps_done,
+            wall_s,
+            capture_s: self.progress.capture_s,
             test,
+            early_stop: self.stopped_early,
+            boundary: boundary::of(epoch, self.config.seed, self.network, &self.objective, self.dataset),
         }))?;
         Ok(outcome)
+    }
+
+    /// The parameters as they are, with what they are.
+    fn model(&self, epoch: u64) -> Checkpoint {
+        let words = [
+            // What other readers of the format go by.
+            ("format", "pt".to_owned()),
+            ("gradscope", env!("CARGO_PKG_VERSION").to_owned()),
+            ("model", self.config.model.name.clone()),
+            ("epoch", epoch.to_string()),
+        ];
+        let metadata: BTreeMap<String, String> = words.map(|(key, value)| (key.to_owned(), value)).into();
+        Checkpoint { metadata, tensors: self.network.snapshot() }
     }
 
     fn emit(&mut self, line: Line) -> Result<(), TrainError> {
@@ -397,7 +361,7 @@ impl Trainer<'_> {
     fn timed<T>(&mut self, measure: impl FnOnce(&mut Self) -> T) -> T {
         let start = Instant::now();
         let result = measure(self);
-        self.capturing += start.elapsed();
+        self.progress.capture_s += start.elapsed().as_secs_f64();
         result
     }
 }

@@ -6,8 +6,8 @@ use std::collections::BTreeSet;
 
 use gradscope::plot::{self, Figure};
 use gradscope::record::{
-    Activation, Activations, Data, Epoch, Header, Layer, LayerCapture, LayerKind, Loss, Record, Run, SCHEMA,
-    Task,
+    Activation, Activations, Answers, Axis, Boundary, Data, End, Epoch, Header, Layer, LayerCapture,
+    LayerKind, Line, Loss, Outcome, Record, Run, SCHEMA, SplitPoints, Task,
 };
 use gradscope::stats::Distribution;
 
@@ -68,6 +68,7 @@ impl Scenario {
                 loss: Loss::Bce,
                 seed: 1,
                 epochs: 1,
+                patience: None,
                 optimizer: "sgd".into(),
                 lr: 0.01,
                 momentum: 0.0,
@@ -117,6 +118,8 @@ impl Scenario {
             train_score: scores[0],
             dev_loss: Some(losses[1]),
             dev_score: Some(scores[1]),
+            test_loss: None,
+            test_score: None,
             grad_l2: 1.0,
             layers,
         });
@@ -233,6 +236,12 @@ pub fn gallery() -> Vec<(&'static str, Scenario)> {
                 vec![capture(&[1.0, 2.0, 4.0], None, None), capture(&[0.5], None, None)],
             ),
         ),
+        ("boundary", planar(network(&fc[..3], 9, 0.5, 5), &["left", "right"], 1.0)),
+        ("boundary-of-many-classes", {
+            let names: Vec<String> = (0..12).map(|i| format!("a class with a long name {i}")).collect();
+            planar(network(&fc[..3], 9, 0.5, 5), &names.iter().map(String::as_str).collect::<Vec<_>>(), 1e6)
+        }),
+        ("boundary-of-values", planar(exploding(&fc[..2]), &[], 1e-3)),
         ("regression-exploding", exploding(&fc[..4])),
         ("extremes", extremes()),
         ("thirty-odd", {
@@ -244,6 +253,55 @@ pub fn gallery() -> Vec<(&'static str, Scenario)> {
         }),
         ("twenty-four", network(&fc[..24], 300, 0.8, 12)),
     ]
+}
+
+/// The same with the plane of two inputs: diagonal stripes of these classes, or values; the first input
+/// is as many times as large as the second.
+pub fn planar(mut scenario: Scenario, classes: &[&str], ratio: f64) -> Scenario {
+    let mut random = Random::new(13);
+    let points = 20u64;
+    let answer = |x: f64, y: f64| match classes.len() {
+        0 => (x / ratio * y) as f32,
+        n => ((x / ratio + y + 2.0) * 3.0).max(0.0).min(n as f64 - 1.0).floor() as f32,
+    };
+    let axis = |name: &str, ratio: f64| Axis { name: name.into(), low: -ratio, high: ratio, points };
+    let axes = [axis("an input with a name that is far too long for any axis", ratio), axis("y", 1.0)];
+    let grid: Vec<f32> = (0..points * points)
+        .map(|i| answer(axes[0].at((i % points) as f64), axes[1].at((i / points) as f64)))
+        .collect();
+    let answers = if classes.is_empty() {
+        Answers::Values { value: grid }
+    } else {
+        Answers::Classes { class: grid.iter().map(|v| *v as u8).collect(), margin: vec![9; grid.len()] }
+    };
+    let mut split = |name: &str| {
+        let place = |random: &mut Random| random.normals(60, 0.4).into_iter().map(|v| v.clamp(-1.0, 1.0));
+        let x: Vec<f32> = place(&mut random).map(|v| v * ratio as f32).collect();
+        let y: Vec<f32> = place(&mut random).collect();
+        let answer: Vec<f32> = x.iter().zip(&y).map(|(x, y)| answer(f64::from(*x), f64::from(*y))).collect();
+        let mut target = answer.clone();
+        target[0] = if answer[0] == 0.0 { 1.0 } else { 0.0 };
+        let wrong = (!classes.is_empty()).then_some(1);
+        SplitPoints { name: name.into(), rows: 60, score: 59.0 / 60.0, wrong, x, y, target, answer }
+    };
+    let splits = ["train", "dev", "test"].map(&mut split).to_vec();
+    scenario.record.header.data.classes = classes.iter().map(|c| (*c).to_owned()).collect();
+    let end = End {
+        outcome: Outcome::Finished,
+        epochs_done: 5,
+        steps_done: 50,
+        wall_s: 1.0,
+        capture_s: 0.1,
+        test: None,
+        early_stop: None,
+        boundary: None,
+    };
+    let boundary = Boundary { epoch: 3, axes, answers, splits };
+    scenario
+        .record
+        .push(Line::End(End { boundary: Some(Box::new(boundary)), ..end }))
+        .expect("it is plausible");
+    scenario
 }
 
 fn odd_layers(random: &mut Random) -> Vec<LayerCapture> {

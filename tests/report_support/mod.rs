@@ -30,6 +30,8 @@ pub fn record_of(names: [&str; 2]) -> Record {
             train_score: 0.5,
             dev_loss: Some(0.8),
             dev_score: Some(0.45),
+            test_loss: None,
+            test_score: None,
             grad_l2: 0.5,
             layers: vec![layer(&[0.0; 6], true), layer(&[0.3, -0.4, 0.0], false)],
         });
@@ -41,6 +43,8 @@ pub fn record_of(names: [&str; 2]) -> Record {
         wall_s: 2.5,
         capture_s: 0.5,
         test: Some(TestResult { loss: 0.7, score: 0.52, epoch: 1 }),
+        early_stop: None,
+        boundary: None,
     });
     record
 }
@@ -58,6 +62,7 @@ fn header(names: [&str; 2]) -> Header {
             loss: Loss::Bce,
             seed: 7,
             epochs: 2,
+            patience: None,
             optimizer: "sgd".into(),
             lr: 0.1,
             momentum: 0.9,

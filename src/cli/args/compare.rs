@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::{DataArgs, FindingArgs, NetworkArgs, OutputArgs, TrainingArgs, number};
+use super::{DataArgs, FindingArgs, LengthArgs, NetworkArgs, OutputArgs, TrainingArgs, number};
 
 #[derive(Debug, Args)]
 #[command(after_help = "Every flag of `run` may be given for all variants, or inside one.
@@ -30,6 +30,8 @@ pub struct CompareArgs {
     pub network: NetworkArgs,
     #[command(flatten)]
     pub training: TrainingArgs,
+    #[command(flatten)]
+    pub length: LengthArgs,
     #[command(flatten)]
     pub findings: FindingArgs,
     #[command(flatten)]

@@ -3,7 +3,7 @@
 use super::{Split, Variant, VariantSummary};
 use crate::diagnose::Verdict;
 use crate::record::{Record, Task};
-use crate::text::{count, number};
+use crate::text::{count, counted, number};
 
 /// A training loss this far below what guessing costs has learned something: less is within what
 /// batches and rounding do to it.
@@ -58,7 +58,7 @@ pub fn of(variants: &[Variant], summaries: &[VariantSummary], split: Split) -> (
         task.score_name(),
         said(task, score(best)),
         place(split),
-        epochs(summaries[best].epochs_done),
+        counted(summaries[best].epochs_done, "epoch"),
     );
     let runner_up = order.get(1).copied().or(others.first().copied());
     match runner_up.map(|other| why(variants, summaries, best, other)) {
@@ -90,7 +90,7 @@ fn why(variants: &[Variant], summaries: &[VariantSummary], best: usize, other: u
         "it was at the last training loss of {} ({}) after {} already{own}",
         loser.label,
         number(target),
-        epochs(reached.epoch + 1)
+        counted(reached.epoch + 1, "epoch")
     ))
 }
 
@@ -188,7 +188,7 @@ fn equals(
         "{names} learned about equally well ({} {range} on {} after {}, {tell}){lower}.",
         task.score_name(),
         place(split),
-        epochs(summaries[best].epochs_done)
+        counted(summaries[best].epochs_done, "epoch")
     )
 }
 
@@ -229,10 +229,6 @@ fn said(task: Task, score: f64) -> String {
         Task::Classification => format!("{}%", number(100.0 * score)),
         Task::Regression => number(score),
     }
-}
-
-fn epochs(n: u64) -> String {
-    if n == 1 { "1 epoch".into() } else { format!("{} epochs", count(n)) }
 }
 
 /// The headline inside a sentence.

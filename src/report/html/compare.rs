@@ -3,11 +3,12 @@
 use askama::Template;
 
 use super::figures::{self, Group};
-use super::text::{clean, counted, optional, score};
+use super::text::{clean, optional, score};
 use super::{Mark, ReportError};
 use crate::plot::{Figure, Section};
 use crate::report::command;
 use crate::report::compare::{Comparison, Split, Variant, VariantSummary};
+use crate::text::counted;
 
 #[derive(Template)]
 #[template(path = "compare.html")]

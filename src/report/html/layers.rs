@@ -4,11 +4,11 @@ use askama::Template;
 
 use super::Mark;
 use super::bar::{Bar, Shares};
-use super::text::{Names, counted, optional};
+use super::text::{Names, optional};
 use crate::diagnose::{Diagnosis, Severity};
 use crate::record::{Epoch, Firing, Layer, LayerCapture, Record};
 use crate::report::summary::findings_of;
-use crate::text::{count, number};
+use crate::text::{count, counted, number};
 
 /// The rule whose limit is one on the share that the bars show.
 const RULE_OF_SHARES: &str = "vanishing-depth";

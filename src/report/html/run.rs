@@ -1,11 +1,11 @@
 //! What was run, how it went and how it was measured, in words.
 
-use super::text::{clean, counted, duration, optional, percent, score};
+use super::text::{clean, duration, optional, percent, score};
 use crate::diagnose::Verdict;
-use crate::record::{Activation, Record, Task};
-use crate::report::summary::{RunOutcome, Summary};
+use crate::record::{Activation, EarlyStop, Record, Task};
+use crate::report::summary::{RunOutcome, RunSummary, Summary};
 use crate::stats::{BIN_RELATIVE_WIDTH, EXACT_CAPACITY};
-use crate::text::{count, number};
+use crate::text::{count, counted, number};
 
 /// A line of the configuration.
 #[derive(Clone, Debug, PartialEq)]
@@ -39,11 +39,11 @@ fn measuring_share(summary: &Summary) -> Option<String> {
     Some(percent(overhead / (1.0 + overhead)))
 }
 
-/// That the run ended early, and what that means for the page.
+/// That the run ended or was stopped early, and what that means for the page.
 pub(super) fn notice(summary: &Summary) -> Option<String> {
     let run = &summary.run;
     let how = match run.outcome {
-        RunOutcome::Finished => return None,
+        RunOutcome::Finished => return run.early_stop.map(|stop| stopped_early(run, stop)),
         RunOutcome::Interrupted => "it was interrupted (SIGINT)",
         RunOutcome::Terminated => "it was terminated (SIGTERM)",
         RunOutcome::Killed => "its record has no end, so it was killed or is still running",
@@ -54,6 +54,17 @@ pub(super) fn notice(summary: &Summary) -> Option<String> {
         counted(run.settings.epochs, "epoch"),
         counted(run.steps_done, "step"),
     ))
+}
+
+fn stopped_early(run: &RunSummary, stop: EarlyStop) -> String {
+    format!(
+        "Stopped early, by --patience {}: in the {} after epoch {} the score on the dev set did not rise. {} of {} were trained.",
+        stop.patience,
+        counted(stop.patience, "epoch"),
+        stop.best_epoch,
+        count(run.epochs_done),
+        counted(run.settings.epochs, "epoch"),
+    )
 }
 
 /// Where the run stands: at its last epoch beside what guessing gets (the headline of a healthy run
@@ -96,29 +107,26 @@ pub(super) struct EpochTable {
 impl EpochTable {
     pub(super) fn of(summary: &Summary) -> Self {
         let run = &summary.run;
-        let columns = [
-            "epoch".into(),
-            "training loss".into(),
-            "dev loss".into(),
-            format!("training {}", run.score),
-            format!("dev {}", run.score),
-            "gradient L2".into(),
-            "learning rate".into(),
-        ];
-        let shown = |s: f64| score(run.task, s);
+        let tested = summary.epochs.iter().any(|e| e.test_score.is_some());
+        let splits = |quantity: &str| {
+            let splits = ["training", "dev", "test"].iter().take(if tested { 3 } else { 2 });
+            splits.map(|split| format!("{split} {quantity}")).collect::<Vec<_>>()
+        };
+        let mut columns = vec!["epoch".into()];
+        columns.extend(splits("loss"));
+        columns.extend(splits(&run.score));
+        columns.extend(["gradient L2".into(), "learning rate".into()]);
+        let shown = |s: Option<f64>| s.map_or_else(|| "–".into(), |s| score(run.task, s));
         let row = |e: &crate::report::EpochSummary| {
             let partial = if e.partial { " (partial)" } else { "" };
-            vec![
-                format!("{}{partial}", e.epoch),
-                number(e.train_loss),
-                optional(e.dev_loss),
-                shown(e.train_score),
-                e.dev_score.map_or_else(|| "–".into(), shown),
-                number(e.grad_l2),
-                number(e.lr),
-            ]
+            let mut row = vec![format!("{}{partial}", e.epoch), number(e.train_loss), optional(e.dev_loss)];
+            row.extend(tested.then(|| optional(e.test_loss)));
+            row.extend([shown(Some(e.train_score)), shown(e.dev_score)]);
+            row.extend(tested.then(|| shown(e.test_score)));
+            row.extend([number(e.grad_l2), number(e.lr)]);
+            row
         };
-        Self { columns: columns.into(), rows: summary.epochs.iter().map(row).collect() }
+        Self { columns, rows: summary.epochs.iter().map(row).collect() }
     }
 }
 
@@ -179,10 +187,14 @@ pub(super) fn facts(summary: &Summary) -> Vec<Fact> {
     fact(
         "length",
         format!(
-            "{} of {} done, {}",
+            "{} of {} done, {}{}",
             count(run.epochs_done),
             counted(run.settings.epochs, "epoch"),
-            counted(run.steps_done, "step")
+            counted(run.steps_done, "step"),
+            run.settings.patience.map_or(String::new(), |n| format!(
+                ", to stop after {} without a better dev score",
+                counted(n, "epoch")
+            ))
         ),
     );
     fact("seed", run.settings.seed.to_string());

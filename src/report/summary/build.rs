@@ -59,6 +59,7 @@ impl RunSummary {
             epochs_done: end.map_or_else(|| epochs_seen(record), |e| e.epochs_done),
             steps_done: end.map_or_else(|| steps_seen(record), |e| e.steps_done),
             outcome: RunOutcome::of(record),
+            early_stop: end.and_then(|e| e.early_stop),
             settings: header.run.clone(),
             wall_s: end.map(|e| e.wall_s),
             capture_overhead: end
@@ -161,6 +162,8 @@ impl EpochSummary {
             dev_loss: epoch.dev_loss,
             train_score: epoch.train_score,
             dev_score: epoch.dev_score,
+            test_loss: epoch.test_loss,
+            test_score: epoch.test_score,
             grad_l2: epoch.grad_l2,
         }
     }

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{File, Input, ReportError};
 use crate::diagnose::{Finding, NotMeasured, Verdict};
-use crate::record::{LayerKind, Run, Task, TestResult, number};
+use crate::record::{EarlyStop, LayerKind, Run, Task, TestResult, number};
 
 pub(super) use build::findings_of;
 
@@ -81,6 +81,9 @@ pub struct RunSummary {
     pub steps_done: u64,
     /// How it ended.
     pub outcome: RunOutcome,
+    /// That it finished before all of its epochs, since the dev score no longer rose.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub early_stop: Option<EarlyStop>,
     /// Seconds of training, capture included; unknown of a killed run.
     pub wall_s: Option<f64>,
     /// Time for measuring and writing, as a share of the time for training alone.
@@ -220,6 +223,12 @@ pub struct EpochSummary {
     /// Score on the dev set after the epoch.
     #[serde(with = "number::option")]
     pub dev_score: Option<f64>,
+    /// Loss on the test set after the epoch; nothing was chosen by it.
+    #[serde(default, with = "number::option")]
+    pub test_loss: Option<f64>,
+    /// Score on the test set after the epoch.
+    #[serde(default, with = "number::option")]
+    pub test_score: Option<f64>,
     /// L2 norm of the gradient of all parameters at the captured step, before clipping.
     #[serde(with = "number")]
     pub grad_l2: f64,

@@ -86,7 +86,8 @@ fn read(path: &Path, options: &DataOptions) -> Result<Table, TrainError> {
         }
     };
     let x = Tensor::from_slice(&inputs).view([labels.len() as i64, names.len() as i64 - 1]);
-    Ok(Table { x, y, classes, image: None, own_test: 0, shuffled: false })
+    let columns = names.iter().enumerate().filter(|(i, _)| *i != target).map(|(_, name)| name.to_owned());
+    Ok(Table { x, y, columns: columns.collect(), classes, image: None, own_test: 0, shuffled: false })
 }
 
 /// Checks the names of the columns; which one is the target.

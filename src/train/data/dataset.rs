@@ -16,6 +16,8 @@ pub(super) struct Table {
     pub x: Tensor,
     /// Targets: the indices of the classes `[n]`, int64, or numbers `[n, 1]`, float32.
     pub y: Tensor,
+    /// Names of the columns of `x`, where the source names them.
+    pub columns: Vec<String>,
     /// Names of the classes; none for regression.
     pub classes: Vec<String>,
     /// Channels, height and width, where a row is an image.
@@ -37,6 +39,10 @@ pub struct Dataset {
     pub loss: Loss,
     /// Channels, height and width, where a row of inputs is an image.
     pub image: Option<[i64; 3]>,
+    /// Names of the columns of inputs, where the source names them.
+    columns: Vec<String>,
+    /// How the inputs were scaled, if they were.
+    scaling: Option<Scaling>,
     /// Rows to train on.
     pub train: Rows,
     /// Rows to choose by; none where the split has none.
@@ -71,11 +77,23 @@ impl Rows {
 }
 
 impl Dataset {
+    /// A name for a column of the inputs.
+    pub fn column(&self, column: usize) -> String {
+        self.columns.get(column).cloned().unwrap_or_else(|| format!("x{}", column + 1))
+    }
+
+    /// A value of an input, as it was before it was scaled.
+    pub fn in_units(&self, column: usize, value: f64) -> f64 {
+        self.scaling.as_ref().map_or(value, |scaling| scaling.undo(column as i64, value))
+    }
+
     /// The same data on a device.
     pub(super) fn to_device(&self, device: Device) -> Self {
         let part = |rows: &Option<Rows>| rows.as_ref().map(|rows| rows.to_device(device));
         Self {
             info: self.info.clone(),
+            columns: self.columns.clone(),
+            scaling: self.scaling.clone(),
             train: self.train.to_device(device),
             dev: part(&self.dev),
             test: part(&self.test),
@@ -127,8 +145,8 @@ impl Table {
         let [train_rows, dev_rows, test_rows] = parts.each_ref().map(|part| part.len() as u64);
         let train = &parts[0];
         let (chance_loss, target_mean, target_std) = self.chance(&train.y)?;
-        if standardize {
-            let scaling = Scaling::of(&train.x);
+        let scaling = standardize.then(|| Scaling::of(&train.x));
+        if let Some(scaling) = &scaling {
             parts.iter_mut().for_each(|part| part.x = scaling.apply(&part.x));
         }
         if loss == Loss::Bce {
@@ -154,6 +172,8 @@ impl Table {
             },
             loss,
             image: self.image,
+            columns: self.columns,
+            scaling,
             train,
             dev: Some(dev).filter(|rows| !rows.is_empty()),
             test: Some(test).filter(|rows| !rows.is_empty()),
@@ -217,9 +237,16 @@ fn mean_square(x: &Tensor) -> f64 {
 }
 
 /// Makes columns of zero mean and unit variance on the training rows; a constant column is centred.
+#[derive(Debug)]
 struct Scaling {
     mean: Tensor,
     std: Tensor,
+}
+
+impl Clone for Scaling {
+    fn clone(&self) -> Self {
+        Self { mean: self.mean.shallow_clone(), std: self.std.shallow_clone() }
+    }
 }
 
 impl Scaling {
@@ -233,6 +260,10 @@ impl Scaling {
         let std = squares.sqrt();
         let std = std.where_self(&std.gt(0.0), &std.ones_like());
         Self { mean, std }
+    }
+
+    fn undo(&self, column: i64, value: f64) -> f64 {
+        value * self.std.double_value(&[0, column]) + self.mean.double_value(&[0, column])
     }
 
     fn apply(&self, x: &Tensor) -> Tensor {

@@ -57,6 +57,7 @@ pub(super) fn scatter(points: &Tensor, sizes: &[i64], noise: f64) -> Table {
         x: (points + noise).index_select(0, &order).to_kind(Kind::Float),
         y: labels.index_select(0, &order),
         classes: (0..sizes.len()).map(|class| class.to_string()).collect(),
+        columns: Vec::new(),
         image: None,
         own_test: 0,
         shuffled: true,

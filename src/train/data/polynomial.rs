@@ -91,7 +91,7 @@ impl Source for Polynomial {
         let noise = Tensor::randn([n, 1], float) * options.noise.unwrap_or(NOISE);
         let weights = Tensor::from_slice(&self.weights).to_kind(Kind::Float).view([-1, 1]);
         let y = x.pow_tensor_scalar(self.degree).mm(&weights) + self.bias + noise;
-        Ok(Table { x, y, classes: Vec::new(), image: None, own_test: 0, shuffled: true })
+        Ok(Table { x, y, columns: Vec::new(), classes: Vec::new(), image: None, own_test: 0, shuffled: true })
     }
 }
 

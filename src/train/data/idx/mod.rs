@@ -73,6 +73,7 @@ impl Source for Idx {
         Ok(Table {
             x: x.view([(train_rows + own_test) as i64, height * width]),
             y,
+            columns: Vec::new(),
             classes: classes.map(|class| class.to_string()).collect(),
             image: Some([1, height, width]),
             own_test,

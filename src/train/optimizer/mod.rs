@@ -1,10 +1,13 @@
 //! Optimizers by name, with PyTorch's defaults.
 
+mod update;
+
 use std::str::FromStr;
 
-use tch::nn::{self, OptimizerConfig};
+use tch::nn::VarStore;
 
 use super::TrainError;
+pub use update::Optimizer;
 
 /// Which rule turns gradients into updates.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,13 +21,6 @@ pub enum OptimizerKind {
     /// RMSprop (Tieleman and Hinton, 2012).
     RmsProp,
 }
-
-/// Adam's default decay rates of its two running means.
-const ADAM_BETAS: (f64, f64) = (0.9, 0.999);
-/// PyTorch's default for Adam, AdamW and RMSprop.
-const EPS: f64 = 1e-8;
-/// PyTorch's default smoothing of RMSprop.
-const RMSPROP_ALPHA: f64 = 0.99;
 
 impl OptimizerKind {
     /// PyTorch's default: only AdamW decays weights unasked.
@@ -93,16 +89,7 @@ impl OptimizerSettings {
     ///
     /// # Errors
     /// [`TrainError::Torch`].
-    pub fn build(&self, store: &nn::VarStore) -> Result<nn::Optimizer, TrainError> {
-        let (beta1, beta2) = ADAM_BETAS;
-        let wd = self.weight_decay;
-        Ok(match self.kind {
-            OptimizerKind::Sgd => nn::sgd(self.momentum, 0.0, wd, false).build(store, self.lr)?,
-            OptimizerKind::Adam => nn::adam(beta1, beta2, wd).eps(EPS).build(store, self.lr)?,
-            OptimizerKind::AdamW => nn::adamw(beta1, beta2, wd).eps(EPS).build(store, self.lr)?,
-            OptimizerKind::RmsProp => {
-                nn::rms_prop(RMSPROP_ALPHA, EPS, wd, self.momentum, false).build(store, self.lr)?
-            }
-        })
+    pub fn build(&self, store: &VarStore) -> Result<Optimizer, TrainError> {
+        Optimizer::new(*self, store)
     }
 }

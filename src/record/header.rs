@@ -1,0 +1,301 @@
+//! The first line of a record: what was run, on what, with which layers.
+
+use serde::{Deserialize, Serialize};
+
+/// Name and version of the format; the first line of every record carries it.
+pub const SCHEMA: &str = "gradscope.record/1";
+
+/// What was run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Header {
+    /// [`SCHEMA`].
+    pub schema: String,
+    /// Version of gradscope that wrote the record.
+    pub gradscope: String,
+    /// Git commit that it was built from.
+    pub commit: String,
+    /// Version of the tensor library, where one was used.
+    pub libtorch: Option<String>,
+    /// The command line, word by word.
+    pub command: Vec<String>,
+    /// How it was trained.
+    pub run: Run,
+    /// What it was trained on.
+    pub data: Data,
+    /// Every layer with parameters, in forward order.
+    pub layers: Vec<Layer>,
+}
+
+/// Settings that may differ between two parts of one run.
+const CHANGEABLE: [&str; 3] = ["epochs", "patience", "threads"];
+
+impl Header {
+    /// What the training of another header differs in, such as `run.seed is 0 there and 1 here`; how
+    /// long it goes on is left out.
+    pub fn first_difference(&self, here: &Header) -> Option<String> {
+        use serde_json::{Value, to_value};
+        let parts = |header: &Header| {
+            let (run, data) = (to_value(&header.run), to_value(&header.data));
+            [("run", run), ("data", data)].map(|(name, value)| (name, value.unwrap_or_default()))
+        };
+        for ((name, mut there), (_, mut here)) in parts(self).into_iter().zip(parts(here)) {
+            let keys: std::collections::BTreeSet<String> = [&there, &here]
+                .iter()
+                .filter_map(|v| v.as_object())
+                .flat_map(|o| o.keys().cloned())
+                .collect();
+            for key in keys.iter().filter(|key| !CHANGEABLE.contains(&key.as_str())) {
+                let [there, here] =
+                    [&mut there, &mut here].map(|v| v.get_mut(key).map_or(Value::Null, Value::take));
+                if there != here {
+                    return Some(format!("{name}.{key} is {there} there and {here} here"));
+                }
+            }
+        }
+        (self.layers != here.layers).then(|| "its layers are others".into())
+    }
+}
+
+/// How a model was trained.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Run {
+    /// Name of the model.
+    pub model: String,
+    /// What is minimised.
+    pub loss: Loss,
+    /// Seed of data, initial weights, shuffling and dropout.
+    pub seed: i64,
+    /// Epochs asked for.
+    pub epochs: u64,
+    /// Epochs without a better dev score after which it was to stop.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub patience: Option<u64>,
+    /// Name of the optimizer: `sgd`, `adam`, `adamw`, `rmsprop`.
+    pub optimizer: String,
+    /// Learning rate at the start.
+    pub lr: f64,
+    /// Momentum (SGD, RMSprop); 0 for none.
+    pub momentum: f64,
+    /// Weight decay; 0 for none.
+    pub weight_decay: f64,
+    /// Largest global L2 norm of the gradient that is let through, if clipped.
+    pub clip_norm: Option<f64>,
+    /// Largest magnitude of a gradient's value that is let through, if clipped.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clip_value: Option<f64>,
+    /// How the learning rate falls, as `--lr-decay` spells it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lr_decay: Option<String>,
+    /// Rows a batch.
+    pub batch_size: u64,
+    /// Optimizer steps an epoch.
+    pub steps_per_epoch: u64,
+    /// Initialiser of the weights, as `--init` spells it.
+    pub init: String,
+    /// Initialiser of the biases as `--bias` spells it, `default` where left to the layers.
+    pub bias: String,
+    /// Activation between layers, as `--act` spells it.
+    pub activation: String,
+    /// Slope of leaky ReLU below zero (whether or not the model has one).
+    pub lrelu_slope: f64,
+    /// Normalisation, as `--norm` spells it.
+    pub norm: String,
+    /// Dropout probability; 0 for none.
+    pub dropout: f64,
+    /// Where it ran: `cpu`, `cuda:0`, `mps`.
+    pub device: String,
+    /// Threads of the tensor library.
+    pub threads: u64,
+}
+
+/// What is minimised.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Loss {
+    /// Binary cross-entropy.
+    Bce,
+    /// Mean squared error.
+    Mse,
+    /// Cross-entropy over classes, of logits.
+    CrossEntropy,
+}
+
+impl Loss {
+    /// As `--loss` spells it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Loss::Bce => "bce",
+            Loss::Mse => "mse",
+            Loss::CrossEntropy => "cross-entropy",
+        }
+    }
+}
+
+/// What the targets are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Task {
+    /// Classes; a score is the accuracy.
+    Classification,
+    /// Numbers; a score is minus the mean squared error, so that higher is better.
+    Regression,
+}
+
+impl Task {
+    /// What a score is called.
+    pub fn score_name(self) -> &'static str {
+        match self {
+            Task::Classification => "accuracy",
+            Task::Regression => "negative MSE",
+        }
+    }
+}
+
+/// What a model was trained on.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Data {
+    /// As `--data` spells it.
+    pub name: String,
+    /// Classification or regression.
+    pub task: Task,
+    /// Rows of the three splits.
+    pub train: u64,
+    /// Rows held out to choose by.
+    pub dev: u64,
+    /// Rows held out to the end.
+    pub test: u64,
+    /// Columns of an input.
+    pub inputs: u64,
+    /// Channels, height and width of an input, where it is an image.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shape: Option<[u64; 3]>,
+    /// Names of the classes; empty for regression.
+    pub classes: Vec<String>,
+    /// Mean training loss of the best constant prediction: entropy of the classes, or variance of the
+    /// targets. What guessing costs.
+    pub chance_loss: f64,
+    /// Root mean square of the training inputs as the model sees them.
+    pub input_rms: f64,
+    /// Mean of the training targets (regression).
+    pub target_mean: Option<f64>,
+    /// Standard deviation of the training targets (regression).
+    pub target_std: Option<f64>,
+}
+
+/// A layer with parameters.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Layer {
+    /// Unique name, such as `fc1`.
+    pub name: String,
+    /// What it computes.
+    pub kind: LayerKind,
+    /// Shape of its weight, output dimension first.
+    pub shape: Vec<u64>,
+    /// Inputs of one unit.
+    pub fan_in: u64,
+    /// Its units (rows of the weight).
+    pub units: u64,
+    /// Whether it has a bias.
+    pub bias: bool,
+    /// Parameters, bias included.
+    pub parameters: u64,
+    /// The nonlinearity that its output goes through (after a normalisation in between, if any).
+    pub activation: Activation,
+    /// Whether it gives the model's output.
+    pub output: bool,
+    /// Whether a normalisation stands between it and its nonlinearity, or after that.
+    pub normalized: bool,
+    /// Whether the optimizer is to change it.
+    pub trainable: bool,
+}
+
+/// What a layer computes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LayerKind {
+    /// Fully connected.
+    Linear,
+    /// A convolution over images; its units are the output channels.
+    Conv2d,
+    /// Batch normalisation: a gain and a shift a feature.
+    BatchNorm,
+    /// Layer normalisation: a gain and a shift a feature.
+    LayerNorm,
+}
+
+impl LayerKind {
+    /// Whether its weight is a matrix or kernel: gains are left out of rules that compare gradients.
+    pub fn is_matrix(self) -> bool {
+        matches!(self, LayerKind::Linear | LayerKind::Conv2d)
+    }
+
+    /// As it stands in files.
+    pub fn name(self) -> &'static str {
+        match self {
+            LayerKind::Linear => "linear",
+            LayerKind::Conv2d => "conv2d",
+            LayerKind::BatchNorm => "batch-norm",
+            LayerKind::LayerNorm => "layer-norm",
+        }
+    }
+}
+
+/// A nonlinearity.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Activation {
+    /// None.
+    Identity,
+    /// max(0, x).
+    Relu,
+    /// Leaky ReLU.
+    Lrelu,
+    /// Exponential linear unit.
+    Elu,
+    /// Gaussian error linear unit.
+    Gelu,
+    /// Scaled exponential linear unit.
+    Selu,
+    /// x · sigmoid(x).
+    Silu,
+    /// Logistic function.
+    Sigmoid,
+    /// Hyperbolic tangent.
+    Tanh,
+}
+
+impl Activation {
+    /// Every nonlinearity, in the order of `--help`.
+    pub const ALL: [Activation; 9] = [
+        Activation::Relu,
+        Activation::Lrelu,
+        Activation::Elu,
+        Activation::Gelu,
+        Activation::Selu,
+        Activation::Silu,
+        Activation::Sigmoid,
+        Activation::Tanh,
+        Activation::Identity,
+    ];
+
+    /// As `--act` spells it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Activation::Identity => "identity",
+            Activation::Relu => "relu",
+            Activation::Lrelu => "lrelu",
+            Activation::Elu => "elu",
+            Activation::Gelu => "gelu",
+            Activation::Selu => "selu",
+            Activation::Silu => "silu",
+            Activation::Sigmoid => "sigmoid",
+            Activation::Tanh => "tanh",
+        }
+    }
+
+    /// Whether a unit can be silent for good: its output and its gradient are exactly zero wherever
+    /// its pre-activation is negative.
+    pub fn can_die(self) -> bool {
+        self == Activation::Relu
+    }
+}

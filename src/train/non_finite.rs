@@ -1,0 +1,48 @@
+//! The first NaN or infinity of a run, and where it appeared.
+
+use serde::{Deserialize, Serialize};
+use tch::Tensor;
+
+use super::network::{Mode, Network};
+use super::probe::Probe;
+use crate::record::{NonFinite, StepLayer};
+
+/// Looks out for it; what comes after the first is its consequence.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct FirstNonFinite {
+    /// Whether it has been found.
+    pub seen: bool,
+}
+
+impl FirstNonFinite {
+    /// If this forward pass holds it: in what a layer put out, or only in the loss.
+    pub fn forward(&mut self, network: &Network, x: &Tensor, loss: f64) -> Option<NonFinite> {
+        if self.seen || loss.is_finite() {
+            return None;
+        }
+        let mut probe = Probe::new(network);
+        let _ = tch::no_grad(|| network.forward(x, Mode::Observe, Some(&mut probe)));
+        let layer = probe.first_non_finite();
+        Some(self.found(if layer.is_some() { "activation" } else { "loss" }, network, layer))
+    }
+
+    /// The same for the gradients, and for the weights that the update left behind.
+    pub fn backward(&mut self, network: &Network, layers: &[StepLayer]) -> Option<NonFinite> {
+        if self.seen {
+            return None;
+        }
+        // Backward comes from the output: the last layer that is hit was hit first.
+        let gradient = layers.iter().rposition(|l| !l.grad_l2.last.is_finite());
+        let weight = layers.iter().position(|l| !l.update_l2.last.is_finite());
+        match (gradient, weight) {
+            (Some(layer), _) => Some(self.found("gradient", network, Some(layer))),
+            (None, Some(layer)) => Some(self.found("weight", network, Some(layer))),
+            (None, None) => None,
+        }
+    }
+
+    fn found(&mut self, stage: &str, network: &Network, layer: Option<usize>) -> NonFinite {
+        self.seen = true;
+        NonFinite { stage: stage.into(), layer: layer.map(|l| network.layers()[l].name.clone()) }
+    }
+}

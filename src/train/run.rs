@@ -1,0 +1,204 @@
+//! A run: everything is set up and checked, then the loop begins.
+
+use std::path::Path;
+use std::time::Instant;
+
+use super::TrainError;
+use super::checkpoint::Checkpoint;
+use super::config::{BatchSize, Config};
+use super::data::Dataset;
+use super::device;
+use super::firing;
+use super::model::{Model, Plan};
+use super::network::Network;
+use super::norms::StepMeter;
+use super::objective::Objective;
+use super::state::{Progress, State};
+use super::trainer::{Saving, Trainer};
+use crate::record::{Header, Line, Outcome, Record, RecordError};
+use crate::text::counted;
+
+/// Whoever wants to know what happens: writes it, diagnoses it, shows it.
+pub trait Observer {
+    /// Takes the next line of the record.
+    ///
+    /// # Errors
+    /// Whatever makes it pointless to train on, such as a full disk.
+    fn observe(&mut self, line: Line) -> Result<(), RecordError>;
+
+    /// Instead of a first header: an earlier record goes on, from where it had so many lines of steps
+    /// and of epochs.
+    ///
+    /// # Errors
+    /// As [`observe`](Self::observe).
+    fn go_on(&mut self, header: Header, steps: u64, epochs: u64) -> Result<(), RecordError> {
+        let _ = (header, steps, epochs);
+        Ok(())
+    }
+
+    /// Takes a file that belongs beside the record, in place of the one before it.
+    ///
+    /// # Errors
+    /// As [`observe`](Self::observe).
+    fn keep(&mut self, name: &str, content: &Checkpoint) -> Result<(), RecordError> {
+        let _ = (name, content);
+        Ok(())
+    }
+}
+
+/// Asked before every step: whether to stop after it, and why.
+pub type Stop<'a> = &'a dyn Fn() -> Option<Outcome>;
+
+/// Trains, and tells the observer all of it: a header, steps, epochs, an end.
+///
+/// Libtorch's one generator is seeded anew before the data, before the initial weights and before
+/// every epoch, so that none of them shifts another: the order of the rows depends on seed and epoch
+/// alone, whatever the initialiser drew.
+///
+/// # Errors
+/// [`TrainError`], before anything is observed where the request cannot be met.
+pub fn train(config: &Config, observer: &mut dyn Observer, stop: Stop) -> Result<Outcome, TrainError> {
+    run(config, None, observer, stop)
+}
+
+/// Goes on from a state that an earlier part of the same run has saved, as if it had never stopped.
+///
+/// # Errors
+/// [`TrainError`], before anything is observed where the state is not of this run, or is its end.
+pub fn resume(
+    config: &Config,
+    state: &Path,
+    record: &Record,
+    observer: &mut dyn Observer,
+    stop: Stop,
+) -> Result<Outcome, TrainError> {
+    run(config, Some((state, record)), observer, stop)
+}
+
+fn run(
+    config: &Config,
+    earlier: Option<(&Path, &Record)>,
+    observer: &mut dyn Observer,
+    stop: Stop,
+) -> Result<Outcome, TrainError> {
+    config.optimizer.check()?;
+    let dataset = config.source.dataset(&config.data, config.loss, config.seed, config.device)?;
+    let rows = dataset.train.len();
+    let batch = match config.batch_size {
+        BatchSize::Full => rows,
+        BatchSize::Rows(n) => (n as i64).min(rows),
+    };
+    check_batch_norm(&config.model, rows, batch)?;
+    check_patience(config, &dataset)?;
+    let model = config.model.for_loss(dataset.loss);
+    let plan = Plan::new(&model, model.sizes_for(&dataset))?;
+    tch::manual_seed(config.seed);
+    let network = Network::new(&plan, config.device);
+    let threads = config.threads.unwrap_or_else(|| device::threads_for(plan.work(), batch as u64));
+    tch::set_num_threads(threads as i32);
+    let header = config.header(&dataset, &plan, batch as u64, threads);
+    let mut optimizer = config.optimizer.build(network.store())?;
+    let (progress, best) = match earlier {
+        None => {
+            observer.observe(Line::Header(Box::new(header.clone())))?;
+            (Progress::default(), None)
+        }
+        Some((path, record)) => {
+            check_same_run(config, &header, record)?;
+            let state = State::resume(path, record, &network, &mut optimizer)?;
+            check_something_is_left(config, &state.progress)?;
+            let progress = &state.progress;
+            observer.go_on(
+                header.clone(),
+                progress.step_thinning.written(),
+                progress.epoch_thinning.kept(),
+            )?;
+            (progress.clone(), state.best())
+        }
+    };
+    let objective = Objective::new(dataset.loss, dataset.info.task, model.output());
+    Trainer {
+        config,
+        dataset: &dataset,
+        network: &network,
+        optimizer,
+        objective,
+        observer,
+        stop,
+        batch,
+        meter: StepMeter::new(&network)?,
+        cheap_exact_pass: firing::is_cheap(&network, &dataset.train),
+        best,
+        stopped_early: None,
+        saving: config.save_model.then(|| Saving::of(header)),
+        before: progress.wall_s,
+        started: Instant::now(),
+        progress,
+    }
+    .run()
+}
+
+/// Early stopping goes by the dev set.
+fn check_patience(config: &Config, dataset: &Dataset) -> Result<(), TrainError> {
+    if config.patience.is_none() || dataset.dev.is_some() {
+        return Ok(());
+    }
+    Err(TrainError::Settings(format!(
+        "--patience goes by the dev set, and there is none in this split of {}: add one, such as --split 0.6,0.2,0.2",
+        dataset.info.name
+    )))
+}
+
+/// The data or the model file may have changed since.
+fn check_same_run(config: &Config, header: &Header, record: &Record) -> Result<(), TrainError> {
+    let fail = |reason: String| Err(TrainError::Settings(format!("this run cannot be resumed: {reason}")));
+    if let Some(what) = record.header.first_difference(header) {
+        return fail(format!(
+            "{what}, where there is the record of its beginning and here is what its command gives now"
+        ));
+    }
+    let (was, is) = (record.header.run.epochs, config.epochs);
+    if was != is && config.lr_decay.as_ref().is_some_and(|(_, decay)| decay.depends_on_length()) {
+        return fail(format!(
+            "its learning rate falls over all of its {was} epochs, and would have been another from the \
+             beginning with --epochs {is}"
+        ));
+    }
+    Ok(())
+}
+
+/// A run that has come to its end needs to be told to go further.
+fn check_something_is_left(config: &Config, progress: &Progress) -> Result<(), TrainError> {
+    let done = progress.epochs_done;
+    let fail = |reason: String| Err(TrainError::Settings(format!("there is nothing to resume: {reason}")));
+    if done >= config.epochs {
+        return fail(format!(
+            "the run has done {}; give a larger number, such as --epochs {}",
+            counted(done, "epoch"),
+            2 * done
+        ));
+    }
+    match (config.patience, progress.best) {
+        (Some(patience), Some(best)) if done > best.epoch + patience => fail(format!(
+            "the run was stopped by --patience {patience} after {}, no better on the dev set since epoch {}; \
+             give a larger --patience",
+            counted(done, "epoch"),
+            best.epoch
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// Batch statistics of a single row are undefined; PyTorch refuses them in the middle of a run.
+fn check_batch_norm(model: &Model, rows: i64, batch: i64) -> Result<(), TrainError> {
+    let lonely = |batch: i64| batch == 1 || rows % batch == 1;
+    let Some(norm) = model.batch_norm().filter(|_| lonely(batch)) else { return Ok(()) };
+    let advice = match (batch + 1..=rows).find(|b| !lonely(*b)) {
+        Some(better) => format!("use --batch-size {better}"),
+        None => "use more rows".into(),
+    };
+    Err(TrainError::Settings(format!(
+        "--norm {} needs at least 2 rows a batch, but --batch-size {batch} leaves a batch of 1 of {rows} rows: {advice}",
+        norm.name(),
+    )))
+}
