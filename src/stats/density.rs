@@ -88,7 +88,8 @@ struct Smooth {
 impl Smooth {
     fn new(s: &Segment, bandwidth: f64, share: f64) -> Self {
         let is_point = s.high - s.low < AS_A_POINT * bandwidth;
-        let scale = if is_point { share / (bandwidth * (2.0 * PI).sqrt()) } else { share / (2.0 * (s.high - s.low)) };
+        let scale =
+            if is_point { share / (bandwidth * (2.0 * PI).sqrt()) } else { share / (2.0 * (s.high - s.low)) };
         Self { low: s.low, high: s.high, is_point, per_bandwidth: 1.0 / bandwidth, scale }
     }
 

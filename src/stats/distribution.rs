@@ -240,7 +240,8 @@ impl Distribution {
     pub(super) fn intervals(&self) -> Vec<Interval> {
         let bins = self.bins();
         let (negative, positive) = bins.split_at(bins.partition_point(|(i, _)| *i < 0));
-        let range = [self.tally.moments.min, self.tally.moments.max].map(|extreme| f64::from(extreme.place()));
+        let range =
+            [self.tally.moments.min, self.tally.moments.max].map(|extreme| f64::from(extreme.place()));
         let interval = |&(bin, count): &(i16, u64)| {
             let (low, high) = bins::edges(bin);
             Interval { bin, low: low.max(range[0]), high: high.min(range[1]), count }

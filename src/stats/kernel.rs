@@ -60,15 +60,22 @@ impl Instructions {
     }
 }
 
-/// Compiles a loop for every set of instructions and calls the one that is asked for.
+/// Compiles a loop for every set of instructions and calls the one that is asked for. A loop returns
+/// its lanes and is never inlined where they are added up: the compiler would order the lanes for that
+/// one addition and shuffle them in every turn of the loop (half as slow again).
 macro_rules! dispatched {
     ($(#[$doc:meta])* $name:ident<$($generic:ident: $bound:path),*>($($arg:ident: $type:ty),*) -> $out:ty, $body:path) => {
         $(#[$doc])*
         #[allow(unsafe_code)]
-        pub fn $name<$($generic: $bound),*>(instructions: Instructions, $($arg: $type),*) -> $out {
+        fn $name<$($generic: $bound),*>(instructions: Instructions, $($arg: $type),*) -> $out {
             #[cfg(target_arch = "x86_64")]
             #[target_feature(enable = "avx2")]
+            #[inline(never)]
             fn avx2<$($generic: $bound),*>($($arg: $type),*) -> $out {
+                $body($($arg),*)
+            }
+            #[inline(never)]
+            fn baseline<$($generic: $bound),*>($($arg: $type),*) -> $out {
                 $body($($arg),*)
             }
             match instructions.0 {
@@ -76,35 +83,76 @@ macro_rules! dispatched {
                 // this module and made in one place alone: where the processor was asked and has it.
                 #[cfg(target_arch = "x86_64")]
                 Set::Avx2 => unsafe { avx2($($arg),*) },
-                Set::Baseline => $body($($arg),*),
+                Set::Baseline => baseline($($arg),*),
             }
         }
     };
 }
 
 dispatched! {
-    /// Sums of the values, which are also counted in the table.
-    binned_sums<T: Wide>(values: &[T], table: &mut Table) -> Sums<T>, binned_loop
+    binned_lanes<T: Wide>(values: &[T], table: &mut Table) -> Lanes<T>, binned_loop
 }
 dispatched! {
-    /// Sums of the values.
-    sums<T: Wide>(values: &[T]) -> Sums<T>, sums_loop
+    lanes<T: Wide>(values: &[T]) -> Lanes<T>, lanes_loop
 }
 dispatched! {
-    /// Sum of the deviations from a pivot, and of their squares.
-    deviations<T: Wide>(values: &[T], pivot: f64) -> (f64, f64), deviations_loop
+    deviation_lanes<T: Wide>(values: &[T], pivot: f64) -> [[f64; STEP]; 2], deviations_loop
 }
 dispatched! {
-    /// How many zeros there are, positive and negative.
-    zeros<T: Wide>(values: &[T]) -> [u64; 2], zeros_loop
+    zero_counts<T: Wide>(values: &[T]) -> [u64; 2], zeros_loop
 }
 dispatched! {
-    /// Sum of the squares of all values.
-    squares<>(values: &[f32]) -> f64, squares_loop
+    square_lanes<>(values: &[f32]) -> [f64; NORM_LANES], squares_loop
 }
 dispatched! {
-    /// Sum of the squared differences of two equally long slices.
-    squared_differences<>(a: &[f32], b: &[f32]) -> f64, squared_differences_loop
+    squared_difference_lanes<>(a: &[f32], b: &[f32]) -> [f64; NORM_LANES], squared_differences_loop
+}
+
+/// Sums of the values, which are also counted in the table.
+pub fn binned_sums<T: Wide>(instructions: Instructions, values: &[T], table: &mut Table) -> Sums<T> {
+    let rest = rest::<_, STEP>(values);
+    rest.iter().for_each(|value| table[row(*value)][0] += 1);
+    binned_lanes(instructions, values, table).total(rest)
+}
+
+/// Sums of the values.
+pub fn sums<T: Wide>(instructions: Instructions, values: &[T]) -> Sums<T> {
+    lanes(instructions, values).total(rest::<_, STEP>(values))
+}
+
+/// Sum of the deviations from a pivot, and of their squares.
+pub fn deviations<T: Wide>(instructions: Instructions, values: &[T], pivot: f64) -> (f64, f64) {
+    let [sums, squares] = deviation_lanes(instructions, values, pivot);
+    let rest = || rest::<_, STEP>(values).iter().map(|v| v.widen() - pivot);
+    (total(&sums, rest()), total(&squares, rest().map(|d| d * d)))
+}
+
+/// How many zeros there are, positive and negative.
+pub fn zeros<T: Wide>(instructions: Instructions, values: &[T]) -> [u64; 2] {
+    zero_counts(instructions, values)
+}
+
+/// Sum of the squares of all values.
+pub fn squares(instructions: Instructions, values: &[f32]) -> f64 {
+    let rest = rest::<_, NORM_LANES>(values).iter().map(|v| f64::from(*v));
+    total(&square_lanes(instructions, values), rest.map(|v| v * v))
+}
+
+/// Sum of the squared differences of two equally long slices.
+pub fn squared_differences(instructions: Instructions, a: &[f32], b: &[f32]) -> f64 {
+    let rest = rest::<_, NORM_LANES>(a).iter().zip(rest::<_, NORM_LANES>(b));
+    let rest = rest.map(|(a, b)| f64::from(*a) - f64::from(*b));
+    total(&squared_difference_lanes(instructions, a, b), rest.map(|d| d * d))
+}
+
+/// What does not fill a turn of the loop.
+fn rest<T, const N: usize>(values: &[T]) -> &[T] {
+    values.as_chunks::<N>().1
+}
+
+/// The sum of lanes and of what did not fill them.
+fn total(lanes: &[f64], rest: impl Iterator<Item = f64>) -> f64 {
+    lanes.iter().copied().chain(rest).sum()
 }
 
 /// What a block of values adds up to. A value that is not finite leaves an `l1` that is not.
@@ -155,50 +203,19 @@ impl<T: Wide> Lanes<T> {
         }
     }
 
-    /// What does not fill a turn of the loop.
-    #[inline(always)]
-    fn add_rest(&mut self, values: &[T]) {
-        for (k, value) in values.iter().enumerate() {
-            let (wide, lane) = (value.widen(), k % LANES);
-            self.sum[lane] += wide;
-            self.l1[lane] += wide.abs();
-            self.squares[lane] += wide * wide;
-            self.min[k] = if *value < self.min[k] { *value } else { self.min[k] };
-            self.max[k] = if *value > self.max[k] { *value } else { self.max[k] };
-        }
-    }
-
-    #[inline(always)]
-    fn total(self) -> Sums<T> {
+    /// The sums of the lanes and of what did not fill them.
+    fn total(self, rest: &[T]) -> Sums<T> {
         let lower = |a: T, b: T| if b < a { b } else { a };
         let higher = |a: T, b: T| if b > a { b } else { a };
+        let wide = |f: fn(f64) -> f64| rest.iter().map(move |v| f(v.widen()));
         Sums {
-            sum: total(&self.sum),
-            l1: total(&self.l1),
-            squares: total(&self.squares),
-            min: self.min.into_iter().fold(T::HIGHEST, lower),
-            max: self.max.into_iter().fold(T::LOWEST, higher),
+            sum: total(&self.sum, wide(|v| v)),
+            l1: total(&self.l1, wide(f64::abs)),
+            squares: total(&self.squares, wide(|v| v * v)),
+            min: self.min.iter().chain(rest).copied().fold(T::HIGHEST, lower),
+            max: self.max.iter().chain(rest).copied().fold(T::LOWEST, higher),
         }
     }
-}
-
-fn total(lanes: &[f64]) -> f64 {
-    lanes.iter().sum()
-}
-
-#[inline(always)]
-fn binned_loop<T: Wide>(values: &[T], table: &mut Table) -> Sums<T> {
-    let mut lanes = Lanes::new();
-    let (turns, rest) = values.as_chunks::<STEP>();
-    for turn in turns {
-        for k in 0..STEP {
-            table[row(turn[k])][k % LANES] += 1;
-        }
-        lanes.add(turn);
-    }
-    rest.iter().for_each(|value| table[row(*value)][0] += 1);
-    lanes.add_rest(rest);
-    lanes.total()
 }
 
 #[inline(always)]
@@ -207,12 +224,22 @@ fn row<T: Wide>(value: T) -> usize {
 }
 
 #[inline(always)]
-fn sums_loop<T: Wide>(values: &[T]) -> Sums<T> {
+fn binned_loop<T: Wide>(values: &[T], table: &mut Table) -> Lanes<T> {
     let mut lanes = Lanes::new();
-    let (turns, rest) = values.as_chunks::<STEP>();
-    turns.iter().for_each(|turn| lanes.add(turn));
-    lanes.add_rest(rest);
-    lanes.total()
+    for turn in values.as_chunks::<STEP>().0 {
+        for k in 0..STEP {
+            table[row(turn[k])][k % LANES] += 1;
+        }
+        lanes.add(turn);
+    }
+    lanes
+}
+
+#[inline(always)]
+fn lanes_loop<T: Wide>(values: &[T]) -> Lanes<T> {
+    let mut lanes = Lanes::new();
+    values.as_chunks::<STEP>().0.iter().for_each(|turn| lanes.add(turn));
+    lanes
 }
 
 /// Values that the bits tell from zero: arithmetic may be set to take subnormals for zeros.
@@ -228,55 +255,41 @@ fn zeros_loop<T: Wide>(values: &[T]) -> [u64; 2] {
 }
 
 #[inline(always)]
-fn deviations_loop<T: Wide>(values: &[T], pivot: f64) -> (f64, f64) {
-    let (mut sum, mut squares) = ([0.0; STEP], [0.0; STEP]);
-    let (turns, rest) = values.as_chunks::<STEP>();
-    for turn in turns {
+fn deviations_loop<T: Wide>(values: &[T], pivot: f64) -> [[f64; STEP]; 2] {
+    let [mut sums, mut squares] = [[0.0; STEP]; 2];
+    for turn in values.as_chunks::<STEP>().0 {
         let deviation = turn.map(|v| v.widen() - pivot);
         for k in 0..STEP {
-            sum[k] += deviation[k];
+            sums[k] += deviation[k];
         }
         for k in 0..STEP {
             squares[k] += deviation[k] * deviation[k];
         }
     }
-    for (k, value) in rest.iter().enumerate() {
-        let deviation = value.widen() - pivot;
-        sum[k] += deviation;
-        squares[k] += deviation * deviation;
-    }
-    (total(&sum), total(&squares))
+    [sums, squares]
 }
 
 #[inline(always)]
-fn squares_loop(values: &[f32]) -> f64 {
+fn squares_loop(values: &[f32]) -> [f64; NORM_LANES] {
     let mut lanes = [0.0; NORM_LANES];
-    let (turns, rest) = values.as_chunks::<NORM_LANES>();
-    for turn in turns {
+    for turn in values.as_chunks::<NORM_LANES>().0 {
         let wide = turn.map(f64::from);
         for k in 0..NORM_LANES {
             lanes[k] += wide[k] * wide[k];
         }
     }
-    for (lane, value) in lanes.iter_mut().zip(rest) {
-        *lane += f64::from(*value) * f64::from(*value);
-    }
-    total(&lanes)
+    lanes
 }
 
 #[inline(always)]
-fn squared_differences_loop(a: &[f32], b: &[f32]) -> f64 {
+fn squared_differences_loop(a: &[f32], b: &[f32]) -> [f64; NORM_LANES] {
     let mut lanes = [0.0; NORM_LANES];
-    let ((a_turns, a_rest), (b_turns, b_rest)) = (a.as_chunks::<NORM_LANES>(), b.as_chunks::<NORM_LANES>());
-    for (a, b) in a_turns.iter().zip(b_turns) {
+    let (a, b) = (a.as_chunks::<NORM_LANES>().0, b.as_chunks::<NORM_LANES>().0);
+    for (a, b) in a.iter().zip(b) {
         for k in 0..NORM_LANES {
             let difference = f64::from(a[k]) - f64::from(b[k]);
             lanes[k] += difference * difference;
         }
     }
-    for (lane, (a, b)) in lanes.iter_mut().zip(a_rest.iter().zip(b_rest)) {
-        let difference = f64::from(*a) - f64::from(*b);
-        *lane += difference * difference;
-    }
-    total(&lanes)
+    lanes
 }

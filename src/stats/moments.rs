@@ -68,7 +68,8 @@ impl Moments {
     /// Those of a union from those of its parts (Chan, Golub and LeVeque, 1979). Swapping the parts
     /// changes no bit, and equal means stay what they are.
     pub fn merge(&mut self, other: &Self) {
-        let (a, b) = if (self.n, self.mean) >= (other.n, other.mean) { (*self, other) } else { (*other, &*self) };
+        let (a, b) =
+            if (self.n, self.mean) >= (other.n, other.mean) { (*self, other) } else { (*other, &*self) };
         if b.n == 0 {
             *self = a;
             return;

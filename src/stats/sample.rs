@@ -20,22 +20,29 @@ const DRAWN_OF: usize = 8;
 /// of its peak, with the kernel of a million values.
 const DRAWN: (usize, usize) = (1_024, 65_536);
 
+/// Places in a stratum that a merged sample may take its value from.
+const PLACES: u64 = 1 << 16;
+
+/// A value, and how many it stands for.
+type Weighted = (f32, u128);
+
 /// A sample of the finite values of a tensor, ascending.
 pub fn draw<T: Element>(values: &[T], tally: &Tally, seed: &[u64]) -> Vec<f32> {
     let finite = tally.moments.n;
     let heaviest = tally.bins.iter().map(|(_, count)| *count).max().unwrap_or(0);
     let shape_matters = heaviest as f64 / finite as f64 >= TELLING as f64 / SAMPLE_CAPACITY as f64;
-    let wanted = if shape_matters { (values.len() / DRAWN_OF).clamp(DRAWN.0, DRAWN.1) } else { SAMPLE_CAPACITY };
+    let wanted =
+        if shape_matters { (values.len() / DRAWN_OF).clamp(DRAWN.0, DRAWN.1) } else { SAMPLE_CAPACITY };
     let wanted = wanted.min(values.len());
     let mut random = SplitMix64::new(seed);
-    // One of each stretch of the tensor, whose rows may differ.
-    let start = |stretch: usize| (stretch as u128 * values.len() as u128 / wanted as u128) as usize;
-    let mut one_of = |stretch: usize| {
-        let (first, end) = (start(stretch), start(stretch + 1));
-        values[first + random.below((end - first) as u64) as usize].one().place()
+    // One of each stretch of the tensor, whose rows may differ; bounds in units of 2⁻¹⁶.
+    let stretch = ((values.len() as u64) << 16) / wanted as u64;
+    let mut one_of = |k: u64| {
+        let (first, end) = ((k * stretch) >> 16, ((k + 1) * stretch) >> 16);
+        values[(first + random.below(end - first)) as usize].one().place()
     };
     // Adding zero turns -0.0 into 0.0.
-    let drawn = (0..wanted).map(|stretch| one_of(stretch) + 0.0).filter(|v| v.is_finite());
+    let drawn = (0..wanted as u64).map(|k| one_of(k) + 0.0).filter(|v| v.is_finite());
     let mut drawn: Vec<f32> = drawn.collect();
     if drawn.len() <= SAMPLE_CAPACITY {
         drawn.sort_unstable_by(f32::total_cmp);
@@ -55,7 +62,8 @@ fn ranks(drawn: &[f32], tally: &Tally) -> Vec<usize> {
     let zeros = (tally.counts.zeros > 0).then_some((0, tally.counts.zeros));
     let (negative, positive) = tally.bins.split_at(tally.bins.partition_point(|(bin, _)| *bin < 0));
     let counts = negative.iter().copied().chain(zeros).chain(positive.iter().copied());
-    let share = |count: u64| (u128::from(count) * SAMPLE_CAPACITY as u128 / u128::from(tally.moments.n)) as usize;
+    let share =
+        |count: u64| (u128::from(count) * SAMPLE_CAPACITY as u128 / u128::from(tally.moments.n)) as usize;
     let (mut below, mut drawn_below) = (0, 0);
     let mut ranks = Vec::with_capacity(SAMPLE_CAPACITY);
     for (bin, count) in counts {
@@ -85,24 +93,22 @@ pub fn merge(a: (&[f32], u64), b: (&[f32], u64), seed: &[u64]) -> Vec<f32> {
     }
     // The weights are whole numbers so that no rounding depends on the order: of a value of `a`, how
     // many it stands for, times the lengths of both.
-    let weight = |of: (&[f32], u64), beside: &[f32]| u128::from(of.1) * beside.len() as u128;
-    let (a_weight, b_weight) = (weight(a, b.0), weight(b, a.0));
-    let weighted = |values: &[f32], weight: u128| values.iter().map(|v| (*v, weight)).collect::<Vec<_>>();
-    let mut all = [weighted(a.0, a_weight), weighted(b.0, b_weight)].concat();
-    // Two sorted runs: the stable sort merges them.
-    all.sort_by(|x, y| x.0.total_cmp(&y.0).then(x.1.cmp(&y.1)));
-    let total: u128 = all.iter().map(|v| v.1).sum();
-    let length = all.len().min(SAMPLE_CAPACITY) as u128;
+    let weigh = |of: (&[f32], u64), beside: &[f32]| {
+        let weight = u128::from(of.1) * beside.len() as u128;
+        of.0.iter().map(move |v| (*v, weight)).collect::<Vec<_>>()
+    };
+    let (a, b) = (weigh(a, b.0), weigh(b, a.0));
+    let total: u128 = a.iter().chain(&b).map(|v| v.1).sum();
+    let length = (a.len() + b.len()).min(SAMPLE_CAPACITY);
     let mut random = SplitMix64::new(seed);
-    let mut sample = Vec::with_capacity(SAMPLE_CAPACITY);
-    let (mut rest, mut below) = (all.into_iter(), 0);
-    for stratum in 0..length {
+    let mut sample = Vec::with_capacity(length);
+    let (mut rest, mut below) = (merge_sorted(&a, &b), 0);
+    let (stratum, odd) = (total / length as u128, total % length as u128);
+    for k in 0..length as u128 {
         // Anywhere in its stratum: with fixed ranks, many small parts would never be seen beside a
         // large one. No value is taken twice.
-        const PLACES: u64 = 1 << 16;
-        let place = stratum * u128::from(PLACES) + u128::from(random.below(PLACES));
-        let rank = total / (length * u128::from(PLACES)) * place
-            + total % (length * u128::from(PLACES)) * place / (length * u128::from(PLACES));
+        let anywhere = u128::from(random.below(PLACES));
+        let rank = stratum * k + odd * k / length as u128 + stratum / u128::from(PLACES) * anywhere;
         let Some(value) = rest.find(|(_, weight)| {
             below += weight;
             below > rank
@@ -112,4 +118,16 @@ pub fn merge(a: (&[f32], u64), b: (&[f32], u64), seed: &[u64]) -> Vec<f32> {
         sample.push(value.0);
     }
     sample
+}
+
+/// Both, ascending by value and, where values are equal, by weight.
+fn merge_sorted<'a>(mut a: &'a [Weighted], mut b: &'a [Weighted]) -> impl Iterator<Item = Weighted> + 'a {
+    std::iter::from_fn(move || {
+        let from_a = match (a.first(), b.first()) {
+            (Some(x), Some(y)) => x.0.total_cmp(&y.0).then(x.1.cmp(&y.1)).is_le(),
+            (x, _) => x.is_some(),
+        };
+        let side = if from_a { &mut a } else { &mut b };
+        side.split_off_first().copied()
+    })
 }
