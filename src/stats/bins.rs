@@ -6,7 +6,7 @@
 //! nearest zero; zeros, NaN and infinities have no bin and are counted apart.
 
 /// Mantissa bits that tell bins apart; 2⁴ bins an octave.
-const MANTISSA_BITS: u32 = 4;
+pub const MANTISSA_BITS: u32 = 4;
 /// Bits of a float32 that a bin ignores.
 pub const SHIFT: u32 = 23 - MANTISSA_BITS;
 /// Index (of the positive side) of the one bin for subnormal magnitudes.

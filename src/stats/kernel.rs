@@ -6,6 +6,9 @@
 //! fused or reordered. The lanes are what the compiler turns into vectors: `make bench-guard` counts the
 //! instructions a value takes and fails where it no longer does.
 
+// Loops over an index are the form that becomes vectors.
+#![allow(clippy::needless_range_loop)]
+
 use super::element::Wide;
 
 /// Lanes of the sums: enough to hide an addition's latency behind the counting of bins, few enough for
@@ -180,7 +183,7 @@ impl<T: Wide> Lanes<T> {
         Self { sum: zero, l1: zero, squares: zero, min: [T::HIGHEST; STEP], max: [T::LOWEST; STEP] }
     }
 
-    /// One loop a quantity: this is the form that becomes vectors.
+    /// One loop a quantity, each of which becomes vectors.
     #[inline(always)]
     fn add(&mut self, values: &[T; STEP]) {
         let wide = values.map(T::widen);

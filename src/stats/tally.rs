@@ -17,6 +17,9 @@ const CHUNK: usize = 64 * BLOCK;
 /// Chunks after which a table is emptied, long before a counter of 32 bits is full.
 const CHUNKS_A_TABLE: usize = (1 << 31) / CHUNK;
 
+/// Rows of a table that share an exponent.
+const OCTAVE: usize = 1 << bins::MANTISSA_BITS;
+
 /// What one pass over a tensor gives.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Tally {
@@ -190,15 +193,18 @@ impl<T: Element> Pass<T> {
 fn side(rows: &mut [[u32; 4]], zeros: u64) -> Vec<(i16, u64)> {
     let mut bins = Vec::new();
     let mut subnormals = 0;
-    for (row, counters) in rows.iter_mut().enumerate() {
-        if *counters == [0; 4] {
+    for (first, octave) in (0..).step_by(OCTAVE).zip(rows.as_chunks_mut::<OCTAVE>().0) {
+        // Most octaves are empty, and seen to be at once.
+        if *octave.as_flattened() == [0; 4 * OCTAVE] {
             continue;
         }
-        let count: u64 = std::mem::take(counters).into_iter().map(u64::from).sum();
-        match row as i16 {
-            ..=bins::SUBNORMAL => subnormals += count,
-            row @ ..=bins::LARGEST => bins.push((row, count)),
-            _ => {}
+        for (row, counters) in (first..).zip(octave) {
+            let count: u64 = std::mem::take(counters).into_iter().map(u64::from).sum();
+            match row {
+                ..=bins::SUBNORMAL => subnormals += count,
+                ..=bins::LARGEST if count > 0 => bins.push((row, count)),
+                _ => {}
+            }
         }
     }
     if subnormals > zeros {
