@@ -45,7 +45,7 @@ bench: libtorch ## run the benchmarks, write docs/benchmarks.md
 	$(CARGO) bench --locked --bench engine
 
 # A directory of its own for the peers' packages, which is deleted afterwards.
-bench-peers: ## measure TensorBoard's, NumPy's and SciPy's ways on the same values
+bench-peers: ## measure TensorBoard's, NumPy's and SciPy's ways, write docs/benchmarks-peers.md
 	$(CARGO) bench --locked $(SLIM) --bench engine --no-run
 	venv=$$(mktemp -d) && trap 'rm -rf "$$venv"' EXIT && $(PYTHON) -m venv "$$venv" \
 		&& "$$venv/bin/pip" install --quiet --disable-pip-version-check numpy scipy tensorboardX \

@@ -131,11 +131,10 @@ fn table() {
         black_box(read(&values));
     })];
     #[cfg(feature = "train")]
-    let tensor = tch::Tensor::from_slice(&values);
-    #[cfg(feature = "train")]
     {
+        let tensor = tch::Tensor::from_slice(&values);
         tch::set_num_threads(1);
-        rows.push(Row::new("torch.sum of them, one thread", VALUES, || {
+        rows.push(Row::new("torch.sum of them, one thread", VALUES, move || {
             black_box(tensor.sum(tch::Kind::Float));
         }));
     }

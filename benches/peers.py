@@ -1,10 +1,11 @@
 """What others take for the same values, measured in turn with this engine (see `make bench-peers`).
 
-TensorBoard's histogram (tensorboardX's add_histogram with its default bins, up to the encoded summary),
+TensorBoard's histogram (tensorboardX's add_histogram with its default bins, into an event file),
 numpy.histogram with 64 bars and scipy.stats.gaussian_kde over 100 points, on normal float32 values.
 """
 
 import json
+import os
 import statistics
 import subprocess
 import sys
@@ -14,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 from scipy.stats import gaussian_kde
-from tensorboardX.summary import histogram
+from tensorboardX import SummaryWriter
 
 CARGO = sys.argv[1] if len(sys.argv) > 1 else "cargo"
 ENGINE = [CARGO, "bench", "--quiet", "--locked", "--no-default-features", "--bench", "engine", "--", "--measure"]
@@ -39,34 +40,49 @@ def kernel_density(values):
     gaussian_kde(values)(np.linspace(low, high, GRID_POINTS))
 
 
+def tensorboard(values):
+    with tempfile.TemporaryDirectory() as directory, SummaryWriter(directory) as writer:
+        writer.add_histogram("weight", values)
+
+
 PEERS = [
-    # What, how, what of the engine it is set against, at least so many times faster, rounds, up to.
-    ("tensorboardX add_histogram", lambda v: histogram("w", v, "tensorflow"), "distribution", 40, ROUNDS, None),
-    ("numpy.histogram, 64 bars", lambda v: np.histogram(v, 64), "distribution", 5, ROUNDS, None),
-    ("scipy gaussian_kde, 100 points", kernel_density, "both", 500, 3, 1_000_000),
+    # What, how, what of the engine it is set against, at least so many times faster, up to.
+    ("tensorboardX add_histogram", tensorboard, "distribution", 40, None),
+    ("numpy.histogram, 64 bars", lambda v: np.histogram(v, 64), "distribution", 5, None),
+    ("scipy gaussian_kde, 100 points", kernel_density, "both", 500, 1_000_000),
 ]
 
 
 def main():
     random = np.random.default_rng(0)
-    print("| values | what | ns a value | this engine's | times faster | at least |")
-    print("|---:|---|---:|---:|---:|---:|")
+    lines = [
+        "# What others take for the same values",
+        "",
+        f"Written by `make bench-peers`: medians of {ROUNDS} turns on {os.cpu_count()} cores, nanoseconds a value,",
+        "this engine on one of them. Of the density, this engine's time is that of the distribution as well.",
+        "",
+        "| values | what | theirs | this engine's | times faster | at least |",
+        "|---:|---|---:|---:|---:|---:|",
+    ]
     for count in (1_000_000, 10_000_000):
         values = random.normal(0.0, 0.05, count).astype(np.float32)
         with tempfile.TemporaryDirectory() as directory:
             path = Path(directory) / "values"
             values.tofile(path)
-            for what, work, against, at_least, rounds, up_to in PEERS:
+            for what, work, against, at_least, up_to in PEERS:
                 if up_to is not None and count > up_to:
                     continue
                 theirs, ours = [], []
-                for _ in range(rounds):
+                for _ in range(ROUNDS):
                     theirs.append(nanoseconds(lambda: work(values)) / count)
                     ours.append(engine(path)[against] / count)
                 theirs, ours = statistics.median(theirs), statistics.median(ours)
                 ratio = theirs / ours
                 missed = "" if ratio >= at_least else " **missed**"
-                print(f"| {count:,} | {what} | {theirs:.2f} | {ours:.2f} | {ratio:.1f} | {at_least}{missed} |")
+                lines.append(f"| {count:,} | {what} | {theirs:.2f} | {ours:.2f} | {ratio:.1f} | {at_least}{missed} |")
+    text = "\n".join(lines) + "\n"
+    print(text, end="")
+    (Path(__file__).parent.parent / "docs" / "benchmarks-peers.md").write_text(text)
 
 
 if __name__ == "__main__":
