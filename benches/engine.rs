@@ -135,7 +135,7 @@ fn table() {
         let tensor = tch::Tensor::from_slice(&values);
         tch::set_num_threads(1);
         rows.push(Row::new("torch.sum of them, one thread", VALUES, move || {
-            black_box(tensor.sum(tch::Kind::Float));
+            let _ = black_box(tensor.sum(tch::Kind::Float));
         }));
     }
     let name = |set: Instructions| format!("distribution of 10M float32, one core, {}", set.name());
