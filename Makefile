@@ -14,10 +14,10 @@ RUN_TESTS = $(CARGO) $(if $(shell $(CARGO) nextest --version 2>/dev/null),nextes
 # MNIST or Fashion-MNIST, as they are downloaded; the sample has the same format.
 IDX = fixtures/idx
 
-.PHONY: help libtorch build demo experiments test bench fmt clean distclean
+.PHONY: help libtorch build demo experiments test bench bench-peers bench-guard fmt clean distclean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile
 
 libtorch: ## fetch libtorch into .libtorch/, once (a LIBTORCH in the environment is used instead)
 	@$(PYTHON) tools/libtorch.py
@@ -47,8 +47,19 @@ test: libtorch ## check format and lints, run every test, with and without libto
 	$(CARGO) test --doc --locked
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --no-deps --locked
 
-bench: libtorch ## run the benchmarks
-	$(CARGO) bench --locked
+bench: libtorch ## run the benchmarks, write docs/benchmarks.md
+	$(CARGO) bench --locked --bench parts
+	$(CARGO) bench --locked --bench engine
+
+# A directory of its own for the peers' packages, which is deleted afterwards.
+bench-peers: ## measure TensorBoard's, NumPy's and SciPy's ways, write docs/benchmarks-peers.md
+	$(CARGO) bench --locked $(SLIM) --bench engine --no-run
+	venv=$$(mktemp -d) && trap 'rm -rf "$$venv"' EXIT && $(PYTHON) -m venv "$$venv" \
+		&& "$$venv/bin/pip" install --quiet --disable-pip-version-check numpy scipy tensorboardX \
+		&& "$$venv/bin/python" benches/peers.py $(CARGO)
+
+bench-guard: ## count the instructions of the inner loops (needs valgrind)
+	$(CARGO) bench --locked $(SLIM) --bench guard -- $(WRITE)
 
 fmt: ## format the code
 	$(CARGO) fmt --all

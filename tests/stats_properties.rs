@@ -1,6 +1,11 @@
 //! What a distribution promises, against exact computation on the values themselves.
 
-use gradscope::stats::{BIN_RELATIVE_WIDTH, Density, Distribution, EXACT_CAPACITY, histogram};
+use std::collections::HashSet;
+
+use gradscope::stats::{
+    BIN_RELATIVE_WIDTH, Density, Distribution, EXACT_CAPACITY, SAMPLE_CAPACITY, histogram,
+    magnitude_histogram,
+};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
@@ -20,7 +25,7 @@ fn value() -> impl Strategy<Value = f32> {
 }
 
 fn values() -> impl Strategy<Value = Vec<f32>> {
-    prop_oneof![vec(value(), 0..20), vec(value(), 800..3_000)]
+    prop_oneof![vec(value(), 0..20), vec(value(), 900..2_000)]
 }
 
 fn finite(values: &[f32]) -> Vec<f64> {
@@ -93,6 +98,7 @@ proptest! {
         };
         prop_assert_eq!(counts(&merged(&[&a, &b])), counts(&whole));
         prop_assert_eq!(counts(&merged(&[&b, &a])), counts(&whole));
+        prop_assert_eq!(merged(&[&a, &b]), merged(&[&b, &a]), "swapping the two changes nothing at all");
         let (ab_c, bc) = (merged(&[&merged(&[&a, &b]), &c]), merged(&[&b, &c]));
         prop_assert_eq!(counts(&ab_c), counts(&merged(&[&a, &bc])));
         for q in [0.0, 0.1, 0.5, 0.9, 1.0] {
@@ -130,6 +136,46 @@ proptest! {
     }
 
     #[test]
+    fn scaling_by_a_power_of_two_moves_bins_and_sample_alike(values in vec(-1f32..1.0, 1_100..3_000), power in -20i32..20) {
+        let factor = 2f32.powi(power);
+        prop_assume!(values.iter().all(|v| *v == 0.0 || v.abs() > 1e-20));
+        let scaled: Vec<f32> = values.iter().map(|v| v * factor).collect();
+        let (d, s) = (Distribution::of(&values), Distribution::of(&scaled));
+        for q in [0.0, 0.01, 0.3, 0.5, 0.8, 1.0] {
+            prop_assert_eq!(d.quantile(q).unwrap() * f64::from(factor), s.quantile(q).unwrap());
+        }
+    }
+
+    #[test]
+    fn the_order_of_the_values_changes_no_count(values in values()) {
+        let backwards: Vec<f32> = values.iter().rev().copied().collect();
+        let (d, b) = (Distribution::of(&values), Distribution::of(&backwards));
+        prop_assert_eq!(counts(&d), counts(&b));
+        prop_assert!(close(d.l1(), b.l1(), d.l1()));
+        for q in [0.0, 0.1, 0.5, 0.9, 1.0] {
+            prop_assert_eq!(d.quantile(q), b.quantile(q));
+        }
+    }
+
+    #[test]
+    fn equal_values_have_no_spread(value in -3e38f32..3e38, count in 1usize..6_000) {
+        let d = Distribution::of(&vec![value; count]);
+        prop_assert_eq!((d.mean(), d.std()), (Some(value.into()), Some(0.0)));
+        prop_assert_eq!((d.min(), d.quantile(0.5), d.max()), (d.mean(), d.mean(), d.mean()));
+        prop_assert_eq!(histogram(&d, 7), vec![(value.into(), value.into(), count as f64)]);
+    }
+
+    #[test]
+    fn the_sample_is_of_the_values(values in values()) {
+        let d = Distribution::of(&values);
+        prop_assert!(d.is_exact() || d.sample().len() <= SAMPLE_CAPACITY);
+        prop_assert!(d.sample().is_sorted());
+        let of_the_values: HashSet<u32> = values.iter().map(|v| (v + 0.0).to_bits()).collect();
+        prop_assert!(d.sample().iter().all(|s| of_the_values.contains(&s.to_bits())));
+        prop_assert_eq!(&Distribution::of(&values), &d, "the same every time");
+    }
+
+    #[test]
     fn a_distribution_survives_json_bit_for_bit(values in values()) {
         let d = Distribution::of(&values);
         let text = serde_json::to_string(&d).unwrap();
@@ -138,8 +184,22 @@ proptest! {
 
     #[test]
     fn a_histogram_holds_every_finite_value(values in values(), bars in 2usize..50) {
-        let total: f64 = histogram(&Distribution::of(&values), bars).iter().map(|b| b.2).sum();
-        prop_assert!((total - finite(&values).len() as f64).abs() < 1e-6 * (1.0 + total));
+        let d = Distribution::of(&values);
+        let total = |bars: Vec<(f64, f64, f64)>| bars.iter().map(|b| b.2).sum::<f64>();
+        let (all, zeros) = (d.finite() as f64, d.zeros() as f64);
+        prop_assert!((total(histogram(&d, bars)) - all).abs() < 1e-6 * (1.0 + all));
+        prop_assert!((total(magnitude_histogram(&d, bars)) - (all - zeros)).abs() < 1e-6 * (1.0 + all));
+    }
+
+    #[test]
+    fn bars_over_bins_hold_what_bars_over_values_do(values in vec(0.5f32..8.0, 2_000..4_000)) {
+        let d = Distribution::of(&values);
+        for (low, high, count) in histogram(&d, 5) {
+            let inside = values.iter().filter(|v| (low..high).contains(&f64::from(**v))).count() as f64;
+            // What lies in the bins at its two edges may be taken for a neighbour's.
+            let near = |edge: f64| values.iter().filter(|v| (f64::from(**v) / edge - 1.0).abs() < BIN_RELATIVE_WIDTH).count();
+            prop_assert!((count - inside).abs() <= 2.0 + (near(low) + near(high)) as f64, "{low}..{high}");
+        }
     }
 
     #[test]

@@ -6,9 +6,9 @@
 //! nearest zero; zeros, NaN and infinities have no bin and are counted apart.
 
 /// Mantissa bits that tell bins apart; 2⁴ bins an octave.
-const MANTISSA_BITS: u32 = 4;
+pub const MANTISSA_BITS: u32 = 4;
 /// Bits of a float32 that a bin ignores.
-const SHIFT: u32 = 23 - MANTISSA_BITS;
+pub const SHIFT: u32 = 23 - MANTISSA_BITS;
 /// Index (of the positive side) of the one bin for subnormal magnitudes.
 pub const SUBNORMAL: i16 = (1 << MANTISSA_BITS) - 1;
 /// Largest index of a finite number.

@@ -4,13 +4,27 @@
 mod bins;
 mod density;
 mod distribution;
+mod element;
+mod histogram;
+mod kernel;
+mod moments;
+mod norm;
 mod packed;
 mod random;
+mod sample;
+mod segments;
 mod spread;
+mod tally;
+mod wire;
 
 pub use bins::RELATIVE_WIDTH as BIN_RELATIVE_WIDTH;
-pub use density::{Density, GRID_POINTS, histogram};
-pub use distribution::{Distribution, EXACT_CAPACITY, SAMPLE_CAPACITY};
+pub use density::{Density, GRID_POINTS};
+pub use distribution::{Distribution, EXACT_CAPACITY};
+pub use element::Element;
+pub use histogram::{histogram, magnitude_histogram};
+pub use kernel::Instructions;
+pub use norm::{l2, l2_of_difference};
+pub use sample::SAMPLE_CAPACITY;
 pub use spread::Spread;
 
 /// Serialises bytes compactly; see [`packed::bytes`].

@@ -4,6 +4,8 @@ use std::borrow::Cow;
 
 use tch::{Device, Kind, Tensor};
 
+pub use crate::stats::{l2, l2_of_difference};
+
 /// The tensor's values as float32, row-major: borrowed from its own memory where that is possible (a
 /// contiguous float32 tensor on the CPU), else copied.
 #[allow(unsafe_code)]
@@ -22,18 +24,4 @@ pub fn values(tensor: &Tensor) -> Cow<'_, [f32]> {
     // writes to it meanwhile: tensors are not shared between threads here, and callers drop the slice
     // before the next operation on the tensor.
     Cow::Borrowed(unsafe { std::slice::from_raw_parts(data, length) })
-}
-
-/// L2 norm of the values, accumulated in float64.
-pub fn l2(values: &[f32]) -> f64 {
-    sum(values.iter().map(|v| f64::from(*v) * f64::from(*v))).sqrt()
-}
-
-/// L2 norm of the difference of two equally long slices.
-pub fn l2_of_difference(a: &[f32], b: &[f32]) -> f64 {
-    sum(a.iter().zip(b).map(|(a, b)| (f64::from(*a) - f64::from(*b)).powi(2))).sqrt()
-}
-
-fn sum(values: impl Iterator<Item = f64>) -> f64 {
-    values.sum()
 }

@@ -1,0 +1,59 @@
+//! Where the finite values of a distribution lie, as stretches with an even spread: what densities and
+//! histograms are drawn from.
+//!
+//! A small tensor's values stand alone, stretches of width 0. Those of a large one spread evenly over
+//! their bins, exactly counted, or, inside a bin that holds enough of the sample, between the values
+//! of the sample: bins alone cannot draw a spread below their width (a BatchNorm gain of 1 ± 0.02 would
+//! be 275% wrong at the peak).
+
+use super::bins;
+use super::distribution::{Distribution, Interval};
+use super::sample::TELLING;
+
+/// So many values, evenly from `low` to `high`.
+#[derive(Clone, Copy, Debug)]
+pub struct Segment {
+    pub low: f64,
+    pub high: f64,
+    pub mass: f64,
+}
+
+/// The finite values; masses add up to their number.
+pub fn of_values(d: &Distribution) -> Vec<Segment> {
+    let sample = d.sample();
+    if d.is_exact() {
+        return sample.iter().map(|v| Segment { low: (*v).into(), high: (*v).into(), mass: 1.0 }).collect();
+    }
+    let mut segments = Vec::new();
+    let mut rest = sample;
+    for Interval { bin, low, high, count } in d.intervals() {
+        let bin_of = |v: &f32| if *v == 0.0 { 0 } else { bins::index(*v) };
+        rest = &rest[rest.partition_point(|v| bin_of(v) < bin)..];
+        let inside = &rest[..rest.partition_point(|v| bin_of(v) == bin)];
+        if bin == 0 || inside.len() < TELLING {
+            segments.push(Segment { low, high, mass: count as f64 });
+            continue;
+        }
+        // Between two neighbours lies one share, between an edge and its neighbour half a share.
+        let share = count as f64 / inside.len() as f64;
+        let mut from = low;
+        for (k, value) in inside.iter().map(|v| f64::from(*v)).enumerate() {
+            segments.push(Segment { low: from, high: value, mass: if k == 0 { share / 2.0 } else { share } });
+            from = value;
+        }
+        segments.push(Segment { low: from, high, mass: share / 2.0 });
+    }
+    segments
+}
+
+/// The logarithms to base ten of the magnitudes of the non-zero finite values.
+pub fn of_magnitudes(d: &Distribution) -> Vec<Segment> {
+    let mut segments = of_values(d);
+    segments.retain(|s| s.low != 0.0 || s.high != 0.0);
+    for s in &mut segments {
+        let (near, far) = if s.high > 0.0 { (s.low, s.high) } else { (-s.high, -s.low) };
+        // Of an even spread that reaches zero nine tenths lie in the uppermost decade.
+        (s.low, s.high) = (near.max(far / 10.0).log10(), far.log10());
+    }
+    segments
+}
