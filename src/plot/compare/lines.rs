@@ -51,7 +51,8 @@ impl Panel {
 /// The loss while training and on data that was held out.
 pub fn loss(runs: &Runs) -> Figure {
     let train = epochs_of(runs, "train", "training loss".into(), |e| Some(e.train_loss));
-    let held_out = epochs_of(runs, held_out(runs), format!("{} loss", held_out(runs)), |e| e.dev_loss);
+    let (name, held_out, _) = held_out(runs);
+    let held_out = epochs_of(runs, name, format!("{name} loss"), held_out);
     let chance = runs.0.first().map(|r| r.scene.record.header.data.chance_loss).filter(|c| c.is_finite());
     let scale = calm_scale(train.values().chain(held_out.values()).chain(chance));
     let log = if scale.kind == Kind::Linear { "" } else { " The axis is logarithmic." };
@@ -68,7 +69,8 @@ pub fn score(runs: &Runs) -> Figure {
     let task = runs.0.first().map_or(Task::Classification, |r| r.scene.record.header.data.task);
     let name = task.score_name();
     let train = epochs_of(runs, "train", format!("training {name}"), |e| Some(e.train_score));
-    let held_out = epochs_of(runs, held_out(runs), format!("{} {name}", held_out(runs)), |e| e.dev_score);
+    let (set, _, held_out) = held_out(runs);
+    let held_out = epochs_of(runs, set, format!("{set} {name}"), held_out);
     let values = train.values().chain(held_out.values());
     let (scale, title, what) = match task {
         Task::Classification => {
@@ -163,9 +165,17 @@ fn matrices<'a>(run: &Run<'a>) -> Vec<LayerView<'a>> {
     run.scene.layers.iter().filter(|l| layers[l.index].kind.is_matrix()).copied().collect()
 }
 
-/// What data that was held out is called: dev sets are there to watch.
-fn held_out(_: &Runs) -> &'static str {
-    "dev"
+/// Data that was held out: what it is called, its loss and its score.
+type HeldOut = (&'static str, fn(&Epoch) -> Option<f64>, fn(&Epoch) -> Option<f64>);
+
+/// The test set where it was followed, which no run was chosen by; else the dev set.
+fn held_out(runs: &Runs) -> HeldOut {
+    let followed = |run: &Run| run.scene.record.epochs.iter().any(|e| e.test_score.is_some());
+    if runs.0.iter().all(followed) {
+        ("test", |e| e.test_loss, |e| e.test_score)
+    } else {
+        ("dev", |e| e.dev_loss, |e| e.dev_score)
+    }
 }
 
 fn epochs_of(
