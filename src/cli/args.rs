@@ -25,6 +25,8 @@ pub struct Cli {
 pub enum Command {
     /// Train a model, record it, diagnose it, write a report
     Run(Box<RunArgs>),
+    /// Train every combination of some flags' values, in a process each, and put them into one table
+    Sweep(Box<super::sweep::SweepArgs>),
     /// Render the report of a record again, without training
     Report(ReportArgs),
     /// What a rule measures, its threshold and source, its false alarms, its remedies

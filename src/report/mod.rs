@@ -10,6 +10,7 @@ mod error;
 mod html;
 mod plots;
 mod summary;
+pub mod sweep;
 
 use std::path::PathBuf;
 
@@ -21,7 +22,7 @@ pub use directory::{OutputDir, RECORD_FILE};
 pub use error::ReportError;
 pub use summary::{
     ActivationSummary, DistributionSummary, EpochSummary, LayerEpoch, LayerSummary, QUANTILES, RunOutcome,
-    RunSummary, SCHEMA as SUMMARY_SCHEMA, Summary,
+    FILE_NAME as SUMMARY_FILE, RunSummary, SCHEMA as SUMMARY_SCHEMA, Summary,
 };
 
 /// What every format is made from.

@@ -1,6 +1,7 @@
 //! `plots/*.svg`: every figure as a file that stands alone.
 
 use super::{File, Input, ReportError};
+use crate::plot::Figure;
 
 /// Their place in the report directory.
 pub const DIRECTORY: &str = "plots";
@@ -10,6 +11,11 @@ pub const SIGNATURE: &str = "class=\"gs\"";
 
 /// The files of this format.
 pub(super) fn files(input: &Input) -> Result<Vec<File>, ReportError> {
-    let file = |f: &crate::plot::Figure| File::new(format!("{DIRECTORY}/{}.svg", f.name), f.svg.clone());
-    Ok(input.figures.iter().map(file).collect())
+    Ok(of(input.figures))
+}
+
+/// A file of each.
+pub(super) fn of(figures: &[Figure]) -> Vec<File> {
+    let file = |f: &Figure| File::new(format!("{DIRECTORY}/{}.svg", f.name), f.svg.clone());
+    figures.iter().map(file).collect()
 }
