@@ -12,7 +12,7 @@ use crate::text::number;
 /// Shares of the line colour, from the lowest values to the highest: one hue, which every kind of
 /// colour vision orders alike. None lies where neither dark nor light letters can be read on it, on
 /// either background.
-const RAMP: [f64; 6] = [0.05, 0.17, 0.29, 0.41, 0.53, 1.0];
+const RAMP: [f64; 6] = [0.09, 0.2, 0.31, 0.42, 0.53, 1.0];
 /// Height of a tile where there are few rows, and where there are many.
 const TALL: f64 = 58.0;
 /// See [`TALL`].
@@ -69,7 +69,7 @@ pub fn heatmap(map: &Heatmap) -> Figure {
         flags => format!(" Each tile is the best over {}.", flags.join(", ")),
     };
     let caption = format!(
-        "The darker against the page, the higher the {score}; ✓ is healthy, ▲ has warnings, ✕ is \
+        "The stronger the colour, the higher the {score}; ✓ is healthy, ▲ has warnings, ✕ is \
          unhealthy.{best} What is hatched has no number: it diverged, failed or was not trained."
     );
     let svg = draw(map, &title).finish(map.name, &title, &caption);
@@ -114,7 +114,8 @@ fn draw(map: &Heatmap, title: &str) -> Canvas {
             let frame =
                 Frame { left: x + gap, top: y + gap, right: x + step - gap, bottom: y + height - gap };
             let title = tile.as_ref().map_or("no run", |t| &t.title);
-            canvas.group("gs-tile", None, &in_full(title), || draw_tile(&canvas, frame, tile.as_ref(), &ramp));
+            canvas
+                .group("gs-tile", None, &in_full(title), || draw_tile(&canvas, frame, tile.as_ref(), &ramp));
         }
     }
     legend(&canvas, &ramp, left, bottom + LINE * 2.0 + 6.0);
@@ -288,16 +289,18 @@ mod tests {
     /// WCAG 2.2 for text: 4.5 to one.
     #[test]
     fn numbers_can_be_read_on_every_colour_of_the_ramp() {
-        let channels = |hex: &str| [1, 3, 5].map(|i| f64::from(u8::from_str_radix(&hex[i..i + 2], 16).unwrap()));
+        let channels =
+            |hex: &str| [1, 3, 5].map(|i| f64::from(u8::from_str_radix(&hex[i..i + 2], 16).unwrap()));
         let luminance = |rgb: [f64; 3]| {
-            let linear = rgb.map(|c| c / 255.0).map(|c| {
-                if c <= 0.04045 { c / 12.92 } else { ((c + 0.055) / 1.055).powf(2.4) }
-            });
+            let linear = rgb
+                .map(|c| c / 255.0)
+                .map(|c| if c <= 0.04045 { c / 12.92 } else { ((c + 0.055) / 1.055).powf(2.4) });
             0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
         };
         let tone = |name: &str| TONES.iter().find(|t| t.name == name).unwrap();
         let (text, paper, line) = (tone("text"), tone("paper"), tone("line"));
-        for (text, paper, line) in [(text.light, paper.light, line.light), (text.dark, paper.dark, line.dark)] {
+        for (text, paper, line) in [(text.light, paper.light, line.light), (text.dark, paper.dark, line.dark)]
+        {
             for share in RAMP {
                 let (p, l) = (channels(paper), channels(line));
                 let mixed = [0, 1, 2].map(|i| p[i] + share * (l[i] - p[i]));

@@ -21,8 +21,8 @@ use crate::record::Record;
 pub use directory::{OutputDir, RECORD_FILE};
 pub use error::ReportError;
 pub use summary::{
-    ActivationSummary, DistributionSummary, EpochSummary, LayerEpoch, LayerSummary, QUANTILES, RunOutcome,
-    FILE_NAME as SUMMARY_FILE, RunSummary, SCHEMA as SUMMARY_SCHEMA, Summary,
+    ActivationSummary, DistributionSummary, EpochSummary, FILE_NAME as SUMMARY_FILE, LayerEpoch,
+    LayerSummary, QUANTILES, RunOutcome, RunSummary, SCHEMA as SUMMARY_SCHEMA, Summary,
 };
 
 /// What every format is made from.

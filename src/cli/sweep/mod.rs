@@ -10,7 +10,7 @@ mod train;
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, ensure};
+use anyhow::{Context, bail, ensure};
 use clap::{Args, ValueEnum};
 use gradscope::report::OutputDir;
 use gradscope::report::sweep::{CELLS, Cell, Sort, Sweep, collect as cells_of};
@@ -47,8 +47,7 @@ pub struct SweepArgs {
     #[arg(long, conflicts_with_all = ["jobs", "sort", "quiet", "json"])]
     pub print_commands: bool,
     /// Put the runs in DIR/cells into one table, without training
-    #[arg(long, value_name = "DIR", conflicts_with_all = ["model", "grid", "jobs", "print_commands", "out",
-        "force", "off", "set", "DataArgs", "NetworkArgs", "TrainingArgs"])]
+    #[arg(long, value_name = "DIR")]
     pub collect: Option<PathBuf>,
 
     #[command(flatten)]
@@ -93,12 +92,17 @@ impl From<SortArg> for Sort {
 
 /// `gradscope sweep --collect DIR`
 pub fn collect(args: &SweepArgs, colours: bool) -> anyhow::Result<u8> {
+    if let Some(flag) = beside_collect(std::env::args()) {
+        bail!(
+            "--{flag} says nothing beside --collect, which trains nothing and writes into the sweep's directory"
+        );
+    }
     let findings = Findings::new(&args.findings)?;
     // Dispatched by its being there.
     let path = args.collect.clone().unwrap_or_default();
     let form = "--collect wants the directory of a sweep, with its runs in cells/NAME";
-    let cells = cells_of(&path)
-        .with_context(|| format!("cannot list {}: {form}", path.join(CELLS).display()))?;
+    let cells =
+        cells_of(&path).with_context(|| format!("cannot list {}: {form}", path.join(CELLS).display()))?;
     ensure!(
         cells.iter().any(|c| c.result.is_some()),
         "{} holds no run with a summary: {form}",
@@ -107,6 +111,14 @@ pub fn collect(args: &SweepArgs, colours: bool) -> anyhow::Result<u8> {
     // It holds runs of gradscope, so it is no stranger's.
     let directory = OutputDir::check(&path, true)?;
     conclude(args, cells, &directory, &findings, colours)
+}
+
+/// The first flag of the command line that is about training, or about where output goes.
+fn beside_collect(words: impl Iterator<Item = String>) -> Option<String> {
+    const ALLOWED: [&str; 6] = ["collect", "sort", "fail-on", "quiet", "json", "color"];
+    let flags =
+        words.filter_map(|w| w.strip_prefix("--").map(|w| w.split('=').next().unwrap_or(w).to_owned()));
+    flags.into_iter().find(|flag| !ALLOWED.contains(&flag.as_str()))
 }
 
 /// Writes and prints the table, and says the exit status that it means.

@@ -1,5 +1,7 @@
 //! The table on a terminal: best first, as wide as the terminal lets it be.
 
+use std::io::{self, IsTerminal};
+
 use gradscope::diagnose::Verdict;
 use gradscope::report::sweep::{Cell, CellOutcome, Sweep};
 use gradscope::text::{fill, number};
@@ -18,6 +20,8 @@ const GAP: &str = "  ";
 pub fn table(sweep: &Sweep, colours: bool) -> String {
     let paint = Paint(colours);
     let width = columns();
+    // What is not on a screen need not fit onto one.
+    let terminal = io::stdout().is_terminal().then_some(width);
     let mut text = String::new();
     for line in fill(&sweep.headline(), width, "").lines() {
         text += &format!("{}\n", paint.wrap("1", line));
@@ -28,7 +32,7 @@ pub fn table(sweep: &Sweep, colours: bool) -> String {
     let widths: Vec<usize> = (0..headings.len())
         .map(|i| rows.iter().chain([&headings]).map(|r| display_width(&r[i])).max().unwrap_or(0))
         .collect();
-    text += &paint.wrap("2", &line(&headings, &widths, width, &|_, cell| cell));
+    text += &paint.wrap("2", &line(&headings, &widths, terminal, &|_, cell| cell));
     text.push('\n');
     for (cell, row) in sweep.cells.iter().zip(&rows) {
         let verdict = headings.len() - 2;
@@ -36,7 +40,7 @@ pub fn table(sweep: &Sweep, colours: bool) -> String {
             Some(code) if i == verdict => paint.wrap(code, &text),
             _ => text,
         };
-        text += &line(row, &widths, width, &painted);
+        text += &line(row, &widths, terminal, &painted);
         text.push('\n');
     }
     if let Some(notice) = sweep.notice() {
@@ -93,19 +97,20 @@ fn colour(cell: &Cell) -> Option<&'static str> {
 fn line(
     row: &[String],
     widths: &[usize],
-    terminal: usize,
+    terminal: Option<usize>,
     painted: &dyn Fn(usize, String) -> String,
 ) -> String {
     let mut text = String::new();
     let mut used = 0;
     for (i, (cell, width)) in row.iter().zip(widths).enumerate() {
         if i + 1 == row.len() {
-            text += &cut(cell, terminal.saturating_sub(used).max(LEAST_WHAT));
+            text += &cut(cell, terminal.map_or(usize::MAX, |t| t.saturating_sub(used).max(LEAST_WHAT)));
             break;
         }
         let space = " ".repeat(width.saturating_sub(display_width(cell)));
         let cell = painted(i, cell.clone());
-        text += &if i + 3 == row.len() { format!("{space}{cell}{GAP}") } else { format!("{cell}{space}{GAP}") };
+        text +=
+            &if i + 3 == row.len() { format!("{space}{cell}{GAP}") } else { format!("{cell}{space}{GAP}") };
         used += width + GAP.len();
     }
     text.trim_end().to_owned()

@@ -96,7 +96,8 @@ fn mark_of_all(sweep: &Sweep) -> Mark {
 
 /// Above the headline: the models, and what was varied.
 fn context(sweep: &Sweep) -> String {
-    let mut models: Vec<&str> = sweep.cells.iter().flat_map(|c| &c.result).map(|r| r.model.as_str()).collect();
+    let mut models: Vec<&str> =
+        sweep.cells.iter().flat_map(|c| &c.result).map(|r| r.model.as_str()).collect();
     models.sort_unstable();
     models.dedup();
     let varied = sweep.grid.iter().map(|a| format!("{} values of {}", a.values.len(), a.flag));

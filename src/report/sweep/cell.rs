@@ -134,9 +134,8 @@ impl Cell {
     /// What lies in the directory `cells/NAME` of a sweep.
     pub fn read(sweep: &Path, name: &str) -> Self {
         let directory = sweep.join(CELLS).join(name);
-        let without = |command, outcome, error: String| {
-            Self::without_result(name, command, outcome, Some(error))
-        };
+        let without =
+            |command, outcome, error: String| Self::without_result(name, command, outcome, Some(error));
         match fs::read_to_string(directory.join(summary::FILE_NAME)) {
             Ok(text) => match parsed(&text) {
                 Ok(summary) => Self::of(name, summary),

@@ -7,8 +7,22 @@ use crate::record::number::name;
 pub(super) fn csv(sweep: &Sweep) -> String {
     let flags = sweep.grid.iter().map(|axis| axis.flag.clone());
     let fixed = [
-        "outcome", "verdict", "score", "epochs_done", "train_loss", "train_score", "dev_loss", "dev_score",
-        "best_epoch", "best_dev_score", "test_loss", "test_score", "roots", "error", "directory", "wall_s",
+        "outcome",
+        "verdict",
+        "score",
+        "epochs_done",
+        "train_loss",
+        "train_score",
+        "dev_loss",
+        "dev_score",
+        "best_epoch",
+        "best_dev_score",
+        "test_loss",
+        "test_score",
+        "roots",
+        "error",
+        "directory",
+        "wall_s",
     ];
     let headings: Vec<String> = flags.chain(fixed.map(String::from)).collect();
     let rows = sweep.cells.iter().map(|cell| row(sweep, cell));
@@ -65,6 +79,9 @@ mod tests {
 
     #[test]
     fn what_would_end_a_field_is_quoted() {
-        assert_eq!(line(&["64,64".into(), "say \"x\"".into(), "1".into()]), "\"64,64\",\"say \"\"x\"\"\",1\n");
+        assert_eq!(
+            line(&["64,64".into(), "say \"x\"".into(), "1".into()]),
+            "\"64,64\",\"say \"\"x\"\"\",1\n"
+        );
     }
 }

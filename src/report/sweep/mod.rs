@@ -121,6 +121,7 @@ impl Sweep {
     /// Which cell is best and how many are not well, in one or two sentences.
     pub fn headline(&self) -> String {
         let all = self.cells.len();
+        let runs = format!("{all} run{}", if all == 1 { "" } else { "s" });
         let finished: Vec<&CellResult> = self.cells.iter().filter_map(Cell::finished).collect();
         let mut text = match self.best() {
             Some(best) => {
@@ -129,9 +130,9 @@ impl Sweep {
                 let equals = self.cells.iter().filter(|c| c.score == best.score).count();
                 let first = if equals > 1 { format!("first of {equals} equals, ") } else { String::new() };
                 let score_name = &self.score;
-                format!("Best of {all}: {}, {score_name} {score} ({first}{verdict}).", best.label)
+                format!("Best of {runs}: {}, {score_name} {score} ({first}{verdict}).", best.label)
             }
-            None => format!("None of {all} has a {}.", self.score),
+            None => format!("None of {runs} has a {}.", self.score),
         };
         let verdicts = |v: Verdict| finished.iter().filter(|r| r.verdict == v).count();
         let outcome = |o: CellOutcome| self.cells.iter().filter(|c| c.outcome == o).count();
@@ -158,14 +159,15 @@ impl Sweep {
     pub fn notice(&self) -> Option<String> {
         /// Named one by one, at most.
         const NAMED: usize = 6;
-        let [first, ..] = self.absent.as_slice() else { return None };
+        if self.absent.is_empty() {
+            return None;
+        }
         let named = self.absent.iter().take(NAMED).map(String::as_str).collect::<Vec<_>>().join("; ");
         let more = match self.absent.len().saturating_sub(NAMED) {
             0 => String::new(),
             n => format!("; and {n} more"),
         };
         let is = if self.absent.len() == 1 { "combination is" } else { "combinations are" };
-        debug_assert!(!first.is_empty());
         Some(format!(
             "{} {is} not there: never trained, or failed before anything was written: {named}{more}.",
             self.absent.len()
@@ -218,12 +220,12 @@ fn sort_cells(cells: &mut [Cell], grid: &[Axis]) {
     // Of equal scores, the healthier comes first.
     let severity = |cell: &Cell| cell.result.as_ref().map(|r| r.verdict as u8);
     cells.sort_by(|a, b| match (a.finite_score(), b.finite_score()) {
-        (Some(x), Some(y)) => y
-            .total_cmp(&x)
-            .then_with(|| severity(a).cmp(&severity(b)))
-            .then_with(|| by_settings(a, b)),
+        (Some(x), Some(y)) => {
+            y.total_cmp(&x).then_with(|| severity(a).cmp(&severity(b))).then_with(|| by_settings(a, b))
+        }
         (x, y) => {
-            let rank = |cell: &Cell, score: Option<f64>| Reverse((score.is_some(), cell.finished().is_some()));
+            let rank =
+                |cell: &Cell, score: Option<f64>| Reverse((score.is_some(), cell.finished().is_some()));
             rank(a, x).cmp(&rank(b, y)).then_with(|| by_settings(a, b))
         }
     });

@@ -70,7 +70,8 @@ fn varied_but(commands: &[&[String]], ignored: &[&str]) -> (Vec<Axis>, Vec<BTree
         (values.len() > 1).then(|| (Axis { flag: (*flag).into(), values }, column))
     };
     let columns: Vec<(Axis, Vec<String>)> = flags.iter().filter_map(axis).collect();
-    let row = |i: usize| columns.iter().map(|(axis, column)| (axis.flag.clone(), column[i].clone())).collect();
+    let row =
+        |i: usize| columns.iter().map(|(axis, column)| (axis.flag.clone(), column[i].clone())).collect();
     let rows = (0..all.len()).map(row).collect();
     (columns.into_iter().map(|(axis, _)| axis).collect(), rows)
 }
@@ -155,7 +156,8 @@ mod tests {
     fn threads_count_only_where_nothing_else_tells_runs_apart() {
         let found = labels(&["gradscope run --lr 1 --threads 1", "gradscope run --lr 1 --threads 2"]);
         assert_eq!(found, ["threads=1", "threads=2"]);
-        let (a, b) = (words("g run --lr 1 --off x --off y"), words("g run --off x --threads 4 --off y --lr=1"));
+        let (a, b) =
+            (words("g run --lr 1 --off x --off y"), words("g run --off x --threads 4 --off y --lr=1"));
         assert!(same_run(&a, &b) && !same_run(&a, &words("g run --lr 1 --off x")));
     }
 

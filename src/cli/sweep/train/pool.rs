@@ -51,7 +51,10 @@ struct Slot {
 enum State {
     /// Another process is training it: one whose sweep was killed, say.
     Waiting,
-    Running { child: Child, stderr: File },
+    Running {
+        child: Child,
+        stderr: File,
+    },
 }
 
 impl<'a> Pool<'a> {
@@ -84,7 +87,9 @@ impl<'a> Pool<'a> {
                     slots.iter_mut().for_each(|slot| slot.tell(why));
                 }
             }
-            while slots.len() < self.jobs && let Some(index) = queue.pop_front() {
+            while slots.len() < self.jobs
+                && let Some(index) = queue.pop_front()
+            {
                 let (directory, words) = words(index);
                 let state = self.start(&directory, &words)?;
                 if matches!(state, State::Waiting) {
@@ -102,13 +107,17 @@ impl<'a> Pool<'a> {
                         None
                     }
                     State::Waiting => Some(Ended::Written),
-                    State::Running { child, stderr } => match child.try_wait().context("cannot wait for a run")? {
-                        Some(status) => Some(said(status, stderr)),
-                        None => None,
-                    },
+                    State::Running { child, stderr } => {
+                        match child.try_wait().context("cannot wait for a run")? {
+                            Some(status) => Some(said(status, stderr)),
+                            None => None,
+                        }
+                    }
                 };
                 match end {
-                    Some(how) => ended(index, Attempt { ended: how, seconds: slot.since.elapsed().as_secs_f64() }),
+                    Some(how) => {
+                        ended(index, Attempt { ended: how, seconds: slot.since.elapsed().as_secs_f64() })
+                    }
                     None => still.push(slot),
                 }
             }
@@ -130,7 +139,10 @@ impl<'a> Pool<'a> {
         command.args(words);
         // The child holds the lock as its standard input, which it never reads: for as long as it
         // lives, even if this process is killed, nobody else trains in its directory.
-        command.stdin(lock.map_or_else(Stdio::null, Stdio::from)).stdout(Stdio::null()).stderr(stderr.try_clone().with_context(failed)?);
+        command
+            .stdin(lock.map_or_else(Stdio::null, Stdio::from))
+            .stdout(Stdio::null())
+            .stderr(stderr.try_clone().with_context(failed)?);
         if let Some(threads) = self.threads {
             command.env("OMP_NUM_THREADS", threads.to_string());
         }
