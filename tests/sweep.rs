@@ -258,7 +258,7 @@ fn a_signal_is_passed_on_and_the_table_is_of_what_was_done() {
         let sweep: serde_json::Value = serde_json::from_str(&scratch.read("out/sweep.json")).unwrap();
         let outcomes: Vec<_> =
             sweep["cells"].as_array().unwrap().iter().map(|c| c["outcome"].clone()).collect();
-        assert_eq!(outcomes, ["finished", "missing", outcome, outcome]);
+        assert_eq!(outcomes, ["finished", "untrained", outcome, outcome]);
         assert!(scratch.read("out/report.html").contains("1 of 4 finished"));
         assert_eq!(scratch.summary("out/cells/epochs=1000000")["run"]["outcome"], outcome);
     }

@@ -21,12 +21,17 @@ const LOW: f64 = 46.0;
 const FEW: usize = 6;
 /// Room for the names of rows, at most.
 const WIDEST_NAME: f64 = 190.0;
+/// Width of a tile, at most.
+const WIDEST_TILE: f64 = 240.0;
 /// Space around a tile.
 const GAP: f64 = 1.5;
 /// Distance between the lines of a hatching.
 const HATCH: f64 = 9.0;
 /// Height of the legend beneath.
 const LEGEND: f64 = 44.0;
+
+/// A flag and its values.
+pub type Axis<'a> = (&'a str, &'a [String]);
 
 /// What a heat map is drawn from.
 pub struct Heatmap<'a> {
@@ -35,9 +40,10 @@ pub struct Heatmap<'a> {
     /// What the values are: `test accuracy`. Higher is better.
     pub score: &'a str,
     /// The flag of the rows, with its values; `None` for a single row.
-    pub down: Option<(&'a str, &'a [String])>,
-    /// The flag of the columns, with its values.
-    pub across: (&'a str, &'a [String]),
+    pub down: Option<Axis<'a>>,
+    /// The flag of the columns, with its values. Where their names have no room beneath, rows and
+    /// columns change places.
+    pub across: Axis<'a>,
     /// Flags of which each tile shows the best value.
     pub best_over: &'a [&'a str],
     /// Rows of tiles; `None` where there is no run.
@@ -72,26 +78,53 @@ pub fn heatmap(map: &Heatmap) -> Figure {
         "The stronger the colour, the higher the {score}; ✓ is healthy, ▲ has warnings, ✕ is \
          unhealthy.{best} What is hatched has no number: it diverged, failed or was not trained."
     );
-    let svg = draw(map, &title).finish(map.name, &title, &caption);
-    let table = table(map);
+    let grid = Grid::of(map);
+    let svg = draw(&grid, &title).finish(map.name, &title, &caption);
+    let table = table(&grid, map.score);
     Figure { name: map.name.into(), title, caption, section: Section::Curves, svg, table }
 }
 
-fn draw(map: &Heatmap, title: &str) -> Canvas {
-    let rows: Vec<String> = match map.down {
-        Some((_, values)) => shorten(values.iter().map(String::as_str), PHONE_TEXT, WIDEST_NAME),
-        None => vec![String::new()],
-    };
-    let flag = map.down.map(|(flag, _)| fit(&format!("--{flag}"), PHONE_SMALL, WIDEST_NAME));
+/// Rows and columns as they are drawn.
+struct Grid<'a> {
+    down: Option<Axis<'a>>,
+    across: Option<Axis<'a>>,
+    tiles: Vec<Vec<Option<&'a Tile>>>,
+}
+
+impl<'a> Grid<'a> {
+    fn of(map: &'a Heatmap<'a>) -> Self {
+        let widest = |axis: Axis| axis.1.iter().map(|v| width(v, PHONE_TEXT)).fold(0.0, f64::max);
+        let (above, beside) = (widest(map.across), map.down.map_or(0.0, widest));
+        let room = (WIDTH - beside) / map.across.1.len().max(1) as f64;
+        let rows = map.tiles.iter();
+        if above <= beside || above <= room {
+            let tiles = rows.map(|row| row.iter().map(Option::as_ref).collect()).collect();
+            return Self { down: map.down, across: Some(map.across), tiles };
+        }
+        let column = |i: usize| rows.clone().map(|row| row.get(i).and_then(Option::as_ref)).collect();
+        let tiles = (0..map.across.1.len()).map(column).collect();
+        Self { down: Some(map.across), across: map.down, tiles }
+    }
+
+    fn values(&self) -> impl Iterator<Item = &'a Tile> {
+        self.tiles.iter().flatten().filter_map(|t| *t)
+    }
+}
+
+fn draw(grid: &Grid, title: &str) -> Canvas {
+    let shown = |values: &[String]| shorten(values.iter().map(String::as_str), PHONE_TEXT, WIDEST_NAME);
+    let rows = grid.down.map_or_else(|| vec![String::new()], |(_, values)| shown(values));
+    let flag = grid.down.map(|(flag, _)| fit(&format!("--{flag}"), PHONE_SMALL, WIDEST_NAME));
     let names = rows.iter().map(|n| width(n, PHONE_TEXT));
     let widest = names.chain(flag.iter().map(|f| width(f, PHONE_SMALL))).fold(0.0, f64::max);
-    let left = if map.down.is_some() { widest + 12.0 } else { 2.0 };
-    let (columns, count) = (map.across.1.len().max(1), rows.len().max(1));
+    let left = if grid.down.is_some() { widest + 12.0 } else { 2.0 };
+    let (columns, count) = (grid.across.map_or(1, |a| a.1.len()).max(1), rows.len().max(1));
     let height = if count <= FEW { TALL } else { LOW };
     let top = sheet::TITLE_HEIGHT + LINE;
-    let (right, bottom) = (WIDTH - 2.0, top + height * count as f64);
-    let step = (right - left) / columns as f64;
-    let canvas = Canvas::new(bottom + 2.0 * LINE + LEGEND);
+    let bottom = top + height * count as f64;
+    let step = ((WIDTH - 2.0 - left) / columns as f64).min(WIDEST_TILE);
+    let beneath = column_names(grid, left, step);
+    let canvas = Canvas::new(bottom + beneath.height + LEGEND);
     sheet::title(&canvas, title);
     canvas.group("gs-axis", None, "", || {
         if let Some(flag) = &flag {
@@ -101,44 +134,69 @@ fn draw(map: &Heatmap, title: &str) -> Canvas {
             let y = top + height * (i as f64 + 0.5);
             canvas.text((left - 8.0, y), Anchor::End, Ink::Text, name);
         }
-        column_names(&canvas, map.across.1, left, step, bottom + LINE / 2.0 + 4.0);
-        let flag = fit(&format!("--{}", map.across.0), PHONE_SMALL, right - left);
-        let middle = f64::midpoint(left, right);
-        canvas.small((middle, bottom + LINE * 1.5 + 4.0), Anchor::Middle, Ink::Muted, &flag);
+        for ((x, y), name) in &beneath.names {
+            canvas.text((*x, bottom + y), Anchor::Middle, Ink::Text, name);
+        }
+        if let Some((flag, _)) = grid.across {
+            let flag = fit(&format!("--{flag}"), PHONE_SMALL, step * columns as f64);
+            let middle = left + step * columns as f64 / 2.0;
+            canvas.small((middle, bottom + beneath.height - LINE / 2.0), Anchor::Middle, Ink::Muted, &flag);
+        }
     });
-    let ramp = Ramp::of(map.tiles.iter().flatten().flatten().filter_map(|t| t.value));
-    for (i, row) in map.tiles.iter().enumerate() {
+    let ramp = Ramp::of(grid.values().filter_map(|t| t.value));
+    let gap = GAP.min(step / 8.0);
+    let widest = grid.values().map(|t| width(&t.text(), PHONE_TEXT)).fold(0.0, f64::max);
+    let large = widest <= step - 2.0 * gap - 4.0;
+    for (i, row) in grid.tiles.iter().enumerate() {
         for (j, tile) in row.iter().enumerate() {
             let (x, y) = (left + step * j as f64, top + height * i as f64);
-            let gap = GAP.min(step / 8.0);
             let frame =
                 Frame { left: x + gap, top: y + gap, right: x + step - gap, bottom: y + height - gap };
-            let title = tile.as_ref().map_or("no run", |t| &t.title);
-            canvas
-                .group("gs-tile", None, &in_full(title), || draw_tile(&canvas, frame, tile.as_ref(), &ramp));
+            let title = tile.map_or("no run", |t| &t.title);
+            canvas.group("gs-tile", None, &in_full(title), || draw_tile(&canvas, frame, *tile, &ramp, large));
         }
     }
-    legend(&canvas, &ramp, left, bottom + LINE * 2.0 + 6.0);
+    legend(&canvas, &ramp, left, bottom + beneath.height + 8.0);
     canvas
 }
 
-/// The values under the columns; where there are too many, as many as have room.
-fn column_names(canvas: &Canvas, values: &[String], left: f64, step: f64, y: f64) {
+/// The names under the columns, relative to the lower edge, and the room that they and their flag need.
+struct Beneath {
+    names: Vec<((f64, f64), String)>,
+    height: f64,
+}
+
+/// In two lines, by turns, where they have no room in one; where there are too many, as many as fit.
+fn column_names(grid: &Grid, left: f64, step: f64) -> Beneath {
     /// Less room than this is for no name.
     const NARROWEST: f64 = 34.0;
-    let room = step.max(NARROWEST) - 6.0;
+    let Some((_, values)) = grid.across else { return Beneath { names: Vec::new(), height: 6.0 } };
+    let widest = values.iter().map(|v| width(v, PHONE_TEXT)).fold(0.0, f64::max);
+    let lines = if widest + 6.0 > step && values.len() > 1 { 2 } else { 1 };
+    let room = (step * lines as f64).max(NARROWEST) - 6.0;
     let names = shorten(values.iter().map(String::as_str), PHONE_TEXT, room);
-    let mut free = f64::NEG_INFINITY;
-    for (i, name) in names.iter().enumerate() {
-        let (x, half) = (left + step * (i as f64 + 0.5), width(name, PHONE_TEXT) / 2.0);
-        if x - half >= free && x + half <= WIDTH {
-            canvas.text((x, y), Anchor::Middle, Ink::Text, name);
-            free = x + half + 4.0;
+    let mut free = [f64::NEG_INFINITY; 2];
+    let mut placed = Vec::new();
+    for (i, name) in names.into_iter().enumerate() {
+        let half = width(&name, PHONE_TEXT) / 2.0;
+        let x = (left + step * (i as f64 + 0.5)).min(WIDTH - half);
+        let line = i % lines;
+        if x - half >= free[line] && x >= half {
+            free[line] = x + half + 4.0;
+            placed.push(((x, LINE * (line as f64 + 0.5) + 4.0), name));
         }
+    }
+    Beneath { names: placed, height: LINE * (lines + 1) as f64 + 4.0 }
+}
+
+impl Tile {
+    /// Its number, or why it has none.
+    fn text(&self) -> String {
+        self.value.map_or_else(|| self.outcome.clone(), number)
     }
 }
 
-fn draw_tile(canvas: &Canvas, frame: Frame, tile: Option<&Tile>, ramp: &Ramp) {
+fn draw_tile(canvas: &Canvas, frame: Frame, tile: Option<&Tile>, ramp: &Ramp, large: bool) {
     let finite = tile.and_then(|t| t.value).filter(|v| v.is_finite());
     let ink = match finite {
         Some(value) => {
@@ -151,11 +209,7 @@ fn draw_tile(canvas: &Canvas, frame: Frame, tile: Option<&Tile>, ramp: &Ramp) {
             Ink::Text
         }
     };
-    let text = match tile {
-        None => "no run".to_owned(),
-        Some(Tile { value: Some(value), .. }) => number(*value),
-        Some(tile) => tile.outcome.clone(),
-    };
+    let text = tile.map_or_else(|| "no run".into(), Tile::text);
     let glyph = tile.and_then(|t| t.verdict).map(|verdict| match verdict {
         Verdict::Healthy => "✓",
         Verdict::Warning => "▲",
@@ -164,17 +218,14 @@ fn draw_tile(canvas: &Canvas, frame: Frame, tile: Option<&Tile>, ramp: &Ramp) {
     let (x, y) = (f64::midpoint(frame.left, frame.right), f64::midpoint(frame.top, frame.bottom));
     let room = frame.width() - 4.0;
     // In narrow tiles the number goes before it is cut: a part of it would be another number.
-    let (text_width, large) = match (width(&text, PHONE_TEXT), width(&text, PHONE_SMALL)) {
-        (large, _) if large <= room => (large, true),
-        (_, small) => (small, false),
-    };
+    let text_width = width(&text, if large { PHONE_TEXT } else { PHONE_SMALL });
     let (text, text_width) = if text_width <= room { (text.as_str(), text_width) } else { ("", 0.0) };
     let half = if glyph.is_some() && !text.is_empty() { LINE / 2.0 - 1.0 } else { 0.0 };
     if finite.is_none() && !text.is_empty() {
         let (w, h) = (text_width / 2.0 + 2.0, LINE / 2.0 + half);
         canvas.bar(Frame { left: x - w, top: y - h, right: x + w, bottom: y + h }, Ink::Paper);
     }
-    if large {
+    if large && !text.is_empty() {
         canvas.text((x, y - half), Anchor::Middle, ink, text);
     } else if !text.is_empty() {
         canvas.small((x, y - half), Anchor::Middle, ink, text);
@@ -247,20 +298,19 @@ impl Ramp {
     }
 }
 
-fn table(map: &Heatmap) -> Table {
-    let (flag, values) = map.across;
-    let corner = map.down.map_or(map.score, |(flag, _)| flag);
-    let columns = std::iter::once(corner.to_owned()).chain(values.iter().map(|v| format!("{flag}={v}")));
-    let cell = |tile: &Option<Tile>| match tile {
-        None => "–".to_owned(),
-        Some(Tile { value: Some(value), .. }) => number(*value),
-        Some(tile) => tile.outcome.clone(),
+fn table(grid: &Grid, score: &str) -> Table {
+    let corner = grid.down.map_or("", |(flag, _)| flag);
+    let mut columns = vec![corner.to_owned()];
+    match grid.across {
+        Some((flag, values)) => columns.extend(values.iter().map(|v| format!("{flag}={v}"))),
+        None => columns.push(score.to_owned()),
+    }
+    let row = |(i, tiles): (usize, &Vec<Option<&Tile>>)| {
+        let name = grid.down.map_or(score, |(_, names)| names.get(i).map_or("", String::as_str));
+        let cells = tiles.iter().map(|tile| tile.map_or_else(|| "–".into(), Tile::text));
+        std::iter::once(name.to_owned()).chain(cells).collect()
     };
-    let row = |(i, tiles): (usize, &Vec<Option<Tile>>)| {
-        let name = map.down.and_then(|(_, names)| names.get(i)).cloned().unwrap_or_default();
-        std::iter::once(name).chain(tiles.iter().map(cell)).collect()
-    };
-    Table { columns: columns.collect(), rows: map.tiles.iter().enumerate().map(row).collect() }
+    Table { columns, rows: grid.tiles.iter().enumerate().map(row).collect() }
 }
 
 #[cfg(test)]
@@ -322,6 +372,26 @@ mod tests {
             roxmltree::Document::parse(&figure.svg).unwrap();
             // A tile of a hundred has no room for a number, one of ten has.
             assert_eq!(figure.svg.contains(">0.005<"), columns <= 12);
+        }
+    }
+
+    #[test]
+    fn names_that_are_longer_stand_at_the_rows() {
+        let (short, long) = (["1".to_owned()], ["kaiming-normal-of-some-kind"; 9].map(String::from));
+        let tile =
+            || Some(Tile { value: Some(0.5), verdict: None, outcome: String::new(), title: String::new() });
+        for down in [None, Some(("lr", short.as_slice()))] {
+            let figure = heatmap(&Heatmap {
+                name: "heatmap",
+                score: "accuracy",
+                down,
+                across: ("init", &long),
+                best_over: &[],
+                tiles: vec![(0..9).map(|_| tile()).collect()],
+            });
+            assert_eq!((figure.table.rows.len(), figure.table.columns.len()), (9, 2));
+            assert_eq!(figure.table.columns[0], "init");
+            assert_eq!(figure.table.columns[1], if down.is_some() { "lr=1" } else { "accuracy" });
         }
     }
 

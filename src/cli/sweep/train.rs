@@ -10,7 +10,7 @@ use gradscope::report::command::quoted;
 use gradscope::report::sweep::{CELLS, Cell, CellOutcome, Sort, Sweep};
 use gradscope::text::number;
 
-use self::pool::{Attempt, Ended, Pool, lock};
+use self::pool::{Attempt, Ended, Pool, Tasks, lock};
 use super::{SweepArgs, conclude};
 use crate::cli::findings::Findings;
 use crate::cli::signals::Signals;
@@ -55,7 +55,7 @@ pub fn run(args: &SweepArgs, colours: bool) -> anyhow::Result<u8> {
     let read = |planned: &Planned| read(directory.path(), planned);
     // The directory is known as a sweep's from the beginning, however this one ends.
     Sweep::of(plan.iter().map(read).collect(), args.sort.map(Sort::from)).write(&directory)?;
-    let attempts = train(args, &plan, directory.path(), &signals)?;
+    let attempts = train(args, &plan, directory.path(), &signals);
     let settle = |(planned, attempt): (&Planned, &Option<Attempt>)| match attempt {
         Some(Attempt { ended: Ended::Failed(error), .. }) => {
             Cell { outcome: CellOutcome::Failed, error: Some(error.clone()), ..planned.not_trained() }
@@ -69,7 +69,7 @@ pub fn run(args: &SweepArgs, colours: bool) -> anyhow::Result<u8> {
 
 impl Planned {
     fn not_trained(&self) -> Cell {
-        Cell::without_result(&self.name, self.trial.command.clone(), CellOutcome::Missing, None)
+        Cell::without_result(&self.name, self.trial.command.clone(), CellOutcome::Untrained, None)
     }
 }
 
@@ -137,24 +137,47 @@ fn print_commands(args: &SweepArgs, plan: &[Planned]) -> anyhow::Result<u8> {
     Ok(crate::cli::exit::DONE)
 }
 
-/// Trains what is not done, and says of each run of the plan how that went; `None` where nothing was
-/// to do or a signal came first.
-fn train(
-    args: &SweepArgs,
-    plan: &[Planned],
-    sweep: &Path,
-    signals: &Signals,
-) -> anyhow::Result<Vec<Option<Attempt>>> {
-    let is_done = |p: &Planned| Cell::read(sweep, &p.name).is_done_as(&p.trial.command);
-    let all = plan.len();
-    let todo: Vec<usize> = (0..all).filter(|i| !is_done(&plan[*i])).collect();
-    let note = |line: &str| {
-        if !args.quiet {
+/// The plan, as the pool sees it.
+struct Work<'a> {
+    plan: &'a [Planned],
+    sweep: &'a Path,
+    quiet: bool,
+}
+
+impl Work<'_> {
+    fn note(&self, line: &str) {
+        if !self.quiet {
             output::note(line);
         }
-    };
-    if todo.len() < all {
-        note(&format!("{} of {all} runs are done already", all - todo.len()));
+    }
+}
+
+impl Tasks for Work<'_> {
+    fn task(&self, index: usize) -> (PathBuf, Vec<OsString>) {
+        let planned = &self.plan[index];
+        (self.sweep.join(CELLS).join(&planned.name), words(self.sweep, planned))
+    }
+
+    fn is_done(&self, index: usize) -> bool {
+        let planned = &self.plan[index];
+        Cell::read(self.sweep, &planned.name).is_done_as(&planned.trial.command)
+    }
+
+    fn waiting(&self, index: usize) {
+        let label = &self.plan[index].trial.label;
+        self.note(&format!("{label}: another process is training it; waiting for that one"));
+    }
+}
+
+/// Trains what is not done, and says of each run of the plan how that went; `None` where nothing was
+/// to do or a signal came first.
+fn train(args: &SweepArgs, plan: &[Planned], sweep: &Path, signals: &Signals) -> Vec<Option<Attempt>> {
+    let work = Work { plan, sweep, quiet: args.quiet };
+    let all = plan.len();
+    let todo: Vec<usize> = (0..all).filter(|i| !work.is_done(*i)).collect();
+    let mut finished = all - todo.len();
+    if finished > 0 {
+        work.note(&format!("{finished} of {all} runs are done already"));
     }
     let cores = std::thread::available_parallelism().map_or(1, |n| n.get() as u64);
     let jobs = args.jobs.unwrap_or(cores).min(todo.len() as u64).max(1);
@@ -162,21 +185,13 @@ fn train(
     let shared = args.training.threads.is_none() && std::env::var_os("OMP_NUM_THREADS").is_none();
     let threads = shared.then(|| (cores / jobs).max(1));
     let mut attempts: Vec<Option<Attempt>> = plan.iter().map(|_| None).collect();
-    let mut finished = all - todo.len();
-    let mut pool = Pool::new(signals, jobs as usize, threads);
-    pool.work(
-        todo,
-        |i| (sweep.join(CELLS).join(&plan[i].name), words(sweep, &plan[i])),
-        |i| is_done(&plan[i]),
-        |i| note(&format!("{}: another process is training it; waiting for that one", plan[i].trial.label)),
-        |i, attempt| {
-            finished += 1;
-            let fared = fared(sweep, &plan[i], &attempt);
-            note(&format!("[{finished}/{all}] {}: {fared}", plan[i].trial.label));
-            attempts[i] = Some(attempt);
-        },
-    )?;
-    Ok(attempts)
+    Pool::new(signals, jobs as usize, threads).work(todo, &work, |i, attempt| {
+        finished += 1;
+        let fared = fared(sweep, &plan[i], &attempt);
+        work.note(&format!("[{finished}/{all}] {}: {fared}", plan[i].trial.label));
+        attempts[i] = Some(attempt);
+    });
+    attempts
 }
 
 /// How a run fared, in a few words: `unhealthy, accuracy 0.51, 0.4 s`.
@@ -189,5 +204,5 @@ fn fared(sweep: &Path, planned: &Planned, attempt: &Attempt) -> String {
     let Some(result) = cell.finished() else { return format!("{}, {time}", cell.outcome.name()) };
     let sorts = [Sort::Test, Sort::Dev, Sort::Train];
     let score = sorts.into_iter().find_map(|s| result.score(s)).unwrap_or(f64::NAN);
-    format!("{}, {} {}, {time}", result.verdict.name(), result.score, number(score))
+    format!("{}, {} {}, {time}", result.verdict.name(), result.score_name, number(score))
 }

@@ -82,7 +82,7 @@ fn mark(cell: &Cell) -> Mark {
             let verdict = Mark::verdict(result.verdict);
             Mark { word: verdict.word.to_lowercase(), ..verdict }
         }
-        (CellOutcome::Missing, _) => Mark { glyph: "–", word: cell.outcome.name().into(), class: "" },
+        (CellOutcome::Untrained, _) => Mark { glyph: "–", word: cell.outcome.name().into(), class: "" },
         (outcome, _) => Mark { glyph: "◼", word: outcome.name().into(), class: "warning" },
     }
 }

@@ -50,7 +50,7 @@ pub enum CellOutcome {
     /// It ended with an error.
     Failed,
     /// It has not been trained.
-    Missing,
+    Untrained,
     /// What lies in its place is no run.
     Unreadable,
 }
@@ -64,7 +64,7 @@ impl CellOutcome {
             CellOutcome::Terminated => "terminated",
             CellOutcome::Killed => "killed",
             CellOutcome::Failed => "failed",
-            CellOutcome::Missing => "not trained",
+            CellOutcome::Untrained => "untrained",
             CellOutcome::Unreadable => "unreadable",
         }
     }
@@ -82,7 +82,7 @@ pub struct CellResult {
     /// What is wrong, without its consequences.
     pub roots: Vec<RootFinding>,
     /// What a score is: accuracy, or minus the mean squared error.
-    pub score: String,
+    pub score_name: String,
     /// The last captured epoch.
     pub last: Option<EpochSummary>,
     /// The one with the best dev score, or training score where there is no dev set.
@@ -156,7 +156,7 @@ impl Cell {
                 ),
                 Err(_) if is_empty(&directory) => without(
                     Vec::new(),
-                    CellOutcome::Missing,
+                    CellOutcome::Untrained,
                     "nothing was written: not trained, or failed before its first step".into(),
                 ),
                 Err(_) => without(
@@ -242,7 +242,7 @@ impl CellResult {
             model: summary.run.settings.model,
             verdict: summary.verdict,
             headline: summary.headline,
-            score: summary.run.score,
+            score_name: summary.run.score,
             test: summary.test,
             epochs_done: summary.run.epochs_done,
             wall_s: summary.run.wall_s,
@@ -273,10 +273,10 @@ pub fn collect(sweep: &Path) -> io::Result<Vec<Cell>> {
             cells.push(Cell::read(sweep, &name));
         }
     }
-    let left_nothing = |c: &Cell| matches!(c.outcome, CellOutcome::Failed | CellOutcome::Missing);
+    let left_nothing = |c: &Cell| matches!(c.outcome, CellOutcome::Failed | CellOutcome::Untrained);
     for old in earlier(sweep).into_iter().filter(left_nothing) {
         match cells.iter_mut().find(|c| c.directory == old.directory) {
-            Some(cell) if cell.outcome == CellOutcome::Missing => *cell = old,
+            Some(cell) if cell.outcome == CellOutcome::Untrained => *cell = old,
             // A record is there, but not why it stops.
             Some(cell) if cell.outcome == CellOutcome::Killed && old.outcome == CellOutcome::Failed => {
                 *cell = old;

@@ -142,7 +142,7 @@ impl Sweep {
             (outcome(CellOutcome::Failed), "failed"),
             (outcome(CellOutcome::Interrupted) + outcome(CellOutcome::Terminated), "interrupted"),
             (outcome(CellOutcome::Killed), "killed or running"),
-            (outcome(CellOutcome::Missing), "not trained"),
+            (outcome(CellOutcome::Untrained), "untrained"),
             (outcome(CellOutcome::Unreadable), "unreadable"),
         ];
         let counts = counts.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}"));
@@ -206,7 +206,7 @@ fn most_telling(cells: &[Cell]) -> Sort {
 
 /// `accuracy`, where all cells mean the same by it.
 fn score_name(cells: &[Cell]) -> &str {
-    let mut names = cells.iter().filter_map(Cell::finished).map(|r| r.score.as_str());
+    let mut names = cells.iter().filter_map(Cell::finished).map(|r| r.score_name.as_str());
     let first = names.next().unwrap_or("score");
     if names.all(|n| n == first) { first } else { "score" }
 }

@@ -1,5 +1,7 @@
 //! The heat map of a sweep: its first two flags, and of the others the best.
 
+use std::collections::HashMap;
+
 use super::{Axis, Cell, Sweep};
 use crate::plot::{Figure, Heatmap, Tile, heatmap};
 use crate::text::number;
@@ -15,12 +17,13 @@ pub(super) fn figures(sweep: &Sweep) -> Vec<Figure> {
         return Vec::new();
     }
     let value = |cell: &Cell, axis: &Axis| cell.settings.get(&axis.flag).cloned();
+    let mut best: HashMap<(Option<String>, Option<String>), &Cell> = HashMap::new();
+    for cell in &sweep.cells {
+        // They are sorted: of several in one place, the first is the best.
+        best.entry((down.and_then(|d| value(cell, d)), value(cell, across))).or_insert(cell);
+    }
     let tile = |row: Option<&String>, column: &String| {
-        // The cells are sorted: the first that fits is the best.
-        let fits = |c: &&Cell| {
-            value(c, across).as_ref() == Some(column) && down.is_none_or(|d| value(c, d).as_ref() == row)
-        };
-        sweep.cells.iter().find(fits).map(|cell| of(sweep, cell))
+        best.get(&(row.cloned(), Some(column.clone()))).map(|cell| of(sweep, cell))
     };
     let rows: Vec<Option<&String>> = match down {
         Some(axis) => axis.values.iter().map(Some).collect(),

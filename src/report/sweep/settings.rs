@@ -110,6 +110,7 @@ pub fn absent(axes: &[Axis], rows: &[&BTreeMap<String, String>]) -> Vec<String> 
         };
         all = all.iter().flat_map(|row| axis.values.iter().map(|v| with(row, v))).collect();
     }
+    let rows: HashSet<_> = rows.iter().copied().collect();
     all.iter().filter(|row| !rows.contains(row)).map(|row| label(axes, row)).collect()
 }
 

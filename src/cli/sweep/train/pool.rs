@@ -3,12 +3,11 @@
 use std::collections::VecDeque;
 use std::ffi::OsString;
 use std::fs::{self, File, TryLockError};
-use std::io::{Read, Seek};
+use std::io::{self, Read, Seek};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
-use anyhow::Context;
 use gradscope::record::Outcome;
 use gradscope::report::SUMMARY_FILE;
 
@@ -55,6 +54,17 @@ enum State {
         child: Child,
         stderr: File,
     },
+    Ended(Ended),
+}
+
+/// What is to be done, by number.
+pub trait Tasks {
+    /// The directory of a run, and its command line without the program.
+    fn task(&self, index: usize) -> (PathBuf, Vec<OsString>);
+    /// Whether it needs no training any more.
+    fn is_done(&self, index: usize) -> bool;
+    /// Hears that another process is training it.
+    fn waiting(&self, index: usize);
 }
 
 impl<'a> Pool<'a> {
@@ -65,17 +75,7 @@ impl<'a> Pool<'a> {
 
     /// Does all of these in order, and returns when the last has ended. A signal is passed on to what
     /// is running, and nothing more is started.
-    ///
-    /// `words` gives a run's directory and command line; `is_done` says whether it needs no training any
-    /// more, once whoever trained it has ended; `waiting` and `ended` are told how it goes.
-    pub fn work(
-        &mut self,
-        todo: Vec<usize>,
-        words: impl Fn(usize) -> (PathBuf, Vec<OsString>),
-        is_done: impl Fn(usize) -> bool,
-        waiting: impl Fn(usize),
-        mut ended: impl FnMut(usize, Attempt),
-    ) -> anyhow::Result<()> {
+    pub fn work(&self, todo: Vec<usize>, tasks: &dyn Tasks, mut ended: impl FnMut(usize, Attempt)) {
         let mut queue = VecDeque::from(todo);
         let mut slots: Vec<Slot> = Vec::new();
         let mut told = false;
@@ -90,67 +90,63 @@ impl<'a> Pool<'a> {
             while slots.len() < self.jobs
                 && let Some(index) = queue.pop_front()
             {
-                let (directory, words) = words(index);
-                let state = self.start(&directory, &words)?;
+                let state = self.start(index, tasks);
                 if matches!(state, State::Waiting) {
-                    waiting(index);
+                    tasks.waiting(index);
                 }
                 slots.push(Slot { index, since: Instant::now(), state });
             }
-            let mut still = Vec::new();
-            for mut slot in slots {
-                let index = slot.index;
-                let end = match &mut slot.state {
-                    State::Waiting if !is_done(index) => {
-                        let (directory, words) = words(index);
-                        slot.state = self.start(&directory, &words)?;
-                        None
-                    }
-                    State::Waiting => Some(Ended::Written),
-                    State::Running { child, stderr } => {
-                        match child.try_wait().context("cannot wait for a run")? {
-                            Some(status) => Some(said(status, stderr)),
-                            None => None,
-                        }
-                    }
-                };
-                match end {
-                    Some(how) => {
-                        ended(index, Attempt { ended: how, seconds: slot.since.elapsed().as_secs_f64() })
-                    }
-                    None => still.push(slot),
+            for slot in &mut slots {
+                match &mut slot.state {
+                    State::Waiting => slot.state = self.start(slot.index, tasks),
+                    State::Running { child, stderr } => match child.try_wait() {
+                        Ok(Some(status)) => slot.state = State::Ended(said(status, stderr)),
+                        Ok(None) => {}
+                        Err(error) => slot.state = State::Ended(Ended::Failed(error.to_string())),
+                    },
+                    State::Ended(_) => {}
                 }
             }
-            slots = still;
+            let still = |slot: Slot| match slot.state {
+                State::Ended(how) => {
+                    ended(slot.index, Attempt { ended: how, seconds: slot.since.elapsed().as_secs_f64() });
+                    None
+                }
+                _ => Some(slot),
+            };
+            slots = slots.into_iter().filter_map(still).collect();
             std::thread::sleep(PAUSE);
         }
-        Ok(())
     }
 
-    /// Starts a run in its directory, unless another process is at work there.
-    fn start(&self, directory: &Path, words: &[OsString]) -> anyhow::Result<State> {
-        let failed = || format!("cannot start a run in {}", directory.display());
-        fs::create_dir_all(directory).with_context(failed)?;
-        let Some(lock) = lock(directory) else { return Ok(State::Waiting) };
-        // A report of an earlier run would pass for this one's, if this one does not come to its end.
-        let _ = fs::remove_file(directory.join(SUMMARY_FILE));
-        let stderr = tempfile::tempfile().with_context(failed)?;
-        let mut command = Command::new(std::env::current_exe().with_context(failed)?);
-        command.args(words);
-        // The child holds the lock as its standard input, which it never reads: for as long as it
-        // lives, even if this process is killed, nobody else trains in its directory.
-        command
-            .stdin(lock.map_or_else(Stdio::null, Stdio::from))
-            .stdout(Stdio::null())
-            .stderr(stderr.try_clone().with_context(failed)?);
-        if let Some(threads) = self.threads {
-            command.env("OMP_NUM_THREADS", threads.to_string());
-        }
-        // Out of reach of a terminal's Ctrl-C, which is passed on once: a second would end it at once,
-        // with nothing written.
-        #[cfg(unix)]
-        std::os::unix::process::CommandExt::process_group(&mut command, 0);
-        Ok(State::Running { child: command.spawn().with_context(failed)?, stderr })
+    /// Starts a run in its directory, unless another process is at work there or has done it.
+    fn start(&self, index: usize, tasks: &dyn Tasks) -> State {
+        let (directory, words) = tasks.task(index);
+        let begin = || {
+            fs::create_dir_all(&directory)?;
+            let Some(lock) = lock(&directory) else { return Ok(State::Waiting) };
+            if tasks.is_done(index) {
+                return Ok(State::Ended(Ended::Written));
+            }
+            // A report of an earlier run would pass for this one's, if this one does not come to its end.
+            let _ = fs::remove_file(directory.join(SUMMARY_FILE));
+            let stderr = tempfile::tempfile()?;
+            let mut command = Command::new(std::env::current_exe()?);
+            command.args(words).stdout(Stdio::null()).stderr(stderr.try_clone()?);
+            // The child holds the lock as its standard input, which it never reads: for as long as it
+            // lives, even if this process is killed, nobody else trains in its directory.
+            command.stdin(lock.map_or_else(Stdio::null, Stdio::from));
+            if let Some(threads) = self.threads {
+                command.env("OMP_NUM_THREADS", threads.to_string());
+            }
+            // Out of reach of a terminal's Ctrl-C, which is passed on once: a second would end it at
+            // once, with nothing written.
+            #[cfg(unix)]
+            std::os::unix::process::CommandExt::process_group(&mut command, 0);
+            Ok(State::Running { child: command.spawn()?, stderr })
+        };
+        let failed = |error: io::Error| format!("cannot start it in {}: {error}", directory.display());
+        begin().unwrap_or_else(|error| State::Ended(Ended::Failed(failed(error))))
     }
 }
 
