@@ -145,15 +145,16 @@ fn draw(grid: &Grid, title: &str) -> Canvas {
     });
     let ramp = Ramp::of(grid.values().filter_map(|t| t.value));
     let gap = GAP.min(step / 8.0);
-    let widest = grid.values().map(|t| width(&t.text(), PHONE_TEXT)).fold(0.0, f64::max);
-    let large = widest <= step - 2.0 * gap - 4.0;
+    let lettering = Lettering::of(grid, step - 2.0 * gap - 4.0);
     for (i, row) in grid.tiles.iter().enumerate() {
         for (j, tile) in row.iter().enumerate() {
             let (x, y) = (left + step * j as f64, top + height * i as f64);
             let frame =
                 Frame { left: x + gap, top: y + gap, right: x + step - gap, bottom: y + height - gap };
             let title = tile.map_or("no run", |t| &t.title);
-            canvas.group("gs-tile", None, &in_full(title), || draw_tile(&canvas, frame, *tile, &ramp, large));
+            canvas.group("gs-tile", None, &in_full(title), || {
+                draw_tile(&canvas, frame, *tile, &ramp, lettering)
+            });
         }
     }
     legend(&canvas, &ramp, left, bottom + beneath.height + 8.0);
@@ -189,6 +190,33 @@ fn column_names(grid: &Grid, left: f64, step: f64) -> Beneath {
     Beneath { names: placed, height: LINE * (lines + 1) as f64 + 4.0 }
 }
 
+/// How numbers are written, alike in all tiles.
+#[derive(Clone, Copy, PartialEq)]
+enum Lettering {
+    Large,
+    Small,
+    /// Small, and to two decimals where that keeps what matters.
+    Short,
+}
+
+impl Lettering {
+    fn of(grid: &Grid, room: f64) -> Self {
+        let widest = |size| grid.values().map(|t| width(&t.text(), size)).fold(0.0, f64::max);
+        match () {
+            () if widest(PHONE_TEXT) <= room => Self::Large,
+            () if widest(PHONE_SMALL) <= room => Self::Small,
+            () => Self::Short,
+        }
+    }
+
+    fn text(self, tile: &Tile) -> String {
+        match tile.value {
+            Some(v) if self == Self::Short && v.abs() >= 0.1 => number((v * 100.0).round() / 100.0),
+            _ => tile.text(),
+        }
+    }
+}
+
 impl Tile {
     /// Its number, or why it has none.
     fn text(&self) -> String {
@@ -196,7 +224,7 @@ impl Tile {
     }
 }
 
-fn draw_tile(canvas: &Canvas, frame: Frame, tile: Option<&Tile>, ramp: &Ramp, large: bool) {
+fn draw_tile(canvas: &Canvas, frame: Frame, tile: Option<&Tile>, ramp: &Ramp, lettering: Lettering) {
     let finite = tile.and_then(|t| t.value).filter(|v| v.is_finite());
     let ink = match finite {
         Some(value) => {
@@ -209,7 +237,7 @@ fn draw_tile(canvas: &Canvas, frame: Frame, tile: Option<&Tile>, ramp: &Ramp, la
             Ink::Text
         }
     };
-    let text = tile.map_or_else(|| "no run".into(), Tile::text);
+    let text = tile.map_or_else(|| "no run".into(), |t| lettering.text(t));
     let glyph = tile.and_then(|t| t.verdict).map(|verdict| match verdict {
         Verdict::Healthy => "✓",
         Verdict::Warning => "▲",
@@ -218,6 +246,7 @@ fn draw_tile(canvas: &Canvas, frame: Frame, tile: Option<&Tile>, ramp: &Ramp, la
     let (x, y) = (f64::midpoint(frame.left, frame.right), f64::midpoint(frame.top, frame.bottom));
     let room = frame.width() - 4.0;
     // In narrow tiles the number goes before it is cut: a part of it would be another number.
+    let large = lettering == Lettering::Large;
     let text_width = width(&text, if large { PHONE_TEXT } else { PHONE_SMALL });
     let (text, text_width) = if text_width <= room { (text.as_str(), text_width) } else { ("", 0.0) };
     let half = if glyph.is_some() && !text.is_empty() { LINE / 2.0 - 1.0 } else { 0.0 };
@@ -364,14 +393,16 @@ mod tests {
 
     #[test]
     fn every_size_is_drawn_and_every_number_is_in_the_table() {
-        for (rows, columns) in [(1, 1), (1, 12), (10, 10), (3, 100)] {
-            let figure = map_of(rows, columns, |i, j| Some((i * columns + j) as f64 / 1000.0));
+        for (rows, columns) in [(1, 1), (1, 12), (10, 10), (60, 60)] {
+            let figure = map_of(rows, columns, |i, j| Some(0.455 + (i * columns + j) as f64 / 1000.0));
             assert_eq!(figure.svg.matches("class=\"gs-tile\"").count(), rows * columns);
             assert_eq!((figure.table.rows.len(), figure.table.columns.len()), (rows, columns + 1));
             assert!(figure.table.rows.iter().all(|r| r.len() == columns + 1));
             roxmltree::Document::parse(&figure.svg).unwrap();
-            // A tile of a hundred has no room for a number, one of ten has.
-            assert_eq!(figure.svg.contains(">0.005<"), columns <= 12);
+            // One of sixty has no room for a number, one of twelve has.
+            let numbers = figure.svg.matches(">0.").count();
+            assert!(if columns <= 12 { numbers >= rows * columns } else { numbers <= 2 }, "{numbers}");
+            assert_eq!(figure.table.rows[0][1], "0.455");
         }
     }
 
