@@ -242,7 +242,7 @@ pub struct TrainingArgs {
     /// auto, cpu, cuda, cuda:N or mps
     #[arg(long, value_name = "DEVICE", default_value = "auto")]
     pub device: String,
-    /// Threads of libtorch [default: by the size of the work]
+    /// Threads of libtorch [default: by the size of the work, at most OMP_NUM_THREADS]
     #[arg(long, value_name = "N", value_parser = number::threads, allow_negative_numbers = true)]
     pub threads: Option<u64>,
     /// Capture everything at every K-th step too, not only at the end of epochs

@@ -27,7 +27,7 @@ pub struct Attempt {
 
 /// How a process ended.
 pub enum Ended {
-    /// With its report written, as far as it came.
+    /// With whatever it came to written.
     Written,
     /// With an error, which is this sentence.
     Failed(String),
@@ -100,6 +100,10 @@ impl<'a> Pool<'a> {
                 match &mut slot.state {
                     State::Waiting => slot.state = self.start(slot.index, tasks),
                     State::Running { child, stderr } => match child.try_wait() {
+                        // A signal may reach it before it listens: that is no fault of the run.
+                        Ok(Some(status)) if told && status.code().is_none() => {
+                            slot.state = State::Ended(Ended::Written);
+                        }
                         Ok(Some(status)) => slot.state = State::Ended(said(status, stderr)),
                         Ok(None) => {}
                         Err(error) => slot.state = State::Ended(Ended::Failed(error.to_string())),
