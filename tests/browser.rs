@@ -56,7 +56,7 @@ fn swept() -> Scratch {
     let scratch = Scratch::new();
     let record = std::fs::read_to_string(fixture("records/relu5-dead.jsonl")).expect("the fixture");
     for bias in ["-8", "-800000000"] {
-        let name = format!("{bias}.jsonl");
+        let name = format!("bias{bias}.jsonl");
         scratch.file(&name, &record.replacen("\"-8\"", &format!("\"{bias}\""), 1));
         let out = format!("out/cells/bias={bias}");
         scratch.gradscope_words(&["report", &name, "--out", &out, "-q"]).expect(0);
