@@ -38,6 +38,7 @@ experiments: build ## run every exercise of the README into reports/experiments/
 # soonest, and target/debug/gradscope is left with all commands.
 test: libtorch ## check format and lints, run every test, with and without libtorch
 	@command -v chromium >/dev/null || echo "No chromium here: the tests in a browser are skipped."
+	@command -v parallel >/dev/null || echo "No GNU parallel here: its part of a test is skipped."
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --all-targets --locked $(SLIM) -- -D warnings
 	$(CARGO) build --locked $(SLIM)

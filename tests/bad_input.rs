@@ -298,6 +298,7 @@ mod run {
 fn the_build_without_libtorch_says_which_build_trains() {
     for words in [
         "run --model relu5",
+        "sweep --model relu5 --grid lr=1;2",
         "models",
         "datasets",
         "summary --model relu5",

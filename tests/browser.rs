@@ -51,9 +51,38 @@ fn the_page_opens_from_disk_without_a_request_or_a_word_on_the_console() {
     assert!(page.matches("<svg").count() >= 17 && page.matches("<table").count() >= 10);
 }
 
+/// Two runs in one table.
+fn swept() -> Scratch {
+    let scratch = Scratch::new();
+    let record = std::fs::read_to_string(fixture("records/relu5-dead.jsonl")).expect("the fixture");
+    for bias in ["-8", "-800000000"] {
+        let name = format!("bias{bias}.jsonl");
+        scratch.file(&name, &record.replacen("\"-8\"", &format!("\"{bias}\""), 1));
+        let out = format!("out/cells/bias={bias}");
+        scratch.gradscope_words(&["report", &name, "--out", &out, "-q"]).expect(0);
+    }
+    scratch.gradscope("sweep --collect out -q").expect(0);
+    scratch
+}
+
+#[test]
+fn the_table_of_a_sweep_leads_to_the_reports_of_its_runs() {
+    let scratch = swept();
+    let Some((page, console)) = open(&scratch.path().join("out/report.html"), &[]) else { return };
+    assert_eq!(console, "");
+    for link in page.split("href=\"cells/").skip(1).filter_map(|rest| rest.split('"').next()) {
+        assert!(scratch.path().join("out/cells").join(link).is_file(), "{link}");
+    }
+    assert_eq!(page.matches("href=\"cells/").count(), 2);
+}
+
 #[test]
 fn no_width_from_a_phone_to_a_large_screen_needs_sideways_scrolling() {
-    let scratch = rendered();
+    needs_no_sideways_scrolling(&rendered());
+    needs_no_sideways_scrolling(&swept());
+}
+
+fn needs_no_sideways_scrolling(scratch: &Scratch) {
     for width in [320, 375, 768, 1280, 3840] {
         let frame = scratch.file(
             "frame.html",

@@ -31,6 +31,8 @@ pub enum Command {
     Run(Box<RunArgs>),
     /// Train several variants under the same data and seed, and report them side by side
     Compare(Box<CompareArgs>),
+    /// Train every combination of some flags' values, in a process each, and put them into one table
+    Sweep(Box<super::sweep::SweepArgs>),
     /// Render the report of a record again, without training
     Report(ReportArgs),
     /// What a rule measures, its threshold and source, its false alarms, its remedies
@@ -249,7 +251,7 @@ pub struct TrainingArgs {
     /// auto, cpu, cuda, cuda:N or mps
     #[arg(long, value_name = "DEVICE", default_value = "auto")]
     pub device: String,
-    /// Threads of libtorch [default: by the size of the work]
+    /// Threads of libtorch [default: by the size of the work, at most OMP_NUM_THREADS]
     #[arg(long, value_name = "N", value_parser = number::threads, allow_negative_numbers = true)]
     pub threads: Option<u64>,
     /// Capture everything at every K-th step too, not only at the end of epochs

@@ -1,6 +1,6 @@
 //! The flags about findings, resolved.
 
-use gradscope::diagnose::{Diagnosis, FailOn, Settings, SettingsError};
+use gradscope::diagnose::{Diagnosis, FailOn, Finding, Settings, SettingsError};
 
 use super::args::FindingArgs;
 use super::exit;
@@ -31,6 +31,11 @@ impl Findings {
 
     /// The exit status that a diagnosis means.
     pub fn status(&self, diagnosis: &Diagnosis) -> u8 {
-        if diagnosis.findings.iter().any(|f| self.fail_on.matches(f)) { exit::FINDING } else { exit::DONE }
+        if self.fails(&diagnosis.findings) { exit::FINDING } else { exit::DONE }
+    }
+
+    /// Whether one of them is to fail on.
+    pub fn fails(&self, findings: &[Finding]) -> bool {
+        findings.iter().any(|f| self.fail_on.matches(f))
     }
 }

@@ -26,6 +26,7 @@ mod run;
 mod signals;
 #[cfg(feature = "train")]
 mod summary;
+mod sweep;
 #[cfg(feature = "train")]
 mod variants;
 mod verdict;
@@ -63,6 +64,7 @@ fn dispatch(cli: Cli) -> anyhow::Result<u8> {
     let colours = output::colours(cli.color);
     match cli.command {
         Command::Report(args) => render::run(&args, colours),
+        Command::Sweep(args) if args.collect.is_some() => sweep::collect(&args, colours),
         Command::Explain { rule } => list::explain(&rule),
         Command::Rules => list::rules(),
         other => with_libtorch(other, colours),
@@ -75,6 +77,7 @@ fn with_libtorch(command: Command, colours: bool) -> anyhow::Result<u8> {
     match command {
         Command::Run(args) => run::run(&args, colours),
         Command::Compare(args) => compare::run(&args, colours),
+        Command::Sweep(args) => sweep::run(&args, colours),
         Command::Models { json } => summary::models(json),
         Command::Datasets { json } => list::datasets(json),
         Command::Summary(args) => summary::summary(&args),

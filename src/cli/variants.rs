@@ -26,8 +26,6 @@ const TELLING: [&str; 4] = ["model", "init", "act", "optimizer"];
 pub struct Trial {
     /// What people call it.
     pub label: String,
-    /// Flag and value of everything that was varied for it, in order; no value where the flag takes none.
-    pub settings: Vec<(String, Option<String>)>,
     /// The whole command line of `gradscope run`, word by word.
     pub command: Vec<String>,
     /// The same, parsed.
@@ -104,11 +102,6 @@ impl Grid {
     /// The flag, without its dashes.
     pub fn flag(&self) -> &str {
         &self.flag
-    }
-
-    /// Its values, in the order given.
-    pub fn values(&self) -> &[String] {
-        &self.values
     }
 }
 
@@ -210,7 +203,7 @@ fn trial(common: &[String], variant: &Variant) -> anyhow::Result<Trial> {
         anyhow::anyhow!("variant {:?}: {}", variant.label, line.trim_start_matches("error: "))
     })?;
     let Command::Run(args) = parsed.command else { bail!("variant {:?} is no run", variant.label) };
-    Ok(Trial { label: variant.label.clone(), settings: variant.settings.clone(), command, args: *args })
+    Ok(Trial { label: variant.label.clone(), command, args: *args })
 }
 
 /// A name for a trial's files, of characters that every file system and shell takes as they are.

@@ -12,15 +12,17 @@ const WIDTH: usize = 96;
 /// Columns below which wrapping only makes it worse.
 const NARROWEST: usize = 20;
 
-fn columns() -> usize {
+/// Columns of the terminal, or of what stands for one.
+pub fn columns() -> usize {
     if io::stdout().is_terminal() { textwrap::termwidth().clamp(NARROWEST, WIDTH) } else { WIDTH }
 }
 
 /// Colours, or none.
-struct Paint(bool);
+pub struct Paint(pub bool);
 
 impl Paint {
-    fn wrap(&self, code: &str, text: &str) -> String {
+    /// In this colour.
+    pub fn wrap(&self, code: &str, text: &str) -> String {
         if self.0 { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
     }
 

@@ -186,6 +186,12 @@ impl Canvas {
         drawn(self.root.draw(&Rectangle::new(corners, ink.filled())));
     }
 
+    /// A rectangle filled with a share of a colour, over the background.
+    pub fn tint(&self, frame: Frame, ink: Ink, share: f64) {
+        let corners = [units((frame.left, frame.top)), units((frame.right, frame.bottom))];
+        drawn(self.root.draw(&Rectangle::new(corners, ink.mix(share).filled())));
+    }
+
     /// A filled circle.
     pub fn dot(&self, at: Point, radius: f64, ink: Ink) {
         drawn(self.root.draw(&Circle::new(units(at), unit(radius), ink.filled())));

@@ -13,6 +13,7 @@ mod curves;
 mod density_histogram;
 mod figure;
 mod format;
+mod heatmap;
 mod histogram;
 mod lines;
 mod norms;
@@ -32,6 +33,7 @@ use crate::record::Record;
 pub use compare::{Compared, comparison};
 pub use density_histogram::density_histogram;
 pub use figure::{Figure, Section, Table};
+pub use heatmap::{Heatmap, Tile, heatmap};
 use scene::Scene;
 pub use theme::style_sheet;
 

@@ -153,7 +153,9 @@ fn filled<S: BackendStyle>(style: &S) -> String {
             fill.name, stroke.name, fill.light, stroke.light
         )
     } else {
-        format!(r#" class="f-{}" fill="{}""#, fill.name, fill.light)
+        let share = style.color().alpha;
+        let tint = if share < 1.0 { format!(r#" fill-opacity="{share}""#) } else { String::new() };
+        format!(r#" class="f-{}" fill="{}"{tint}"#, fill.name, fill.light)
     }
 }
 

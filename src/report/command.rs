@@ -51,7 +51,7 @@ pub fn line(command: &[String]) -> String {
 }
 
 /// A word for a POSIX shell.
-fn quoted(word: &str) -> String {
+pub fn quoted(word: &str) -> String {
     // Crates for this quote what needs none (`--lr=0.1`), and commands here are to be read as well.
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_=+./:,@%".contains(c);
     if !word.is_empty() && word.chars().all(plain) {

@@ -109,10 +109,8 @@ impl OutputDir {
         fs::create_dir_all(&plots).map_err(ReportError::write(&plots))?;
         let staged: Result<Vec<(TempPath, PathBuf)>, ReportError> =
             files.iter().map(|file| self.stage(file)).collect();
-        if staged.is_err() {
-            // Goes only if it is empty: nothing half-written stays behind.
-            let _ = fs::remove_dir(&plots);
-        }
+        // Goes only if it is empty: nothing half-written stays behind, and no place for plots without one.
+        let _ = fs::remove_dir(&plots);
         let staged = staged?;
         let put = |(temporary, target): (TempPath, PathBuf)| {
             temporary.persist(&target).map_err(|e| ReportError::write(&target)(e.error))?;

@@ -11,6 +11,7 @@ mod error;
 mod html;
 mod plots;
 mod summary;
+pub mod sweep;
 
 use std::path::PathBuf;
 
@@ -21,8 +22,8 @@ use crate::record::Record;
 pub use directory::{OutputDir, RECORD_FILE};
 pub use error::ReportError;
 pub use summary::{
-    ActivationSummary, DistributionSummary, EpochSummary, LayerEpoch, LayerSummary, QUANTILES, RunOutcome,
-    RunSummary, SCHEMA as SUMMARY_SCHEMA, Summary,
+    ActivationSummary, DistributionSummary, EpochSummary, FILE_NAME as SUMMARY_FILE, LayerEpoch,
+    LayerSummary, QUANTILES, RunOutcome, RunSummary, SCHEMA as SUMMARY_SCHEMA, Summary,
 };
 
 /// What every format is made from.

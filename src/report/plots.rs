@@ -11,10 +11,11 @@ pub const SIGNATURE: &str = "class=\"gs\"";
 
 /// The files of this format.
 pub(super) fn files(input: &Input) -> Result<Vec<File>, ReportError> {
-    Ok(of(input.figures).collect())
+    Ok(of(input.figures))
 }
 
-/// A file of each figure.
-pub(super) fn of(figures: &[Figure]) -> impl Iterator<Item = File> {
-    figures.iter().map(|f| File::new(format!("{DIRECTORY}/{}.svg", f.name), f.svg.clone()))
+/// A file of each.
+pub(super) fn of(figures: &[Figure]) -> Vec<File> {
+    let file = |f: &Figure| File::new(format!("{DIRECTORY}/{}.svg", f.name), f.svg.clone());
+    figures.iter().map(file).collect()
 }

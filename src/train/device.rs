@@ -43,8 +43,34 @@ pub fn name(device: Device) -> String {
     }
 }
 
-/// Threads worth their while for steps of this many multiply-adds a row and rows.
+/// Threads worth their while for steps of this many multiply-adds a row and rows; no more than
+/// `OMP_NUM_THREADS`, as everything that computes on OpenMP has it.
 pub fn threads_for(work: u64, rows: u64) -> u64 {
     let cores = std::thread::available_parallelism().map_or(1, |n| n.get() as u64);
-    if work.saturating_mul(rows) < WORK_WORTH_A_SECOND_THREAD { 1 } else { cores }
+    let bound = std::env::var("OMP_NUM_THREADS").ok();
+    if work.saturating_mul(rows) < WORK_WORTH_A_SECOND_THREAD { 1 } else { bounded(cores, bound.as_deref()) }
+}
+
+/// The variable may list a number for every level of nesting: the first counts here.
+fn bounded(cores: u64, bound: Option<&str>) -> u64 {
+    let first = bound.and_then(|text| text.split(',').next()?.trim().parse::<u64>().ok());
+    first.filter(|n| *n > 0).map_or(cores, |n| n.min(cores))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_variable_is_an_upper_bound_and_nonsense_is_none() {
+        let cases = [(None, 8), (Some("3"), 3), (Some("2,4"), 2), (Some("64"), 8), (Some("0"), 8)];
+        for (bound, threads) in cases.into_iter().chain([(Some("many"), 8), (Some(""), 8)]) {
+            assert_eq!(bounded(8, bound), threads, "{bound:?}");
+        }
+    }
+
+    #[test]
+    fn small_steps_take_one_thread_whatever_the_variable_says() {
+        assert_eq!(threads_for(1_000, 64), 1);
+    }
 }

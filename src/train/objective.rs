@@ -38,6 +38,9 @@ impl Objective {
             Loss::CrossEntropy => {
                 output.cross_entropy_loss::<Tensor>(target, None, Reduction::Mean, NO_IGNORED_CLASS, 0.0)
             }
+            // libtorch refuses what is no probability, and a NaN is none: it is the loss, then, and the
+            // run goes on to tell where it came from.
+            Loss::Bce if self.probabilities && has_nan(output) => (output * f64::NAN).mean(output.kind()),
             Loss::Bce if self.probabilities => {
                 output.binary_cross_entropy::<Tensor>(target, None, Reduction::Mean)
             }
@@ -93,6 +96,10 @@ impl Objective {
             (loss / rows.len() as f64, score / rows.len() as f64)
         })
     }
+}
+
+fn has_nan(output: &Tensor) -> bool {
+    output.isnan().any().int64_value(&[]) != 0
 }
 
 fn hits(predicted: &Tensor, target: &Tensor) -> f64 {

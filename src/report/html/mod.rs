@@ -10,6 +10,7 @@ mod figures;
 mod findings;
 mod layers;
 mod run;
+pub(super) mod sweep;
 mod text;
 
 use askama::Template;

@@ -1,0 +1,311 @@
+//! One run of many, as its directory tells it.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::{fs, io};
+
+use serde::{Deserialize, Serialize};
+
+use super::settings::same_run;
+use super::{CELLS, FILE_NAME, SCHEMA, Sort, Sweep};
+use crate::diagnose::{Finding, Severity, Verdict};
+use crate::record::{Record, TestResult, number};
+use crate::report::summary;
+use crate::report::{EpochSummary, RECORD_FILE, RunOutcome, SUMMARY_SCHEMA, Summary};
+
+/// A run of a sweep.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Cell {
+    /// Its settings in one line, or the name of its directory where they are not known.
+    pub label: String,
+    /// The value of every flag that was varied.
+    pub settings: BTreeMap<String, String>,
+    /// Relative to the sweep's.
+    pub directory: String,
+    /// The command line, word by word; empty where it is not known.
+    pub command: Vec<String>,
+    /// How it ended.
+    pub outcome: CellOutcome,
+    /// Why it has no result.
+    pub error: Option<String>,
+    /// What the table is sorted by.
+    #[serde(with = "number::option")]
+    pub score: Option<f64>,
+    /// How it fared.
+    pub result: Option<CellResult>,
+}
+
+/// How a run of a sweep ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum CellOutcome {
+    /// All epochs were trained.
+    Finished,
+    /// SIGINT.
+    Interrupted,
+    /// SIGTERM.
+    Terminated,
+    /// The record just stops.
+    Killed,
+    /// It ended with an error.
+    Failed,
+    /// It has not been trained.
+    Untrained,
+    /// What lies in its place is no run.
+    Unreadable,
+}
+
+impl CellOutcome {
+    /// In words.
+    pub fn name(self) -> &'static str {
+        match self {
+            CellOutcome::Finished => "finished",
+            CellOutcome::Interrupted => "interrupted",
+            CellOutcome::Terminated => "terminated",
+            CellOutcome::Killed => "killed",
+            CellOutcome::Failed => "failed",
+            CellOutcome::Untrained => "untrained",
+            CellOutcome::Unreadable => "unreadable",
+        }
+    }
+}
+
+/// What came of a run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CellResult {
+    /// Name of the model.
+    pub model: String,
+    /// In one word.
+    pub verdict: Verdict,
+    /// In one sentence.
+    pub headline: String,
+    /// What is wrong, without its consequences.
+    pub roots: Vec<RootFinding>,
+    /// What a score is: accuracy, or minus the mean squared error.
+    pub score_name: String,
+    /// The last captured epoch.
+    pub last: Option<EpochSummary>,
+    /// The one with the best dev score, or training score where there is no dev set.
+    pub best: Option<EpochSummary>,
+    /// On the test set.
+    pub test: Option<TestResult>,
+    /// Whole epochs done.
+    pub epochs_done: u64,
+    /// Seconds of training.
+    pub wall_s: Option<f64>,
+    /// Everything that was found, for whoever has just read it.
+    #[serde(skip)]
+    pub findings: Vec<Finding>,
+}
+
+/// A finding that no other explains.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RootFinding {
+    /// Name of the rule.
+    pub rule: String,
+    /// The layer, where it is about one.
+    pub layer: Option<String>,
+    /// How bad it is.
+    pub severity: Severity,
+    /// One or two sentences.
+    pub message: String,
+}
+
+impl Cell {
+    /// A run that has no result, for this reason.
+    pub fn without_result(
+        name: &str,
+        command: Vec<String>,
+        outcome: CellOutcome,
+        error: Option<String>,
+    ) -> Self {
+        Self {
+            label: name.to_owned(),
+            settings: BTreeMap::new(),
+            directory: format!("{CELLS}/{name}"),
+            command,
+            outcome,
+            error,
+            score: None,
+            result: None,
+        }
+    }
+
+    /// What lies in the directory `cells/NAME` of a sweep.
+    pub fn read(sweep: &Path, name: &str) -> Self {
+        let directory = sweep.join(CELLS).join(name);
+        let without =
+            |command, outcome, error: String| Self::without_result(name, command, outcome, Some(error));
+        match fs::read_to_string(directory.join(summary::FILE_NAME)) {
+            Ok(text) => match parsed(&text) {
+                Ok(summary) => Self::of(name, summary),
+                Err(reason) => without(
+                    Vec::new(),
+                    CellOutcome::Unreadable,
+                    format!("{CELLS}/{name}/{}: {reason}", summary::FILE_NAME),
+                ),
+            },
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                without(Vec::new(), CellOutcome::Unreadable, format!("{CELLS}/{name}: {error}"))
+            }
+            Err(_) => match Record::read(&directory.join(RECORD_FILE)) {
+                Ok((record, _)) => without(
+                    record.header.command,
+                    CellOutcome::Killed,
+                    "it was killed or is still running: there is a record and no summary".into(),
+                ),
+                Err(_) if is_empty(&directory) => without(
+                    Vec::new(),
+                    CellOutcome::Untrained,
+                    "nothing was written: not trained, or failed before its first step".into(),
+                ),
+                Err(_) => without(
+                    Vec::new(),
+                    CellOutcome::Unreadable,
+                    format!("{CELLS}/{name} holds neither a summary nor a record of gradscope"),
+                ),
+            },
+        }
+    }
+
+    fn of(name: &str, summary: Summary) -> Self {
+        let outcome = match summary.run.outcome {
+            RunOutcome::Finished => CellOutcome::Finished,
+            RunOutcome::Interrupted => CellOutcome::Interrupted,
+            RunOutcome::Terminated => CellOutcome::Terminated,
+            RunOutcome::Killed => CellOutcome::Killed,
+        };
+        let command = summary.run.command.clone();
+        let mut cell = Self::without_result(name, command, outcome, None);
+        cell.result = Some(CellResult::of(summary));
+        cell
+    }
+
+    /// Whether it is done, and what this command would train.
+    pub fn is_done_as(&self, command: &[String]) -> bool {
+        self.finished().is_some() && self.is_of(command)
+    }
+
+    /// Whether this command is what was trained there, as far as it came.
+    pub fn is_of(&self, command: &[String]) -> bool {
+        !self.command.is_empty() && same_run(&self.command, command)
+    }
+
+    /// What came of it, if it was trained to its end.
+    pub fn finished(&self) -> Option<&CellResult> {
+        self.result.as_ref().filter(|_| self.outcome == CellOutcome::Finished)
+    }
+
+    /// Its score, if that is a number.
+    pub fn finite_score(&self) -> Option<f64> {
+        self.score.filter(|s| s.is_finite())
+    }
+
+    /// The name of its directory.
+    pub fn name(&self) -> &str {
+        self.directory.rsplit('/').next().unwrap_or(&self.directory)
+    }
+
+    /// What is wrong with it, in a few words; empty where nothing is.
+    pub fn trouble(&self) -> String {
+        if let Some(error) = &self.error {
+            return error.clone();
+        }
+        let place = |r: &RootFinding| match &r.layer {
+            Some(layer) => format!("{} at {layer}", r.rule),
+            None => r.rule.clone(),
+        };
+        self.result.iter().flat_map(|r| &r.roots).map(place).collect::<Vec<_>>().join(", ")
+    }
+}
+
+impl CellResult {
+    fn of(summary: Summary) -> Self {
+        let roots = summary.findings.iter().filter(|f| f.root).map(|f| RootFinding {
+            rule: f.rule.clone(),
+            layer: f.layer.clone(),
+            severity: f.severity,
+            message: f.message.clone(),
+        });
+        let score = |e: &EpochSummary| e.dev_score.unwrap_or(e.train_score);
+        let mut best: Option<&EpochSummary> = None;
+        for epoch in summary.epochs.iter().filter(|e| score(e).is_finite()) {
+            // Of equals, the first.
+            if best.is_none_or(|b| score(epoch) > score(b)) {
+                best = Some(epoch);
+            }
+        }
+        Self {
+            roots: roots.collect(),
+            best: best.cloned(),
+            last: summary.epochs.last().cloned(),
+            model: summary.run.settings.model,
+            verdict: summary.verdict,
+            headline: summary.headline,
+            score_name: summary.run.score,
+            test: summary.test,
+            epochs_done: summary.run.epochs_done,
+            wall_s: summary.run.wall_s,
+            findings: summary.findings,
+        }
+    }
+
+    /// The score of this kind, if there is one.
+    pub fn score(&self, sort: Sort) -> Option<f64> {
+        match sort {
+            Sort::Test => self.test.map(|t| t.score),
+            Sort::Dev => self.last.as_ref()?.dev_score,
+            Sort::Train => self.last.as_ref().map(|e| e.train_score),
+        }
+    }
+}
+
+/// Everything in the `cells` of a sweep's directory. What an earlier table said about runs that left
+/// nothing behind is kept: their directories cannot tell.
+///
+/// # Errors
+/// Where `cells` cannot be listed.
+pub fn collect(sweep: &Path) -> io::Result<Vec<Cell>> {
+    let mut cells = Vec::new();
+    for entry in fs::read_dir(sweep.join(CELLS))? {
+        let name = entry?.file_name().to_string_lossy().into_owned();
+        if !name.starts_with('.') {
+            cells.push(Cell::read(sweep, &name));
+        }
+    }
+    let left_nothing = |c: &Cell| matches!(c.outcome, CellOutcome::Failed | CellOutcome::Untrained);
+    for old in earlier(sweep).into_iter().filter(left_nothing) {
+        match cells.iter_mut().find(|c| c.directory == old.directory) {
+            Some(cell) if cell.outcome == CellOutcome::Untrained => *cell = old,
+            // A record is there, but not why it stops.
+            Some(cell) if cell.outcome == CellOutcome::Killed && old.outcome == CellOutcome::Failed => {
+                *cell = old;
+            }
+            Some(_) => {}
+            None => cells.push(old),
+        }
+    }
+    cells.sort_by(|a, b| a.directory.cmp(&b.directory));
+    Ok(cells)
+}
+
+/// The cells of the table that is there already, if there is one.
+fn earlier(sweep: &Path) -> Vec<Cell> {
+    let text = fs::read_to_string(sweep.join(FILE_NAME)).unwrap_or_default();
+    let known = serde_json::from_str::<Sweep>(&text).ok().filter(|s| s.schema == SCHEMA);
+    known.map(|s| s.cells).unwrap_or_default()
+}
+
+fn parsed(text: &str) -> Result<Summary, String> {
+    let summary: Summary =
+        serde_json::from_str(text).map_err(|e| format!("it is no summary of gradscope ({e})"))?;
+    if summary.schema == SUMMARY_SCHEMA {
+        Ok(summary)
+    } else {
+        Err(format!("its schema is {:?}, this program reads {SUMMARY_SCHEMA}", summary.schema))
+    }
+}
+
+fn is_empty(directory: &Path) -> bool {
+    fs::read_dir(directory).is_ok_and(|mut entries| entries.next().is_none())
+}
