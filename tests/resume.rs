@@ -89,14 +89,14 @@ fn rmsprop_with_momentum_and_adamw() {
 #[test]
 fn a_long_run_whose_record_is_thinned_out() {
     // One step an epoch: from 500 steps on a point stands for several, and epochs are left out.
-    resumed_as_if_never_stopped("run --model relu5 --init normal:0,1 --epochs 1500", "-KILL", 260);
+    resumed_as_if_never_stopped("run --model relu5 --init normal:0,1 --epochs 900", "-KILL", 300);
 }
 
 #[test]
 fn a_finished_run_goes_on_to_a_larger_number_of_epochs() {
-    for (first, second) in [(6, 11), (150, 300)] {
+    for (first, second) in [(6, 11), (131, 140)] {
         let scratch = Scratch::new();
-        let words = "run --model relu3 --init normal:0,1 --optimizer adam -q";
+        let words = "run --model relu3 --init normal:0,1 --optimizer adam --batch-size full -q";
         scratch.gradscope(&format!("{words} --epochs {second} --out whole")).expect(0);
         scratch.gradscope(&format!("{words} --epochs {first} --save-model --out parts")).expect(0);
         scratch.gradscope(&format!("run --resume parts --epochs {second} -q")).expect(0);
