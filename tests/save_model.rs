@@ -100,3 +100,26 @@ fn a_disk_that_fills_leaves_no_half_written_model() {
     assert!(message.contains("cannot write") && message.contains(".safetensors"), "{message}");
     assert_eq!(scratch.list("out"), ["record.jsonl"]);
 }
+
+#[test]
+fn the_saved_parameters_are_those_that_the_best_epoch_left() {
+    let scratch = Scratch::new();
+    // Steps so large that the score on the dev set goes up and down.
+    let run = "run --model mlp --hidden 6 --batch-size 64 --lr 0.3 --seed 3 -q --save-model";
+    scratch.gradscope(&format!("{run} --epochs 12 --out long")).expect(0);
+    let best = scratch.summary("long")["test"]["epoch"].as_u64().unwrap();
+    assert!(best < 11, "the last epoch is the best: nothing is shown");
+    scratch.gradscope(&format!("{run} --epochs {} --out short", best + 1)).expect(0);
+    let tensors = |name: &str, prefix: &str| {
+        let bytes = std::fs::read(scratch.path().join(name)).unwrap();
+        let file = SafeTensors::deserialize(&bytes).unwrap();
+        let mut tensors: Vec<(String, Vec<u8>)> = file
+            .iter()
+            .filter_map(|(name, t)| Some((name.strip_prefix(prefix)?.to_owned(), t.data().to_vec())))
+            .collect();
+        tensors.sort();
+        tensors
+    };
+    assert_eq!(tensors("long/model.safetensors", ""), tensors("short/state.safetensors", "model."));
+    assert_ne!(tensors("long/model.safetensors", ""), tensors("long/state.safetensors", "model."));
+}
