@@ -1,6 +1,7 @@
 //! What stands on the command line: mirrors the flags and touches nothing.
 
 mod compare;
+mod prescribe;
 
 #[cfg(any(feature = "train", test))]
 use std::ffi::OsString;
@@ -11,6 +12,7 @@ use clap::{Args, ColorChoice, Parser, Subcommand};
 use super::number;
 
 pub use compare::CompareArgs;
+pub use prescribe::PrescribeArgs;
 
 /// Tells which layers of a network are not learning, since when, why, and what fixes it.
 #[derive(Debug, Parser)]
@@ -33,6 +35,8 @@ pub enum Command {
     Compare(Box<CompareArgs>),
     /// Train every combination of some flags' values, in a process each, and put them into one table
     Sweep(Box<super::sweep::SweepArgs>),
+    /// Try the remedies of an unhealthy run, and say which one works
+    Prescribe(Box<PrescribeArgs>),
     /// Render the report of a record again, without training
     Report(ReportArgs),
     /// What a rule measures, its threshold and source, its false alarms, its remedies

@@ -3,23 +3,17 @@
 use std::path::PathBuf;
 
 use anyhow::{Context, ensure};
-use gradscope::plot::{self, Compared};
 use gradscope::record::Outcome;
 use gradscope::report::OutputDir;
-use gradscope::report::compare::{self, Comparison, Variant};
-use gradscope::text::number;
 use gradscope::train::{Config, DataOptions};
 
-use super::args::{CompareArgs, reproducible};
+use super::args::CompareArgs;
 use super::findings::Findings;
-use super::run::{How, Trained, status, train};
+use super::run::{How, status, train};
+use super::side::{Side, VARIANTS, conclude};
 use super::signals::Signals;
-use super::summary::aligned;
-use super::variants::{self, Grid, Trial, common, file_names, product, trials};
-use super::{exit, output, resolve, verdict};
-
-/// Where the variants' own reports lie, relative to that of the comparison.
-const VARIANTS: &str = "variants";
+use super::variants::{Grid, Trial, Variant, common, file_names, product, trials};
+use super::{exit, output, resolve};
 
 /// Everything is checked before the first variant is trained.
 pub fn run(args: &CompareArgs, colours: bool) -> anyhow::Result<u8> {
@@ -39,36 +33,24 @@ pub fn run(args: &CompareArgs, colours: bool) -> anyhow::Result<u8> {
         None => directory.create_new()?,
     }
     let how = How { findings: &findings, signals: &signals, quiet: args.output.quiet };
-    let mut done: Vec<(usize, Trained)> = Vec::new();
-    for (index, (trial, config)) in trials.iter().zip(&configs).enumerate() {
+    let mut sides: Vec<Side> = Vec::new();
+    for ((trial, config), name) in trials.iter().zip(&configs).zip(names) {
         if !args.output.quiet {
-            output::note(&format!("variant {} of {}: {}", index + 1, trials.len(), trial.label));
+            output::note(&format!("variant {} of {}: {}", sides.len() + 1, trials.len(), trial.label));
         }
-        let own = directory.path().join(VARIANTS).join(&names[index]);
-        let own = OutputDir::check(&own, args.output.force)?;
+        let own = OutputDir::check(&directory.path().join(VARIANTS).join(&name), args.output.force)?;
         let trained =
             train(config, None, own, false, &how).with_context(|| format!("variant {:?}", trial.label))?;
-        let stopped = trained.outcome != Outcome::Finished;
-        done.push((index, trained));
-        if stopped {
+        sides.push(Side { label: trial.label.clone(), file_name: name, trained });
+        if sides.last().is_some_and(|side| side.trained.outcome != Outcome::Finished) {
             break;
         }
     }
-    let comparison = write(args, &trials, &names, &done, &directory)?;
-    if args.output.json {
-        output::print(&comparison.to_json()?)?;
-    } else {
-        let mut text = shown(&comparison, colours);
-        if !args.output.quiet {
-            text += &format!("\nreport: {}\n", directory.path().join("report.html").display());
-        }
-        output::print(&text)?;
-    }
-    let outcome = done.last().map_or(Outcome::Finished, |(_, trained)| trained.outcome);
+    conclude(&sides, None, args.plot_batches, &directory, &args.output, colours)?;
+    let outcome = sides.last().map_or(Outcome::Finished, |side| side.trained.outcome);
+    let worst = sides.iter().map(|side| findings.status(&side.trained.diagnosis)).max();
     Ok(match outcome {
-        Outcome::Finished => {
-            done.iter().map(|(_, trained)| findings.status(&trained.diagnosis)).max().unwrap_or(exit::DONE)
-        }
+        Outcome::Finished => worst.unwrap_or(exit::DONE),
         stopped => status(stopped),
     })
 }
@@ -77,9 +59,9 @@ fn trials_of(args: &CompareArgs) -> anyhow::Result<Vec<Trial>> {
     let grids =
         args.vary.iter().map(|text| Grid::parse("--vary", text)).collect::<anyhow::Result<Vec<_>>>()?;
     let variants = if grids.is_empty() {
-        args.variant.iter().map(|text| variants::Variant::parse(text)).collect::<anyhow::Result<Vec<_>>>()?
+        args.variant.iter().map(|text| Variant::parse(text)).collect::<anyhow::Result<Vec<_>>>()?
     } else {
-        product("--vary", &grids)?.into_iter().map(variants::Variant::called_by_value).collect()
+        product("--vary", &grids)?.into_iter().map(Variant::called_by_value).collect()
     };
     ensure!(
         variants.len() > 1,
@@ -121,59 +103,8 @@ fn same_ground(trials: &[Trial], configs: &[Config]) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn write(
-    args: &CompareArgs,
-    trials: &[Trial],
-    names: &[String],
-    done: &[(usize, Trained)],
-    directory: &OutputDir,
-) -> anyhow::Result<Comparison> {
-    let places: Vec<String> = names.iter().map(|name| format!("{VARIANTS}/{name}")).collect();
-    let flagged: Vec<_> = done.iter().map(|(_, trained)| trained.diagnosis.flagged_layers()).collect();
-    let compared: Vec<Compared> = done
-        .iter()
-        .zip(&flagged)
-        .map(|((i, trained), flagged)| Compared {
-            label: &trials[*i].label,
-            file_name: &names[*i],
-            record: &trained.record,
-            flagged,
-        })
-        .collect();
-    let variants: Vec<Variant> = done
-        .iter()
-        .map(|(i, trained)| Variant {
-            label: &trials[*i].label,
-            directory: &places[*i],
-            record: &trained.record,
-            diagnosis: &trained.diagnosis,
-        })
-        .collect();
-    let comparison = Comparison::of(&variants, &reproducible(std::env::args_os()));
-    let figures = plot::comparison(&compared, args.plot_batches);
-    compare::write(directory, &comparison, &variants, &figures)?;
-    Ok(comparison)
-}
-
 /// `reports/compare-<model>-<time>`, in UTC so that names sort.
 fn default_directory(model: &str) -> PathBuf {
     let now = jiff::Timestamp::now().strftime("%Y%m%d-%H%M%S");
     PathBuf::from("reports").join(format!("compare-{model}-{now}"))
-}
-
-/// The sentence, the table, and where the report is.
-fn shown(comparison: &Comparison, colours: bool) -> String {
-    let (splits, score) = (comparison.splits(), &comparison.score);
-    let mut rows = vec![vec!["variant".to_owned(), "verdict".into()]];
-    rows[0].extend(splits.iter().map(|split| format!("{} {score}", split.name())));
-    rows[0].extend(["train loss", "findings"].map(String::from));
-    for v in &comparison.variants {
-        let mut row = vec![v.label.clone(), verdict::word(v.verdict).into()];
-        let cell = |value: Option<f64>| value.map_or_else(|| "-".into(), number);
-        row.extend(splits.iter().map(|split| cell(v.score_on(*split))));
-        row.extend([cell(v.train_loss), v.findings()]);
-        rows.push(row);
-    }
-    let numbers = 2..3 + splits.len();
-    format!("{}\n{}", verdict::bold(&comparison.sentence, colours), aligned(&rows, numbers))
 }

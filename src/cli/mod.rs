@@ -14,6 +14,8 @@ mod list;
 mod number;
 mod output;
 #[cfg(feature = "train")]
+mod prescribe;
+#[cfg(feature = "train")]
 mod progress;
 mod render;
 #[cfg(feature = "train")]
@@ -22,6 +24,8 @@ mod resolve;
 mod resume;
 #[cfg(feature = "train")]
 mod run;
+#[cfg(feature = "train")]
+mod side;
 #[cfg(feature = "train")]
 mod signals;
 #[cfg(feature = "train")]
@@ -77,6 +81,7 @@ fn with_libtorch(command: Command, colours: bool) -> anyhow::Result<u8> {
     match command {
         Command::Run(args) => run::run(&args, colours),
         Command::Compare(args) => compare::run(&args, colours),
+        Command::Prescribe(args) => prescribe::run(&args, colours),
         Command::Sweep(args) => sweep::run(&args, colours),
         Command::Models { json } => summary::models(json),
         Command::Datasets { json } => list::datasets(json),

@@ -65,6 +65,10 @@ pub fn first_batches(text: &str) -> Parsed<u64> {
     whole(text, 1, 500)
 }
 
+pub fn budget(text: &str) -> Parsed<u64> {
+    whole(text, 3, 1_000)
+}
+
 pub fn seed(text: &str) -> Parsed<i64> {
     match text.parse::<i64>() {
         Ok(value) if value >= 0 => Ok(value),

@@ -51,6 +51,14 @@ impl Variant {
         ensure!(!label.is_empty() && !label.starts_with("--"), "--variant {text:?} has no label: {form}");
         let words =
             shlex::split(flags).with_context(|| format!("--variant {text:?}: a quote is not closed"))?;
+        Self::new(label, &words).with_context(|| format!("--variant {text:?}"))
+    }
+
+    /// Of these flags and values.
+    ///
+    /// # Errors
+    /// One sentence about a word that is no flag, or no flag of a trial.
+    pub fn new(label: &str, words: &[String]) -> anyhow::Result<Self> {
         let mut settings: Vec<(String, Option<String>)> = Vec::new();
         for word in words {
             match (word.strip_prefix("--"), settings.last_mut()) {
@@ -58,13 +66,11 @@ impl Variant {
                     let (flag, value) = flag.split_once('=').map_or((flag, None), |(f, v)| (f, Some(v)));
                     settings.push((flag.into(), value.map(str::to_owned)));
                 }
-                (None, Some((flag, value @ None))) if takes_value(flag) => *value = Some(word),
-                (None, _) => bail!("--variant {text:?}: {word:?} is no flag: {form}"),
+                (None, Some((flag, value @ None))) if takes_value(flag) => *value = Some(word.clone()),
+                (None, _) => bail!("{word:?} is no flag: a variant is written \"LABEL: --FLAG VALUE …\""),
             }
         }
-        for (flag, _) in &settings {
-            check_flag(flag).with_context(|| format!("--variant {text:?}"))?;
-        }
+        settings.iter().try_for_each(|(flag, _)| check_flag(flag))?;
         Ok(Self { label: label.into(), settings })
     }
 }

@@ -1,5 +1,6 @@
 //! Several runs beside each other: `compare.json`, one page and the pictures that show all of them.
 
+mod prescription;
 mod sentence;
 
 use std::path::PathBuf;
@@ -11,6 +12,8 @@ use super::{File, OutputDir, ReportError, html, plots};
 use crate::diagnose::{Diagnosis, Verdict};
 use crate::plot::Figure;
 use crate::record::{Record, TestResult, number};
+
+pub use prescription::{Prescribed, Prescription};
 
 /// Name and version of the format.
 pub const SCHEMA: &str = "gradscope.compare/1";
@@ -48,6 +51,9 @@ pub struct Comparison {
     pub decided_on: Split,
     /// In the order given.
     pub variants: Vec<VariantSummary>,
+    /// Where the variants are the remedies of the first: which one works.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prescription: Option<Prescribed>,
 }
 
 /// A part of the data.
@@ -179,7 +185,15 @@ impl Comparison {
             score: score.into(),
             decided_on,
             variants: summaries,
+            prescription: None,
         }
+    }
+
+    /// Says which remedy works instead of which variant learned best.
+    pub fn prescribe(&mut self, prescription: Prescription) {
+        self.sentence = prescription.sentence(&self.variants);
+        self.best = prescription.best().and_then(|i| Some(self.variants.get(i)?.label.clone()));
+        self.prescription = Some(prescription.prescribed(&self.variants));
     }
 
     /// Parts of the data on which some variant has a score, the most telling first.

@@ -15,6 +15,8 @@ use crate::text::counted;
 struct Page<'a> {
     comparison: &'a Comparison,
     sentence: String,
+    /// The command line that cures, where the variants are remedies.
+    prescribed: Option<String>,
     /// What the variants have in common.
     context: Vec<String>,
     /// Headings of the table beside the variant's name and verdict.
@@ -48,6 +50,10 @@ pub fn page(
     let rows = comparison.variants.iter().zip(variants).map(|(summary, v)| row(comparison, summary, v));
     let page = Page {
         sentence: clean(&comparison.sentence),
+        prescribed: comparison
+            .prescription
+            .as_ref()
+            .and_then(|p| Some(clean(&command::line(p.command.as_ref()?)))),
         context: context(variants),
         rows: rows.collect(),
         columns,
