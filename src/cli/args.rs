@@ -39,6 +39,8 @@ pub enum Command {
     Prescribe(Box<PrescribeArgs>),
     /// Render the report of a record again, without training
     Report(ReportArgs),
+    /// The findings of a record or summary, a line each, and the exit status
+    Check(CheckArgs),
     /// What a rule measures, its threshold and source, its false alarms, its remedies
     Explain {
         /// Name of the rule (`gradscope rules` lists them)
@@ -331,6 +333,15 @@ pub struct ReportArgs {
     pub findings: FindingArgs,
     #[command(flatten)]
     pub output: OutputArgs,
+}
+
+#[derive(Debug, Args)]
+pub struct CheckArgs {
+    /// A record (record.jsonl), a summary.json, or a report directory
+    #[arg(value_name = "RECORD|summary.json")]
+    pub file: PathBuf,
+    #[command(flatten)]
+    pub findings: FindingArgs,
 }
 
 #[derive(Clone, Copy, Debug, clap::ValueEnum)]

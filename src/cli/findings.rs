@@ -31,7 +31,12 @@ impl Findings {
 
     /// The exit status that a diagnosis means.
     pub fn status(&self, diagnosis: &Diagnosis) -> u8 {
-        if self.fails(&diagnosis.findings) { exit::FINDING } else { exit::DONE }
+        self.status_of(&diagnosis.findings)
+    }
+
+    /// The exit status that these findings mean.
+    pub fn status_of(&self, findings: &[Finding]) -> u8 {
+        if self.fails(findings) { exit::FINDING } else { exit::DONE }
     }
 
     /// Whether one of them is to fail on.

@@ -1,6 +1,7 @@
 //! Arguments in, exit status out: the only place with a dynamic error.
 
 mod args;
+mod check;
 #[cfg(feature = "train")]
 mod compare;
 mod exit;
@@ -68,6 +69,7 @@ fn dispatch(cli: Cli) -> anyhow::Result<u8> {
     let colours = output::colours(cli.color);
     match cli.command {
         Command::Report(args) => render::run(&args, colours),
+        Command::Check(args) => check::run(&args, colours),
         Command::Sweep(args) if args.collect.is_some() => sweep::collect(&args, colours),
         Command::Explain { rule } => list::explain(&rule),
         Command::Rules => list::rules(),
@@ -90,7 +92,7 @@ fn with_libtorch(command: Command, colours: bool) -> anyhow::Result<u8> {
         Command::Gradcheck(args) => gradcheck::run(&args),
         Command::Init(args) => init::init(&args),
         // The others have been dispatched.
-        Command::Report(_) | Command::Explain { .. } | Command::Rules => Ok(exit::DONE),
+        Command::Report(_) | Command::Check(_) | Command::Explain { .. } | Command::Rules => Ok(exit::DONE),
     }
 }
 

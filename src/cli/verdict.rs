@@ -42,7 +42,7 @@ impl Paint {
         }
     }
 
-    fn severity(&self, severity: Severity, text: &str) -> String {
+    pub fn severity(&self, severity: Severity, text: &str) -> String {
         let code = match severity {
             Severity::Error => "1;31",
             Severity::Warning => "1;33",
