@@ -4,6 +4,7 @@
 //! "end", …}`, appended while training goes. Whatever can write one gets every diagnosis, plot and
 //! report; whatever can read one needs no tensor library. Nothing here knows a rule or a colour.
 
+mod activity;
 mod derived;
 mod envelope;
 mod error;
@@ -14,6 +15,7 @@ mod reader;
 mod thinning;
 mod writer;
 
+pub use activity::{Activity, OutputSum};
 pub use derived::Norm;
 pub use envelope::Envelope;
 pub use error::RecordError;

@@ -118,6 +118,12 @@ impl Record {
                     return Err(format!("layer {}: firing is not of its {units} units", layer.name));
                 }
             }
+            if let Some(activity) = captured.activations.as_ref().and_then(|a| a.activity.as_ref()) {
+                let units = layer.units;
+                if activity.std.len() as u64 != units || activity.grad.len() as u64 != units {
+                    return Err(format!("layer {}: activity is not of its {units} units", layer.name));
+                }
+            }
         }
         Ok(())
     }

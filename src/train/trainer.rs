@@ -76,7 +76,7 @@ pub fn train(config: &Config, observer: &mut dyn Observer, stop: Stop) -> Result
         step: 0,
         epochs_done: 0,
         best: None,
-        meter: StepMeter::new(&network)?,
+        meter: StepMeter::new(&network, config.optimizer.weight_decay)?,
         step_thinning: StepThinning::default(),
         epoch_thinning: EpochThinning::default(),
         seen_non_finite: false,
@@ -345,9 +345,10 @@ impl Trainer<'_> {
         {
             self.best = Some(Best { score, epoch, parameters: self.network.snapshot() });
         }
+        let mut shrinking = self.meter.take_shrinking(self.network).unwrap_or_default().into_iter();
         let Some(mut layers) = state.capture else { return Ok(()) };
         for (layer, norms) in layers.iter_mut().zip(state.norms) {
-            layer.steps = Some(norms.spreads());
+            layer.steps = Some(norms.spreads(shrinking.next().flatten()));
         }
         let (_, train_score) = self.objective.evaluate(self.network, &self.dataset.train);
         self.emit(Line::Epoch(Epoch {
