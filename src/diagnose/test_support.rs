@@ -149,7 +149,7 @@ impl Fake {
                 lr: fake.record.header.run.lr,
                 train_loss: loss(epoch),
                 train_score: 0.9,
-                dev_loss: None,
+                dev_loss: Some(loss(epoch)),
                 dev_score: Some(0.88),
                 grad_l2,
                 layers: captured,
@@ -164,7 +164,7 @@ impl Fake {
             s.loss = loss(s.epoch).into();
         }
         for e in &mut self.record.epochs {
-            e.train_loss = loss(e.epoch);
+            (e.train_loss, e.dev_loss) = (loss(e.epoch), Some(loss(e.epoch)));
         }
     }
 
@@ -284,6 +284,11 @@ pub fn capture(layer: &Layer, n: Norms) -> LayerCapture {
             output_sum: (layer.output && units > 1).then_some(OutputSum { min: -1.0, max: 1.0 }),
         }),
         signal_l2: Some(1.0),
-        steps: Some(LayerSteps { weight_l2: spread(n.w), grad_l2: spread(n.g), update_l2: spread(n.u), shrinking: None }),
+        steps: Some(LayerSteps {
+            weight_l2: spread(n.w),
+            grad_l2: spread(n.g),
+            update_l2: spread(n.u),
+            shrinking: None,
+        }),
     }
 }

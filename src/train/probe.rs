@@ -141,8 +141,10 @@ fn unit_std(values: &Tensor) -> Vec<f32> {
 
 fn row_norms(matrix: &Tensor) -> Vec<f32> {
     let rows = matrix.size().first().copied().unwrap_or(1);
-    memory::values(&matrix.reshape([rows, -1]).square().sum_dim_intlist([1i64].as_slice(), false, None).sqrt())
-        .into_owned()
+    memory::values(
+        &matrix.reshape([rows, -1]).square().sum_dim_intlist([1i64].as_slice(), false, None).sqrt(),
+    )
+    .into_owned()
 }
 
 fn output_sum(post: &Tensor) -> OutputSum {
@@ -304,5 +306,34 @@ mod tests {
         // Rows 1 and 0, mean 0.5.
         assert_eq!(capture.weight_row_deviation, Some(1.0));
         assert!(capture.bias.is_none() && capture.signal_l2.is_some());
+        // How often units fire says more of a ReLU than how much they vary.
+        assert!(activations.activity.is_none());
+    }
+
+    #[test]
+    fn what_single_units_do_and_what_outputs_add_up_to_is_measured() {
+        let text = "[[layers]]\ntype = \"linear\"\nunits = 2\nact = \"tanh\"\nbias = false\n\
+                    [[layers]]\ntype = \"linear\"\nbias = false\n";
+        let model = Model::parse("test", text).unwrap();
+        let sizes = Sizes { columns: 1, image: None, outputs: 3 };
+        let network = Network::new(&Plan::new(&model, sizes).unwrap(), Device::Cpu);
+        tch::no_grad(|| {
+            network.parameters()[0].weight.view(2).copy_(&Tensor::from_slice(&[1.0f32, 0.0]));
+            network.parameters()[1]
+                .weight
+                .view(6)
+                .copy_(&Tensor::from_slice(&[1.0f32, 0.0, 1.0, 0.0, 1.0, 0.0]));
+        });
+        let x = Tensor::from_slice(&[-1.0f32, 1.0]).view([2, 1]);
+        let mut probe = Probe::new(&network);
+        network.forward(&x, Mode::Train, Some(&mut probe)).square().sum(Kind::Float).backward();
+        let layers = probe.capture(&network);
+        let hidden = layers[0].activations.as_ref().unwrap();
+        let activity = hidden.activity.as_ref().unwrap();
+        assert!((activity.std[0] - 1f32.tanh()).abs() < 1e-6 && activity.std[1] == 0.0);
+        assert!(activity.grad[0] > 0.0 && activity.grad[1] == 0.0);
+        assert!(hidden.output_sum.is_none());
+        let sum = layers[1].activations.as_ref().unwrap().output_sum.unwrap();
+        assert!((sum.max - 3.0 * 1f64.tanh()).abs() < 1e-6 && (sum.min + sum.max).abs() < 1e-6);
     }
 }
