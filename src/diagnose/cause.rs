@@ -10,21 +10,46 @@ use super::rule::Hit;
 /// What kind of fault a finding shows, earliest cause first: the order is the rank.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Kind {
+    OutputActivation,
+    TargetScale,
+    InputScale(Extreme),
     Symmetric,
+    /// Before what comes of it: clipped far enough, no weight ever moves.
+    ClipDominated,
     /// Gradients arrive and no weight ever moved.
     NeverUpdated,
     BornDead(Silence),
+    BornSaturated,
+    InitScale(Extreme),
+    /// After what holds before the first step: without a gradient nothing but the decay acts.
+    DecayDominated,
     ExplodingDepth,
+    /// A layer that is cut off from a gradient, or from the optimizer, while its neighbours are not.
+    Miswired,
+    OutputSaturated,
     ExplodingTime,
     UpdateHigh,
     LaterDead,
+    LaterSaturated,
     NonFinite,
     VanishingDepth,
     VanishingAll,
     Stalled,
+    Frozen,
+    Slow,
     DeadUnits,
+    DormantUnits,
     ConstantOutput,
     Plateau,
+    /// Worth knowing, and neither cause nor consequence.
+    Note,
+}
+
+/// In which direction inputs or initial weights are off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Extreme {
+    Small,
+    Large,
 }
 
 /// Why a layer is silent from the start.
@@ -45,27 +70,75 @@ impl Kind {
 
     /// What comes of gradients that do not arrive, or weights that do not move.
     fn is_standstill(self) -> bool {
-        use Kind::{ConstantOutput, DeadUnits, Plateau, Stalled, VanishingAll, VanishingDepth};
-        matches!(self, VanishingDepth | VanishingAll | Stalled | DeadUnits | ConstantOutput | Plateau)
+        use Kind::{Stalled, VanishingAll, VanishingDepth};
+        matches!(self, VanishingDepth | VanishingAll | Stalled) || self.is_stagnation()
+    }
+
+    /// What comes of it where gradients do arrive.
+    fn is_stagnation(self) -> bool {
+        use Kind::{ConstantOutput, DeadUnits, DormantUnits, Frozen, Plateau, Slow};
+        matches!(self, Frozen | Slow | DeadUnits | DormantUnits | ConstantOutput | Plateau)
+    }
+
+    /// What somebody has done to the code or the data: nothing else in the run has made it so.
+    fn is_put_in(self) -> bool {
+        matches!(self, Kind::OutputActivation | Kind::TargetScale | Kind::InputScale(_) | Kind::Miswired)
+    }
+
+    /// What a network is before the first step: nothing that training does has made it so.
+    fn is_from_the_start(self) -> bool {
+        use Kind::{BornDead, BornSaturated, ExplodingDepth, InitScale, Symmetric};
+        matches!(self, Symmetric | BornDead(_) | BornSaturated | InitScale(_) | ExplodingDepth)
     }
 
     /// Whether a fault of this kind can have that effect; who ranks higher is asked elsewhere.
     fn can_cause(self, effect: Kind) -> bool {
         use Kind::*;
         match self {
+            Note => false,
+            _ if effect == Note || effect.is_put_in() => false,
+            // What stands behind the network cannot have made it what it was before the first step.
+            OutputActivation | TargetScale => !effect.is_from_the_start() && effect != NeverUpdated,
+            InputScale(Extreme::Small) => {
+                effect.is_dead()
+                    || effect.is_standstill()
+                    || matches!(effect, DecayDominated | OutputSaturated)
+            }
+            InputScale(Extreme::Large) => !matches!(effect, Symmetric | NeverUpdated | InitScale(_)),
             Symmetric => effect != NonFinite,
-            // What a network is before the first step, no missing update has made.
-            NeverUpdated => !matches!(effect, BornDead(_) | ExplodingDepth | NonFinite),
-            BornDead(_) => effect.is_dead() || effect.is_standstill() || effect.is_burst(),
-            LaterDead => effect.is_dead() || effect.is_standstill(),
+            NeverUpdated => !effect.is_from_the_start() && effect != NonFinite,
+            ClipDominated => {
+                matches!(effect, NeverUpdated | Stalled) || effect.is_stagnation() && effect != DeadUnits
+            }
+            DecayDominated => !effect.is_from_the_start() && effect != NonFinite,
+            BornDead(_) => {
+                effect.is_dead()
+                    || effect.is_standstill()
+                    || effect.is_burst()
+                    || matches!(effect, DecayDominated | OutputSaturated | LaterSaturated)
+            }
+            InitScale(Extreme::Small) => {
+                effect.is_dead()
+                    || effect.is_standstill()
+                    || matches!(effect, DecayDominated | OutputSaturated)
+            }
+            BornSaturated | InitScale(Extreme::Large) => true,
+            Miswired => effect.is_standstill(),
+            OutputSaturated => effect.is_dead() || effect.is_standstill() || effect.is_burst(),
+            LaterDead | LaterSaturated => effect.is_dead() || effect.is_standstill() || effect.is_saturated(),
             ExplodingDepth | ExplodingTime | UpdateHigh | NonFinite => true,
-            VanishingDepth => matches!(effect, VanishingAll | ConstantOutput | Plateau),
+            VanishingDepth => effect == VanishingAll || effect.is_stagnation() && effect != DeadUnits,
             // Where no layer is pulled, none moves.
-            VanishingAll => matches!(effect, Stalled | ConstantOutput | Plateau),
-            Stalled => matches!(effect, ConstantOutput | Plateau),
-            DeadUnits | ConstantOutput => true,
+            VanishingAll => effect == Stalled || effect.is_stagnation() && effect != DeadUnits,
+            Stalled | Slow => matches!(effect, Frozen | Slow | ConstantOutput | Plateau),
+            Frozen => matches!(effect, ConstantOutput | Plateau),
+            DeadUnits | DormantUnits | ConstantOutput => true,
             Plateau => false,
         }
+    }
+
+    fn is_saturated(self) -> bool {
+        matches!(self, Kind::BornSaturated | Kind::LaterSaturated)
     }
 
     fn is_burst(self) -> bool {
@@ -74,7 +147,12 @@ impl Kind {
 
     /// The kind without what distinguishes its findings: the rank.
     fn rank(self) -> Kind {
-        if let Kind::BornDead(_) = self { Kind::BornDead(Silence::Bias) } else { self }
+        match self {
+            Kind::BornDead(_) => Kind::BornDead(Silence::Bias),
+            Kind::InitScale(_) => Kind::InitScale(Extreme::Small),
+            Kind::InputScale(_) => Kind::InputScale(Extreme::Small),
+            kind => kind,
+        }
     }
 }
 
@@ -110,7 +188,8 @@ fn precedes(g: &Hit, f: &Hit) -> bool {
     if let (true, Some(a), Some(b)) = (bursts, g.first_step, f.first_step) {
         return (a, g.kind) < (b, f.kind);
     }
-    if g.kind.is_dead() && f.kind.is_dead() {
+    // Of layers in the same state, the earlier and then the shallower one.
+    if g.kind.is_dead() && f.kind.is_dead() || g.kind.is_saturated() && f.kind.is_saturated() {
         return order(g) < order(f);
     }
     g.kind.rank() < f.kind.rank()
@@ -151,21 +230,37 @@ mod tests {
     }
 
     const BORN: Kind = BornDead(Silence::Bias);
-    const ALL: [Kind; 14] = [
+    const ALL: [Kind; 30] = [
+        OutputActivation,
+        TargetScale,
+        InputScale(Extreme::Small),
+        InputScale(Extreme::Large),
         Symmetric,
+        ClipDominated,
         NeverUpdated,
         BORN,
+        BornSaturated,
+        InitScale(Extreme::Small),
+        InitScale(Extreme::Large),
+        DecayDominated,
         ExplodingDepth,
+        Miswired,
+        OutputSaturated,
         ExplodingTime,
         UpdateHigh,
         LaterDead,
+        LaterSaturated,
         NonFinite,
         VanishingDepth,
         VanishingAll,
         Stalled,
+        Frozen,
+        Slow,
         DeadUnits,
+        DormantUnits,
         ConstantOutput,
         Plateau,
+        Note,
     ];
 
     #[test]
@@ -180,20 +275,36 @@ mod tests {
             table.push('\n');
         }
         insta::assert_snapshot!(table, @r"
-        Symmetric: NeverUpdated, BornDead(Bias), ExplodingDepth, ExplodingTime, UpdateHigh, LaterDead, VanishingDepth, VanishingAll, Stalled, DeadUnits, ConstantOutput, Plateau
-        NeverUpdated: ExplodingTime, UpdateHigh, LaterDead, VanishingDepth, VanishingAll, Stalled, DeadUnits, ConstantOutput, Plateau
-        BornDead(Bias): ExplodingTime, UpdateHigh, LaterDead, VanishingDepth, VanishingAll, Stalled, DeadUnits, ConstantOutput, Plateau
-        ExplodingDepth: ExplodingTime, UpdateHigh, LaterDead, NonFinite, VanishingDepth, VanishingAll, Stalled, DeadUnits, ConstantOutput, Plateau
-        ExplodingTime: UpdateHigh, LaterDead, NonFinite, VanishingDepth, VanishingAll, Stalled, DeadUnits, ConstantOutput, Plateau
-        UpdateHigh: LaterDead, NonFinite, VanishingDepth, VanishingAll, Stalled, DeadUnits, ConstantOutput, Plateau
-        LaterDead: VanishingDepth, VanishingAll, Stalled, DeadUnits, ConstantOutput, Plateau
-        NonFinite: VanishingDepth, VanishingAll, Stalled, DeadUnits, ConstantOutput, Plateau
-        VanishingDepth: VanishingAll, ConstantOutput, Plateau
-        VanishingAll: Stalled, ConstantOutput, Plateau
-        Stalled: ConstantOutput, Plateau
-        DeadUnits: ConstantOutput, Plateau
+        OutputActivation: ClipDominated, DecayDominated, OutputSaturated, ExplodingTime, UpdateHigh, LaterDead, LaterSaturated, NonFinite, VanishingDepth, VanishingAll, Stalled, Frozen, Slow, DeadUnits, DormantUnits, ConstantOutput, Plateau
+        TargetScale: ClipDominated, DecayDominated, OutputSaturated, ExplodingTime, UpdateHigh, LaterDead, LaterSaturated, NonFinite, VanishingDepth, VanishingAll, Stalled, Frozen, Slow, DeadUnits, DormantUnits, ConstantOutput, Plateau
+        InputScale(Small): BornDead(Bias), DecayDominated, OutputSaturated, LaterDead, VanishingDepth, VanishingAll, Stalled, Frozen, Slow, DeadUnits, DormantUnits, ConstantOutput, Plateau
+        InputScale(Large): ClipDominated, BornDead(Bias), BornSaturated, DecayDominated, ExplodingDepth, OutputSaturated, ExplodingTime, UpdateHigh, LaterDead, LaterSaturated, NonFinite, VanishingDepth, VanishingAll, Stalled, Frozen, Slow, DeadUnits, DormantUnits, ConstantOutput, Plateau
+        Symmetric: ClipDominated, NeverUpdated, BornDead(Bias), BornSaturated, InitScale(Small), InitScale(Large), DecayDominated, ExplodingDepth, OutputSaturated, ExplodingTime, UpdateHigh, LaterDead, LaterSaturated, VanishingDepth, VanishingAll, Stalled, Frozen, Slow, DeadUnits, DormantUnits, ConstantOutput, Plateau
+        ClipDominated: NeverUpdated, Stalled, Frozen, Slow, DormantUnits, ConstantOutput, Plateau
+        NeverUpdated: DecayDominated, OutputSaturated, ExplodingTime, UpdateHigh, LaterDead, LaterSaturated, VanishingDepth, VanishingAll, Stalled, Frozen, Slow, DeadUnits, DormantUnits, ConstantOutput, Plateau
+        BornDead(Bias): DecayDominated, OutputSaturated, ExplodingTime, UpdateHigh, LaterDead, LaterSaturated, VanishingDepth, VanishingAll, Stalled, Frozen, Slow, DeadUnits, DormantUnits, ConstantOutput, Plateau
+        BornSaturated: InitScale(Small), InitScale(Large), DecayDominated, ExplodingDepth, OutputSaturated, ExplodingTime, UpdateHigh, LaterDead, LaterSaturated, NonFinite, VanishingDepth, VanishingAll, Stalled, Frozen, Slow, DeadUnits, DormantUnits, ConstantOutput, Plateau
+        InitScale(Small): DecayDominated, OutputSaturated, LaterDead, VanishingDepth, VanishingAll, Stalled, Frozen, Slow, DeadUnits, DormantUnits, ConstantOutput, Plateau
+        InitScale(Large): DecayDominated, ExplodingDepth, OutputSaturated, ExplodingTime, UpdateHigh, LaterDead, LaterSaturated, NonFinite, VanishingDepth, VanishingAll, Stalled, Frozen, Slow, DeadUnits, DormantUnits, ConstantOutput, Plateau
+        DecayDominated: OutputSaturated, ExplodingTime, UpdateHigh, LaterDead, LaterSaturated, VanishingDepth, VanishingAll, Stalled, Frozen, Slow, DeadUnits, DormantUnits, ConstantOutput, Plateau
+        ExplodingDepth: OutputSaturated, ExplodingTime, UpdateHigh, LaterDead, LaterSaturated, NonFinite, VanishingDepth, VanishingAll, Stalled, Frozen, Slow, DeadUnits, DormantUnits, ConstantOutput, Plateau
+        Miswired: VanishingDepth, VanishingAll, Stalled, Frozen, Slow, DeadUnits, DormantUnits, ConstantOutput, Plateau
+        OutputSaturated: ExplodingTime, UpdateHigh, LaterDead, VanishingDepth, VanishingAll, Stalled, Frozen, Slow, DeadUnits, DormantUnits, ConstantOutput, Plateau
+        ExplodingTime: UpdateHigh, LaterDead, LaterSaturated, NonFinite, VanishingDepth, VanishingAll, Stalled, Frozen, Slow, DeadUnits, DormantUnits, ConstantOutput, Plateau
+        UpdateHigh: LaterDead, LaterSaturated, NonFinite, VanishingDepth, VanishingAll, Stalled, Frozen, Slow, DeadUnits, DormantUnits, ConstantOutput, Plateau
+        LaterDead: LaterSaturated, VanishingDepth, VanishingAll, Stalled, Frozen, Slow, DeadUnits, DormantUnits, ConstantOutput, Plateau
+        LaterSaturated: VanishingDepth, VanishingAll, Stalled, Frozen, Slow, DeadUnits, DormantUnits, ConstantOutput, Plateau
+        NonFinite: VanishingDepth, VanishingAll, Stalled, Frozen, Slow, DeadUnits, DormantUnits, ConstantOutput, Plateau
+        VanishingDepth: VanishingAll, Frozen, Slow, DormantUnits, ConstantOutput, Plateau
+        VanishingAll: Stalled, Frozen, Slow, DormantUnits, ConstantOutput, Plateau
+        Stalled: Frozen, Slow, ConstantOutput, Plateau
+        Frozen: ConstantOutput, Plateau
+        Slow: ConstantOutput, Plateau
+        DeadUnits: DormantUnits, ConstantOutput, Plateau
+        DormantUnits: ConstantOutput, Plateau
         ConstantOutput: Plateau
         Plateau:
+        Note:
         ");
     }
 

@@ -34,7 +34,7 @@ pub use settings::{Near, Param, Settings, SettingsError, Source};
 use std::cmp::Reverse;
 
 use crate::record::Record;
-use cause::causes;
+use cause::{Kind, causes};
 use quantities::Quantities;
 use rule::{Case, Hit};
 
@@ -69,9 +69,15 @@ pub fn diagnose(record: &Record, settings: &Settings) -> Diagnosis {
 ///
 /// An info is never a root, even where nothing explains it: there is nothing to fix.
 fn findings(hits: &[(&'static Rule, Hit)], q: &Quantities) -> Vec<Finding> {
-    let bare: Vec<Hit> = hits.iter().map(|(_, hit)| hit.clone()).collect();
+    let mut bare: Vec<Hit> = hits.iter().map(|(_, hit)| hit.clone()).collect();
     let captured: Vec<u64> = q.captures.iter().map(|c| c.epoch).collect();
     let causes = causes(&bare, &captured);
+    // That units hardly do anything is no fault by itself.
+    for (hit, cause) in bare.iter_mut().zip(&causes) {
+        if hit.kind == Kind::DormantUnits && cause.is_none() {
+            hit.severity = Severity::Info;
+        }
+    }
     let is_root = |i: usize| causes[i].is_none() && bare[i].severity > Severity::Info;
     let mut order: Vec<usize> = (0..bare.len()).collect();
     order.sort_by_key(|&i| (!is_root(i), Reverse(bare[i].severity), cause::order(&bare[i]), i));
@@ -79,7 +85,7 @@ fn findings(hits: &[(&'static Rule, Hit)], q: &Quantities) -> Vec<Finding> {
     order
         .iter()
         .map(|&i| {
-            let (rule, hit) = &hits[i];
+            let (rule, hit) = (hits[i].0, &bare[i]);
             let layers: Vec<String> = hit
                 .layers
                 .iter()

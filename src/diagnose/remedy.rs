@@ -2,7 +2,7 @@
 //! counts stand in the texts of the rules. A remedy belongs to a root, never to its consequences.
 
 use super::Remedy;
-use super::cause::{Kind, Silence};
+use super::cause::{Extreme, Kind, Silence};
 use super::quantities::Quantities;
 use super::rule::Hit;
 use super::text::{percent, plain};
@@ -43,16 +43,26 @@ pub fn remedies(hit: &Hit, q: &Quantities) -> Vec<Remedy> {
     let mut plan = Plan { run: &q.record.header.run, q, remedies: Vec::new() };
     plan.own_brakes();
     match hit.kind {
+        // In the model or its data, out of reach of a flag: the message says what to change.
+        Kind::OutputActivation | Kind::TargetScale | Kind::Miswired | Kind::Note => {}
+        Kind::InputScale(_) => plan.input_scale(),
+        Kind::ClipDominated => plan.release_clip(),
+        Kind::DecayDominated => plan.ease_decay(),
+        Kind::BornSaturated | Kind::LaterSaturated => plan.saturated(hit.kind == Kind::LaterSaturated),
+        Kind::OutputSaturated => plan.output_saturated(),
+        Kind::InitScale(Extreme::Small) => plan.vanishing(),
+        Kind::InitScale(Extreme::Large) => plan.exploding_depth(),
         Kind::BornDead(Silence::Bias) => plan.dead_by_bias(),
         Kind::BornDead(_) => plan.dead_by_weights(),
         Kind::LaterDead => plan.killed(),
-        Kind::DeadUnits => plan.dead_by_weights(),
+        Kind::DeadUnits | Kind::DormantUnits => plan.dead_by_weights(),
         Kind::Symmetric => plan.initialise("random weights tell the units apart"),
         Kind::ExplodingDepth => plan.exploding_depth(),
         // No update had been made: the rate cannot be the cause.
         Kind::NonFinite if hit.first_step == Some(0) => plan.broken_from_the_start(),
         Kind::UpdateHigh | Kind::ExplodingTime | Kind::NonFinite => plan.too_large(),
-        Kind::NeverUpdated => plan.too_small(),
+        Kind::NeverUpdated | Kind::Slow => plan.too_small(),
+        Kind::Frozen => plan.vanishing(),
         Kind::Stalled if q.all_gradients_zero() => {
             plan.initialise("weights of the right size let gradients through")
         }
@@ -94,6 +104,55 @@ impl Plan<'_> {
                 ),
             );
         }
+    }
+
+    fn input_scale(&mut self) {
+        self.standardise();
+        self.normalise("it scales what the first layer puts out, whatever the inputs");
+    }
+
+    fn release_clip(&mut self) {
+        if let Some(clip) = self.run.clip_norm {
+            let usual = if clip < 1.0 { 1.0 } else { clip * 1000.0 };
+            self.add(format!("--clip-norm {}", plain(usual)), "it then cuts only what sticks out");
+        }
+        if let Some(clip) = self.run.clip_value {
+            let usual = if clip < 1.0 { 1.0 } else { clip * 1000.0 };
+            self.add(format!("--clip-value {}", plain(usual)), "it then cuts only what sticks out");
+        }
+    }
+
+    fn ease_decay(&mut self) {
+        self.add(
+            format!("--weight-decay {}", plain(self.run.weight_decay / 100.0)),
+            "a hundredth of the decay leaves the weights standing",
+        );
+        self.add("--weight-decay 0", "without decay only the gradient moves the weights");
+    }
+
+    fn saturated(&mut self, later: bool) {
+        self.standardise();
+        if !self.zero_bias() && self.run.bias != "default" {
+            self.add("--bias 0", "without the bias pre-activations lie around zero, where slopes are steep");
+        }
+        if later {
+            self.lower_rate();
+        }
+        if let Some(init) = self.init() {
+            self.add(format!("--init {init}"), "smaller weights keep pre-activations where slopes are steep");
+        }
+        self.normalise("it moves pre-activations around zero, where slopes are steep");
+        self.add("--act relu --init kaiming-normal", "a ReLU has no flat upper end");
+    }
+
+    fn output_saturated(&mut self) {
+        if !self.zero_bias() && self.run.bias != "default" {
+            self.add("--bias 0", "without the bias the output starts where its slope is steep");
+        }
+        if let Some(init) = self.init() {
+            self.add(format!("--init {init}"), "smaller weights keep the output where its slope is steep");
+        }
+        self.lower_rate();
     }
 
     fn dead_by_bias(&mut self) {

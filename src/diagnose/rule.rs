@@ -68,6 +68,12 @@ pub struct Hit {
     pub evidence: BTreeMap<String, Value>,
 }
 
+/// First and last epoch of captures in a row.
+pub fn span(run: &[Capture]) -> (u64, u64) {
+    let epoch = |c: Option<&Capture>| c.map_or(0, |c| c.epoch);
+    (epoch(run.first()), epoch(run.last()))
+}
+
 /// What a rule is evaluated on.
 pub struct Case<'a> {
     pub q: &'a Quantities<'a>,

@@ -1,8 +1,8 @@
 //! Synthetic records: a healthy run, to which a test then does something.
 
 use crate::record::{
-    Activation, Activations, Data, Epoch, Firing, Header, Layer, LayerCapture, LayerKind, LayerSteps, Loss,
-    Record, Run, SCHEMA, Step, StepLayer, Task,
+    Activation, Activations, Activity, Data, Epoch, Firing, Header, Layer, LayerCapture, LayerKind,
+    LayerSteps, Loss, OutputSum, Record, Run, SCHEMA, Step, StepLayer, Task,
 };
 use crate::stats::{Distribution, Spread};
 
@@ -150,7 +150,7 @@ impl Fake {
                 lr: fake.record.header.run.lr,
                 train_loss: loss(epoch),
                 train_score: 0.9,
-                dev_loss: None,
+                dev_loss: Some(loss(epoch)),
                 dev_score: Some(0.88),
                 test_loss: None,
                 test_score: None,
@@ -167,7 +167,7 @@ impl Fake {
             s.loss = loss(s.epoch).into();
         }
         for e in &mut self.record.epochs {
-            e.train_loss = loss(e.epoch);
+            (e.train_loss, e.dev_loss) = (loss(e.epoch), Some(loss(e.epoch)));
         }
     }
 
@@ -251,6 +251,10 @@ fn layer(index: usize, widths: &[u64], activation: Activation) -> Layer {
     }
 }
 
+fn saturates(activation: Activation) -> bool {
+    matches!(activation, Activation::Sigmoid | Activation::Tanh)
+}
+
 /// A healthy layer with these norms.
 pub fn capture(layer: &Layer, n: Norms) -> LayerCapture {
     let norm = |x: f64| Distribution::of(&[x as f32]);
@@ -262,6 +266,7 @@ pub fn capture(layer: &Layer, n: Norms) -> LayerCapture {
         rate: vec![0.5; units],
         max_pre: vec![2.0; units],
     });
+    let active = !layer.output && !layer.activation.can_die();
     LayerCapture {
         weight: norm(n.w),
         bias: Some(Distribution::of(&vec![0.1; units])),
@@ -276,10 +281,17 @@ pub fn capture(layer: &Layer, n: Norms) -> LayerCapture {
             units: layer.units,
             pre_sample_std: 1.0,
             post_sample_std: 0.2,
-            saturated_fraction: None,
+            saturated_fraction: saturates(layer.activation).then_some(0.0),
             firing,
+            activity: active.then(|| Activity { std: vec![0.2; units], grad: vec![1.0; units] }),
+            output_sum: (layer.output && units > 1).then_some(OutputSum { min: -1.0, max: 1.0 }),
         }),
         signal_l2: Some(1.0),
-        steps: Some(LayerSteps { weight_l2: spread(n.w), grad_l2: spread(n.g), update_l2: spread(n.u) }),
+        steps: Some(LayerSteps {
+            weight_l2: spread(n.w),
+            grad_l2: spread(n.g),
+            update_l2: spread(n.u),
+            shrinking: None,
+        }),
     }
 }

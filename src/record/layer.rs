@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::number;
+use super::{Activity, OutputSum, number};
 use crate::stats::{Distribution, Spread, packed_floats};
 
 /// One layer at a capture point: after backward and before the optimizer's step.
@@ -65,6 +65,13 @@ pub struct Activations {
     /// How often units fired; only for ReLU.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub firing: Option<Firing>,
+    /// How alive each unit is; of hidden layers that are not ReLU.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub activity: Option<Activity>,
+    /// What the outputs of a sample add up to; of the layer that gives a model's outputs, where there are
+    /// several.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub output_sum: Option<OutputSum>,
 }
 
 /// How often each unit of a ReLU layer fired (pre-activation above zero).
@@ -106,4 +113,7 @@ pub struct LayerSteps {
     pub grad_l2: Option<Spread>,
     /// ‖ΔW‖.
     pub update_l2: Option<Spread>,
+    /// cos(ΔW, −W): 1 where a step does nothing but shrink the weight; only with weight decay.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shrinking: Option<Spread>,
 }

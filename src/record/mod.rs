@@ -4,6 +4,7 @@
 //! "end", …}`, appended while training goes. Whatever can write one gets every diagnosis, plot and
 //! report; whatever can read one needs no tensor library. Nothing here knows a rule or a colour.
 
+mod activity;
 mod boundary;
 mod derived;
 mod envelope;
@@ -16,6 +17,7 @@ mod reader;
 mod thinning;
 mod writer;
 
+pub use activity::{Activity, OutputSum};
 pub use boundary::{Answers, Axis, Boundary, SplitPoints};
 pub use derived::Norm;
 pub use envelope::Envelope;

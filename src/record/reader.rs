@@ -122,6 +122,16 @@ impl Record {
                     return Err(format!("layer {}: firing is not of its {units} units", layer.name));
                 }
             }
+            let shrinking = captured.steps.and_then(|s| s.shrinking);
+            if shrinking.is_some_and(|s| !(s.min >= -LARGEST_COSINE && s.max <= LARGEST_COSINE)) {
+                return Err(format!("layer {}: no cosine is beyond 1", layer.name));
+            }
+            if let Some(activity) = captured.activations.as_ref().and_then(|a| a.activity.as_ref()) {
+                let units = layer.units;
+                if activity.std.len() as u64 != units || activity.grad.len() as u64 != units {
+                    return Err(format!("layer {}: activity is not of its {units} units", layer.name));
+                }
+            }
         }
         Ok(())
     }
@@ -199,6 +209,8 @@ fn parse_header(path: &Path, text: &[u8]) -> Result<Header, RecordError> {
 
 /// The largest count that is believed: what a float64 holds exactly.
 pub(super) const LARGEST_COUNT: u64 = 1 << 53;
+/// What rounding makes of a cosine of 1, at most.
+const LARGEST_COSINE: f64 = 1.001;
 /// Layers of a network, at most.
 const MOST_LAYERS: usize = 100_000;
 

@@ -15,14 +15,16 @@ const PENDING_NORMS: usize = 4_096;
 pub struct StepMeter {
     /// Weights before the update, a buffer a layer.
     weights: Vec<Vec<f32>>,
+    /// cos(ΔW, −W) of every layer at the steps since it was last asked for; only with weight decay.
+    shrinking: Option<Vec<Norms>>,
 }
 
 impl StepMeter {
-    /// For this network.
+    /// For this network, with an optimizer of this weight decay.
     ///
     /// # Errors
     /// [`TrainError::Memory`] where a copy of the weights has no room.
-    pub fn new(network: &Network) -> Result<Self, TrainError> {
+    pub fn new(network: &Network, weight_decay: f64) -> Result<Self, TrainError> {
         let buffer = |values: usize| {
             let mut buffer = Vec::new();
             // An allocation that fails elsewhere ends the process without a word.
@@ -31,7 +33,8 @@ impl StepMeter {
             Ok(buffer)
         };
         let weights = network.parameters().iter().map(|p| buffer(p.weight.numel()));
-        Ok(Self { weights: weights.collect::<Result<_, TrainError>>()? })
+        let shrinking = (weight_decay > 0.0).then(|| no_norms(network));
+        Ok(Self { weights: weights.collect::<Result<_, TrainError>>()?, shrinking })
     }
 
     /// Keeps the weights as they are, and measures them and their gradients.
@@ -67,6 +70,10 @@ impl StepMeter {
         for (index, ((parameters, before), layer)) in changed.zip(&mut layers).enumerate() {
             let after = memory::values(&parameters.weight);
             layer.update_l2 = memory::l2_of_difference(&after, before).into();
+            if let Some(shrinking) = &mut self.shrinking {
+                let size = layer.update_l2.last * layer.weight_l2.last;
+                shrinking[index].push(-dot_with_difference(&after, before) / size);
+            }
             if let Some(captured) = &mut captured {
                 before.iter_mut().zip(after.iter()).for_each(|(b, a)| *b = a - *b);
                 captured[index].update = Some(Distribution::of(before));
@@ -74,6 +81,23 @@ impl StepMeter {
         }
         layers
     }
+
+    /// What became of cos(ΔW, −W) of every layer since it was last asked for.
+    pub fn take_shrinking(&mut self, network: &Network) -> Option<Vec<Option<Spread>>> {
+        let shrinking = self.shrinking.as_mut()?;
+        let taken = std::mem::replace(shrinking, no_norms(network));
+        Some(taken.into_iter().map(Norms::spread).collect())
+    }
+}
+
+fn no_norms(network: &Network) -> Vec<Norms> {
+    network.layers().iter().map(|_| Norms::default()).collect()
+}
+
+/// ⟨after − before, before⟩, accumulated in float64.
+fn dot_with_difference(after: &[f32], before: &[f32]) -> f64 {
+    let pairs = after.iter().zip(before).map(|(a, b)| (f64::from(*a), f64::from(*b)));
+    pairs.map(|(a, b)| (a - b) * b).sum()
 }
 
 /// One norm over the steps of an epoch, bounded however many they are.
@@ -99,12 +123,13 @@ impl LayerNorms {
         self.update.push(layer.update_l2.last);
     }
 
-    /// What became of them.
-    pub fn spreads(self) -> LayerSteps {
+    /// What became of them, and of cos(ΔW, −W) where that was measured.
+    pub fn spreads(self, shrinking: Option<Spread>) -> LayerSteps {
         LayerSteps {
             weight_l2: self.weight.spread(),
             grad_l2: self.grad.spread(),
             update_l2: self.update.spread(),
+            shrinking,
         }
     }
 }

@@ -8,7 +8,7 @@ use tch::{Kind, Tensor};
 
 use super::memory;
 use super::network::{Network, Parameters, Tap};
-use crate::record::{Activation, Activations, Firing, LayerCapture};
+use crate::record::{Activation, Activations, Activity, Firing, Layer, LayerCapture, OutputSum};
 use crate::stats::Distribution;
 
 /// A unit-sample is saturated where its slope is below this share of the largest (rules.md's
@@ -53,8 +53,8 @@ impl Probe {
 
     /// Everything but the update and the firing, after backward and before the optimizer's step.
     pub fn capture(&self, network: &Network) -> Vec<LayerCapture> {
-        let layers = network.parameters().iter().zip(&self.layers);
-        layers.map(|(parameters, seen)| capture_layer(parameters, seen)).collect()
+        let layers = network.layers().iter().zip(network.parameters()).zip(&self.layers);
+        layers.map(|((layer, parameters), seen)| capture_layer(layer, parameters, seen)).collect()
     }
 
     /// The first layer whose nonlinearity saw or gave a NaN or an infinity in this pass.
@@ -69,7 +69,7 @@ pub fn all_finite(tensor: &Tensor) -> bool {
     memory::values(tensor).iter().all(|v| v.is_finite())
 }
 
-fn capture_layer(parameters: &Parameters, seen: &Seen) -> LayerCapture {
+fn capture_layer(layer: &Layer, parameters: &Parameters, seen: &Seen) -> LayerCapture {
     let distribution = |t: &Tensor| Distribution::of(&memory::values(t));
     let grad = |t: &Tensor| Some(t.grad()).filter(Tensor::defined);
     let weight_grad = grad(&parameters.weight);
@@ -82,7 +82,7 @@ fn capture_layer(parameters: &Parameters, seen: &Seen) -> LayerCapture {
         update: None,
         weight_row_deviation: row_deviation(&parameters.weight),
         grad_row_deviation: weight_grad.as_ref().and_then(row_deviation),
-        activations: activations(seen),
+        activations: activations(layer, seen, weight_grad.as_ref()),
         signal_l2: signal.map(|s| memory::l2(&memory::values(&s))),
         steps: None,
     }
@@ -116,8 +116,10 @@ fn row_deviation(matrix: &Tensor) -> Option<f64> {
     })
 }
 
-fn activations(seen: &Seen) -> Option<Activations> {
+fn activations(layer: &Layer, seen: &Seen, weight_grad: Option<&Tensor>) -> Option<Activations> {
     let (pre, post) = (seen.pre.as_ref()?, seen.post.as_ref()?);
+    let hidden = !layer.output && layer.units > 1;
+    let grad = weight_grad.filter(|_| hidden && !layer.activation.can_die());
     Some(Activations {
         pre: Distribution::of(&memory::values(pre)),
         post: Distribution::of(&memory::values(post)),
@@ -126,17 +128,42 @@ fn activations(seen: &Seen) -> Option<Activations> {
         post_sample_std: sample_std(post),
         saturated_fraction: saturated_fraction(seen.kind?, post),
         firing: None,
+        activity: grad.map(|grad| Activity { std: unit_std(post), grad: row_norms(grad) }),
+        output_sum: (layer.output && layer.units > 1).then(|| output_sum(post)),
     })
+}
+
+/// Standard deviation of each unit over the samples (and positions).
+fn unit_std(values: &Tensor) -> Vec<f32> {
+    let std = rows_of_units(values).std_dim(Some([0i64].as_slice()), false, false);
+    memory::values(&std).into_owned()
+}
+
+fn row_norms(matrix: &Tensor) -> Vec<f32> {
+    let rows = matrix.size().first().copied().unwrap_or(1);
+    memory::values(
+        &matrix.reshape([rows, -1]).square().sum_dim_intlist([1i64].as_slice(), false, None).sqrt(),
+    )
+    .into_owned()
+}
+
+fn output_sum(post: &Tensor) -> OutputSum {
+    let sums = post.sum_dim_intlist([1i64].as_slice(), false, Kind::Double);
+    OutputSum { min: sums.min().double_value(&[]), max: sums.max().double_value(&[]) }
+}
+
+/// `[samples, units]`, where every position of an image is a sample of its channel.
+fn rows_of_units(values: &Tensor) -> Tensor {
+    match values.size().as_slice() {
+        [_, channels, ..] if values.dim() > 2 => values.transpose(0, 1).reshape([*channels, -1]).tr(),
+        _ => values.shallow_clone(),
+    }
 }
 
 /// Standard deviation over samples, root mean square over units, of `[n, units]`; of an image every
 /// position is a sample of its channel.
 fn sample_std(values: &Tensor) -> f64 {
-    let values = match values.size().as_slice() {
-        [_, channels, ..] if values.dim() > 2 => values.transpose(0, 1).reshape([*channels, -1]).tr(),
-        _ => values.shallow_clone(),
-    };
-    let values = values.to_kind(Kind::Double);
+    let values = rows_of_units(values).to_kind(Kind::Double);
     let mean = values.mean_dim([0i64].as_slice(), true, Kind::Double);
     (values - mean).square().mean(Kind::Double).sqrt().double_value(&[])
 }
@@ -279,5 +306,34 @@ mod tests {
         // Rows 1 and 0, mean 0.5.
         assert_eq!(capture.weight_row_deviation, Some(1.0));
         assert!(capture.bias.is_none() && capture.signal_l2.is_some());
+        // How often units fire says more of a ReLU than how much they vary.
+        assert!(activations.activity.is_none());
+    }
+
+    #[test]
+    fn what_single_units_do_and_what_outputs_add_up_to_is_measured() {
+        let text = "[[layers]]\ntype = \"linear\"\nunits = 2\nact = \"tanh\"\nbias = false\n\
+                    [[layers]]\ntype = \"linear\"\nbias = false\n";
+        let model = Model::parse("test", text).unwrap();
+        let sizes = Sizes { columns: 1, image: None, outputs: 3 };
+        let network = Network::new(&Plan::new(&model, sizes).unwrap(), Device::Cpu);
+        tch::no_grad(|| {
+            network.parameters()[0].weight.view(2).copy_(&Tensor::from_slice(&[1.0f32, 0.0]));
+            network.parameters()[1]
+                .weight
+                .view(6)
+                .copy_(&Tensor::from_slice(&[1.0f32, 0.0, 1.0, 0.0, 1.0, 0.0]));
+        });
+        let x = Tensor::from_slice(&[-1.0f32, 1.0]).view([2, 1]);
+        let mut probe = Probe::new(&network);
+        network.forward(&x, Mode::Train, Some(&mut probe)).square().sum(Kind::Float).backward();
+        let layers = probe.capture(&network);
+        let hidden = layers[0].activations.as_ref().unwrap();
+        let activity = hidden.activity.as_ref().unwrap();
+        assert!((activity.std[0] - 1f32.tanh()).abs() < 1e-6 && activity.std[1] == 0.0);
+        assert!(activity.grad[0] > 0.0 && activity.grad[1] == 0.0);
+        assert!(hidden.output_sum.is_none());
+        let sum = layers[1].activations.as_ref().unwrap().output_sum.unwrap();
+        assert!((sum.max - 3.0 * 1f64.tanh()).abs() < 1e-6 && (sum.min + sum.max).abs() < 1e-6);
     }
 }

@@ -126,7 +126,7 @@ fn run(
         observer,
         stop,
         batch,
-        meter: StepMeter::new(&network)?,
+        meter: StepMeter::new(&network, config.optimizer.weight_decay)?,
         cheap_exact_pass: firing::is_cheap(&network, &dataset.train),
         best,
         stopped_early: None,

@@ -245,12 +245,13 @@ impl Trainer<'_> {
         if let Some((_, score)) = dev {
             self.judge(epoch, score);
         }
+        let mut shrinking = self.meter.take_shrinking(self.network).unwrap_or_default().into_iter();
         let ends = epoch + 1 == self.config.epochs || state.stopped.is_some() || self.stopped_early.is_some();
         // It was captured in case that patience ended, and the epoch turned out to be a good one.
         let captured = state.capture.filter(|_| state.scheduled || ends);
         let Some(mut layers) = captured else { return Ok(()) };
         for (layer, norms) in layers.iter_mut().zip(state.norms) {
-            layer.steps = Some(norms.spreads());
+            layer.steps = Some(norms.spreads(shrinking.next().flatten()));
         }
         let (_, train_score) = self.objective.evaluate(self.network, &self.dataset.train);
         // Only to be looked at: nothing is chosen by it.

@@ -152,6 +152,8 @@ pub fn capture(weight: &[f32], grad: Option<&[f32]>, post: Option<&[f32]>) -> La
         weight_row_deviation: None,
         grad_row_deviation: None,
         activations: post.map(|p| Activations {
+            activity: None,
+            output_sum: None,
             pre: Distribution::of(p),
             post: Distribution::of(p),
             units: 3,

@@ -125,6 +125,8 @@ fn layer(gradient: &[f32], relu: bool) -> LayerCapture {
         weight_row_deviation: None,
         grad_row_deviation: None,
         activations: Some(Activations {
+            activity: None,
+            output_sum: None,
             pre: Distribution::of(&[-8.0, -7.5]),
             post: Distribution::of(if relu { &[0.0, 0.0] } else { &[-8.0, -7.5] }),
             units: units as u64,

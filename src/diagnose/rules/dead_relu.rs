@@ -56,7 +56,7 @@ fn is_dead(firing: &Firing) -> bool {
 /// Whether no unit fires on any sample, and none did in the captured training batch: with batch
 /// normalisation the running statistics of evaluation lag behind, and a layer that is silent there can
 /// fire, and learn, in training.
-fn is_silent(layer: &LayerCapture) -> bool {
+pub(super) fn is_silent(layer: &LayerCapture) -> bool {
     let in_training = layer.activations.as_ref().is_some_and(|a| a.pre.max().is_some_and(|max| max > 0.0));
     !in_training && layer.firing().is_some_and(is_dead)
 }

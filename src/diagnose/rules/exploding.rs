@@ -156,7 +156,9 @@ pub static TIME: Rule = Rule {
                medians over the last 50 steps; and what the loss does in the 10 steps after (medians of 5).",
     fires: "At {jump} times the median, or {repeated-jump} times on {repeats} of 5 steps, with at least \
             {history} steps of history, if the loss then reaches {loss-jump} times its running median and \
-            {loss-share} of what guessing costs, or is no longer finite. Error with harm, else info.",
+            {loss-share} of what guessing costs, or is no longer finite. Error with harm; warning where the loss ends above what \
+            it was before and above {loss-share} of guessing: the burst has undone what was learned; else \
+            info.",
     false_alarms: "Full-batch linear regression at the edge of stability. Without harm it is only noted.",
     remedies: "Clipping with a tenth of the learning rate 3 of 4 where the rate is too high; the rate that \
                this run's own update asks for 25 of 31.",
@@ -225,11 +227,14 @@ fn time_hit(case: &Case, point: &Point, jump: f64, running_loss: Option<f64>) ->
         number(limit),
         number(running_loss.unwrap_or(f64::NAN)),
     );
+    let last = case.q.captures.last().map(|c| c.loss);
+    let open = case.get(&LOSS_SHARE) * case.q.chance.unwrap_or(f64::INFINITY);
+    let undone = last.zip(running_loss).is_some_and(|(l, before)| l > before && l > open);
     let mut evidence = BTreeMap::from([("step".to_owned(), point.step.into())]);
     evidence.extend(running_loss.map(|l| ("running_loss".to_owned(), text::value(l))));
     Hit {
         kind: Kind::ExplodingTime,
-        severity: case.with_harm(Severity::Info),
+        severity: case.with_harm(if undone { Severity::Warning } else { Severity::Info }),
         layers: Vec::new(),
         first_epoch: point.epoch,
         last_epoch: point.epoch,

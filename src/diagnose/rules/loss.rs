@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::super::Severity;
 use super::super::cause::Kind;
 use super::super::quantities::Capture;
-use super::super::rule::{Case, Hit, Rule, Unmeasured};
+use super::super::rule::{Case, Hit, Rule, Unmeasured, span};
 use super::super::settings::Param;
 use super::super::text;
 use crate::text::number;
@@ -19,6 +19,16 @@ const STEPS: Param = Param::count(
     "optimizer steps before that means anything: full-batch epochs are single steps",
 );
 
+const TREND: Param = Param::limit(
+    "trend",
+    2.0,
+    "z of the test of Mann (1945) and Kendall (1975) for a falling loss over the last 10 captured epochs: by \
+     chance a stuck run falls as steadily once in 40 times",
+)
+.guessed();
+
+/// Captured epochs over which a trend is looked for.
+const TREND_CAPTURES: usize = 10;
 /// A loss above this multiple of guessing is worse than guessing, not like it.
 const WORSE: f64 = 1.0;
 
@@ -26,10 +36,11 @@ pub static PLATEAU: Rule = Rule {
     name: "plateau",
     family: "loss",
     summary: "The loss is no better than that of guessing, or hardly",
-    params: &[SHARE, EPOCHS, STEPS],
+    params: &[SHARE, EPOCHS, STEPS, TREND],
     measures: "The mean training loss of the last epoch against what the best constant prediction costs \
                (entropy of the classes; variance of the targets).",
-    fires: "Warning at {share} of it or more, after at least {epochs} epochs and {steps} steps.",
+    fires: "Warning at {share} of it or more, after at least {epochs} epochs and {steps} steps; info where \
+            the loss falls with a trend of {trend} standard deviations: the run is short, not stuck.",
     false_alarms: "A plateau that the run would have left later; targets that the inputs do not determine.",
     remedies: "Belong to its cause. Where none is found: Adam with 1e-3; learning rate x 1000 where updates \
                are small.",
@@ -46,6 +57,8 @@ fn evaluate(case: &Case) -> Result<Vec<Hit>, Unmeasured> {
     // Every run begins at the loss of guessing: it becomes a plateau where it should have left it.
     let first = run.iter().find(|c| c.epoch + 1 >= epochs && c.step + 1 >= steps);
     let (Some(first), Some(last)) = (first, run.last()) else { return Ok(Vec::new()) };
+    let tail = case.q.captures.iter().rev().take(TREND_CAPTURES).map(|c| c.loss);
+    let leaving = falling(&tail.collect::<Vec<_>>()) >= case.get(&TREND);
     let message = format!(
         "the loss is {} that of guessing after {}: {} where guessing costs {}",
         if last.loss > WORSE * chance { "worse than" } else { "hardly below" },
@@ -55,7 +68,7 @@ fn evaluate(case: &Case) -> Result<Vec<Hit>, Unmeasured> {
     );
     Ok(vec![Hit {
         kind: Kind::Plateau,
-        severity: Severity::Warning,
+        severity: if leaving { Severity::Info } else { Severity::Warning },
         layers: Vec::new(),
         first_epoch: first.epoch,
         last_epoch: last.epoch,
@@ -71,9 +84,79 @@ fn evaluate(case: &Case) -> Result<Vec<Hit>, Unmeasured> {
     }])
 }
 
+/// How steadily a loss falls, latest value first: the number of pairs in which the later is lower, less
+/// those in which it is higher, in standard deviations of what chance makes of it.
+fn falling(latest_first: &[f64]) -> f64 {
+    let mut balance = 0.0;
+    for (i, later) in latest_first.iter().enumerate() {
+        for earlier in &latest_first[i + 1..] {
+            balance += f64::from(i8::from(later < earlier) - i8::from(later > earlier));
+        }
+    }
+    let n = latest_first.len() as f64;
+    if n < 2.0 { 0.0 } else { balance / (n * (n - 1.0) * (2.0 * n + 5.0) / 18.0).sqrt() }
+}
+
+const RISES: Param =
+    Param::count("rises", 5, "captured epochs in a row; the dev loss of one epoch goes up by chance");
+
+pub static OVERFIT: Rule = Rule {
+    name: "overfit",
+    family: "loss",
+    summary: "The dev loss rises while the training loss falls",
+    params: &[RISES],
+    measures: "The loss on the dev set and the mean training loss of the last captured epochs.",
+    fires: "Info where the dev loss has risen {rises} captured epochs in a row, to the end, and the training \
+            loss fell over the same epochs.",
+    false_alarms: "The accuracy may rise all the same, where a network only becomes surer of its mistakes.",
+    remedies: "Fewer epochs, more data, dropout or weight decay; the test result is that of the epoch with \
+               the best dev score anyway.",
+    evaluate: overfit,
+};
+
+fn overfit(case: &Case) -> Result<Vec<Hit>, Unmeasured> {
+    let captures = case.captures()?;
+    let dev = |c: &Capture| case.q.record.epochs.iter().find(|e| e.epoch == c.epoch)?.dev_loss;
+    if captures.iter().all(|c| dev(c).is_none()) {
+        return Err(Unmeasured("there is no dev set"));
+    }
+    let Some(tail) = captures.len().checked_sub(case.count(&RISES) + 1).map(|from| &captures[from..]) else {
+        return Ok(Vec::new());
+    };
+    let rises = tail.windows(2).all(|w| dev(&w[0]).zip(dev(&w[1])).is_some_and(|(a, b)| b > a));
+    let ([first, .., last], true) = (tail, rises) else { return Ok(Vec::new()) };
+    let (Some(from), Some(to), true) = (dev(first), dev(last), last.loss < first.loss) else {
+        return Ok(Vec::new());
+    };
+    let (first_epoch, last_epoch) = span(tail);
+    let message = format!(
+        "the network overfits: since epoch {first_epoch} the dev loss has risen from {} to {} while the \
+         training loss fell from {} to {}",
+        number(from),
+        number(to),
+        number(first.loss),
+        number(last.loss),
+    );
+    Ok(vec![Hit {
+        kind: Kind::Note,
+        severity: Severity::Info,
+        layers: Vec::new(),
+        first_epoch,
+        last_epoch,
+        first_step: None,
+        value: to / from,
+        threshold: 1.0,
+        quantity: "dev loss at the end over what it was before it rose",
+        message,
+        evidence: BTreeMap::new(),
+    }])
+}
+
 #[cfg(test)]
 mod tests {
+    use super::super::super::Severity;
     use super::super::super::test_support::Fake;
+    use super::falling;
 
     #[test]
     fn a_loss_of_guessing_is_a_plateau_after_some_epochs_and_steps() {
@@ -86,5 +169,47 @@ mod tests {
         assert_eq!(at(0.949, 7), None);
         // Ten steps an epoch: not yet sixty.
         assert_eq!(at(1.0, 5), None);
+    }
+
+    #[test]
+    fn a_run_that_is_leaving_its_plateau_is_only_noted() {
+        let noisy = |up: &[u64]| {
+            let mut fake = Fake::healthy(10);
+            fake.set_loss(|e| 0.69 - 1e-3 * if up.contains(&e) { 0.0 } else { e as f64 });
+            fake.finding("plateau").unwrap().severity
+        };
+        assert_eq!(noisy(&[]), Severity::Info);
+        // 36 pairs of 45 fall, and 27.
+        assert_eq!(noisy(&[5]), Severity::Info);
+        assert_eq!(noisy(&[8, 9]), Severity::Warning);
+    }
+
+    #[test]
+    fn a_steady_fall_is_many_standard_deviations() {
+        assert!((falling(&[1.0, 2.0, 3.0, 4.0, 5.0]) - 10.0 / (300.0f64 / 18.0).sqrt()).abs() < 1e-12);
+        assert_eq!((falling(&[]), falling(&[1.0, 1.0])), (0.0, 0.0));
+    }
+
+    #[test]
+    fn a_dev_loss_that_rises_while_the_training_loss_falls_is_noted() {
+        let rising = |from: u64| {
+            let mut fake = Fake::healthy(9);
+            for e in &mut fake.record.epochs {
+                e.dev_loss = Some(if e.epoch < from { 0.5 } else { 0.5 + 0.01 * e.epoch as f64 });
+            }
+            fake
+        };
+        let f = rising(4).finding("overfit").unwrap();
+        assert_eq!((f.severity, f.first_epoch, f.last_epoch), (Severity::Info, 3, 8));
+        assert_eq!(rising(5).finding("overfit"), None);
+        let mut stuck = rising(0);
+        stuck.set_loss(|_| 0.6);
+        for e in &mut stuck.record.epochs {
+            e.dev_loss = Some(0.5 + 0.01 * e.epoch as f64);
+        }
+        assert_eq!(stuck.finding("overfit"), None);
+        let mut none = rising(0);
+        none.record.epochs.iter_mut().for_each(|e| e.dev_loss = None);
+        assert!(none.diagnose().not_measured.iter().any(|n| n.rule == "overfit"));
     }
 }

@@ -1,10 +1,19 @@
 //! The catalogue: one file a family.
 
+mod brakes;
 mod dead_relu;
+mod dormant;
 mod exploding;
+mod frozen;
+mod init;
 mod loss;
 mod non_finite;
+mod note;
 mod output;
+mod output_activation;
+mod saturation;
+mod scale;
+mod slow;
 mod symmetry;
 mod update;
 mod vanishing;
@@ -20,11 +29,24 @@ pub static RULES: &[&Rule] = &[
     &exploding::TIME,
     &dead_relu::DEAD_LAYER,
     &dead_relu::DEAD_UNITS,
+    &dormant::DORMANT_UNITS,
+    &saturation::SATURATED,
+    &saturation::OUTPUT_SATURATED,
+    &symmetry::SYMMETRIC,
+    &init::INIT_SCALE,
+    &scale::INPUT_SCALE,
+    &scale::TARGET_SCALE,
+    &output_activation::OUTPUT_ACTIVATION,
+    &output::CONSTANT,
     &update::UPDATE_HIGH,
     &update::STALLED,
-    &symmetry::SYMMETRIC,
-    &output::CONSTANT,
+    &frozen::LAYER_FROZEN,
+    &slow::SLOW,
+    &brakes::CLIP_DOMINATED,
+    &brakes::DECAY_DOMINATED,
     &loss::PLATEAU,
+    &loss::OVERFIT,
+    &note::EXPECTED_ZERO,
 ];
 
 #[cfg(test)]

@@ -1,0 +1,219 @@
+//! Initial weights of the wrong size.
+
+use std::collections::BTreeMap;
+
+use super::super::Severity;
+use super::super::cause::{Extreme, Kind};
+use super::super::rule::{Case, Hit, Rule, Unmeasured};
+use super::super::series;
+use super::super::settings::Param;
+use super::super::text;
+use super::dead_relu::is_silent;
+use crate::record::LayerCapture;
+use crate::text::number;
+
+const SHRINKS: Param = Param::limit(
+    "shrinks",
+    5e-3,
+    "spread of the last hidden layer's pre-activations over the first's, below which inputs are lost on the way",
+);
+const SMALL_ROWS: Param = Param::limit(
+    "small-rows",
+    0.35,
+    "RMS length of a layer's rows of weights; He 1.41, LeCun 1, PyTorch's default 0.58",
+);
+const GROWS: Param =
+    Param::limit("grows", 8.0, "the same ratio above which signals grow from layer to layer");
+const LARGE_ROWS: Param = Param::limit("large-rows", 3.0, "RMS length of a layer's rows, twice He's");
+const ODD_GAIN: Param = Param::limit(
+    "odd-gain",
+    30.0,
+    "factor between a layer's own gain and the layers' median from which that layer is named",
+);
+
+/// Factor between a layer's row norm and the layers' median from which its weights were drawn otherwise;
+/// its gain alone may be odd because float32 resolves no smaller spread.
+const ODD_ROWS: f64 = 3.0;
+
+pub static INIT_SCALE: Rule = Rule {
+    name: "init-scale",
+    family: "init",
+    summary: "The initial weights are so small or so large that signals shrink or grow from layer to layer",
+    params: &[SHRINKS, SMALL_ROWS, GROWS, LARGE_ROWS, ODD_GAIN],
+    measures: "Before the first step, the standard deviation over samples of the last hidden layer's \
+               pre-activations over that of the first's, and the RMS length of the rows of weights (Glorot \
+               and Bengio, 2010; He and others, 2015: what initialisers are made to keep).",
+    fires: "Below {shrinks} with rows of {small-rows} or less in some hidden layer, or above {grows} with \
+            rows of {large-rows} or more. Error with harm, else info. A layer whose gain is {odd-gain} times \
+            off the median is named alone. Not evaluated behind a layer that is dead before the first step: \
+            nothing gets through it, whatever the weights.",
+    false_alarms: "N(0, 1) or N(0, 0.01) rescued by Adam: only noted, once the loss falls.",
+    remedies: "Tiny: He, Xavier 4 of 4, BatchNorm 3 of 4; Adam or any learning rate 0 of 4. Huge: He 3 of 3, \
+               Xavier, BatchNorm, LayerNorm 2 of 3; clipping or learning rate / 100 1 of 3.",
+    evaluate,
+};
+
+fn evaluate(case: &Case) -> Result<Vec<Hit>, Unmeasured> {
+    let start = case.q.start.ok_or(Unmeasured("the layers were not captured before the first step"))?;
+    let hidden: Vec<usize> = case.q.hidden().collect();
+    let [first, .., last] = hidden.as_slice() else { return Ok(Vec::new()) };
+    let spread = |i: usize| start.get(i).and_then(|l| l.activations.as_ref()).map(|a| a.pre_sample_std);
+    let (Some(a), Some(z)) = (spread(*first), spread(*last)) else {
+        return Err(Unmeasured("the record does not hold what hidden layers put out before the first step"));
+    };
+    let value = z / a;
+    if value.is_nan() || hidden.iter().any(|&i| start.get(i).is_some_and(is_silent)) {
+        return Ok(Vec::new());
+    }
+    let rows = |i: usize| case.q.row_norm(i);
+    let (small, large) = (case.get(&SMALL_ROWS), case.get(&LARGE_ROWS));
+    let of = |holds: &dyn Fn(f64) -> bool| -> Vec<usize> {
+        hidden.iter().copied().filter(|&i| rows(i).is_some_and(holds)).collect()
+    };
+    let (extreme, layers, limit) = if value < case.get(&SHRINKS) {
+        (Extreme::Small, of(&|w| w < small), case.get(&SHRINKS))
+    } else if value > case.get(&GROWS) {
+        (Extreme::Large, of(&|w| w > large), case.get(&GROWS))
+    } else {
+        return Ok(Vec::new());
+    };
+    if layers.is_empty() {
+        return Ok(Vec::new());
+    }
+    let layers = odd(case, start, extreme, &hidden, &layers).map_or(layers, |odd| vec![odd]);
+    let norms: Vec<f64> = layers.iter().filter_map(|&i| rows(i)).collect();
+    let worst = norms.into_iter().reduce(if extreme == Extreme::Small { f64::min } else { f64::max });
+    Ok(vec![hit(case, extreme, layers, [*first, *last], value, limit, worst.unwrap_or(f64::NAN))])
+}
+
+fn hit(
+    case: &Case,
+    extreme: Extreme,
+    layers: Vec<usize>,
+    [first, last]: [usize; 2],
+    value: f64,
+    limit: f64,
+    rows: f64,
+) -> Hit {
+    let [front, back] = [first, last].map(|l| case.names(&[l]));
+    let (size, verb, then) = match extreme {
+        Extreme::Small => ("small", "shrink", "Gradients shrink as fast on their way back."),
+        Extreme::Large => {
+            ("large", "grow", "Gradients grow as fast on their way back, or the units saturate.")
+        }
+    };
+    let message = format!(
+        "the initial weights of {} are too {size} (init {}; rows of length {}, where He draws 1.41): before \
+         the first step signals {verb} from {front} to {back} to {} times their spread (limit {}). {then}",
+        case.names(&layers),
+        case.q.record.header.run.init,
+        number(rows),
+        number(value),
+        number(limit),
+    );
+    Hit {
+        kind: Kind::InitScale(extreme),
+        severity: case.with_harm(Severity::Info),
+        layers,
+        first_epoch: 0,
+        last_epoch: 0,
+        first_step: Some(0),
+        value,
+        threshold: limit,
+        quantity: "spread of the last hidden pre-activations over the first, before the first step",
+        message,
+        evidence: BTreeMap::from([("row_norm".to_owned(), text::value(rows))]),
+    }
+}
+
+/// The one of these layers whose own gain is far off what the others have, in the same direction.
+fn odd(
+    case: &Case,
+    start: &[LayerCapture],
+    extreme: Extreme,
+    hidden: &[usize],
+    layers: &[usize],
+) -> Option<usize> {
+    let spread = |i: usize| start.get(i)?.activations.as_ref().map(|a| a.pre_sample_std);
+    let mut before = case.q.record.header.data.input_rms;
+    let mut gains = Vec::new();
+    for &i in hidden {
+        let now = spread(i)?;
+        gains.push((i, (now / before).ln()));
+        before = now;
+    }
+    let median = series::median(&mut gains.iter().map(|g| g.1).collect::<Vec<_>>());
+    let median = median.filter(|m| m.is_finite())?;
+    let limit = case.get(&ODD_GAIN).ln();
+    let rows = |i: usize| case.q.row_norm(i);
+    let usual = series::median(&mut hidden.iter().filter_map(|&i| rows(i)).collect())?;
+    let far = |g: &&(usize, f64)| {
+        let (gain, norm) = (g.1 - median, rows(g.0).unwrap_or(usual) / usual);
+        let (off, drawn_otherwise) = match extreme {
+            Extreme::Small => (-gain, norm < 1.0 / ODD_ROWS),
+            Extreme::Large => (gain, norm > ODD_ROWS),
+        };
+        off > limit && drawn_otherwise && layers.contains(&g.0)
+    };
+    let mut odd = gains.iter().filter(far);
+    odd.next().filter(|_| odd.next().is_none()).map(|g| g.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::Severity;
+    use super::super::super::test_support::{Fake, Norms};
+
+    /// A stuck network of four hidden layers with rows of this length, through which the spread of
+    /// pre-activations changes so many times in all.
+    fn through(ratio: f64, rows: f64) -> Fake {
+        let mut fake = Fake::stuck(6);
+        for i in 0..4 {
+            fake.set_norms(i, |_| Norms { w: rows * 8f64.sqrt(), g: 0.05, u: 0.02 });
+            fake.each_capture(i, |_, l| {
+                l.activations.as_mut().unwrap().pre_sample_std = ratio.powf(i as f64 / 3.0);
+            });
+        }
+        fake
+    }
+
+    #[test]
+    fn both_signals_and_weights_must_be_off() {
+        for (ratio, rows, fires) in [
+            (4.9e-3, 0.34, true),
+            (5.1e-3, 0.34, false),
+            (4.9e-3, 0.36, false),
+            (8.1, 3.1, true),
+            (7.9, 3.1, false),
+            (8.1, 2.9, false),
+        ] {
+            assert_eq!(through(ratio, rows).finding("init-scale").is_some(), fires, "{ratio} {rows}");
+        }
+        let f = through(1e-4, 0.1).finding("init-scale").unwrap();
+        assert_eq!((f.layers.len(), f.first_step, f.severity), (4, Some(0), Severity::Error));
+    }
+
+    #[test]
+    fn a_network_that_learns_all_the_same_is_only_noted() {
+        let mut fake = through(1e-4, 0.1);
+        fake.set_loss(|e| 0.693 * 0.8f64.powi(e as i32));
+        assert_eq!(fake.finding("init-scale").unwrap().severity, Severity::Info);
+    }
+
+    #[test]
+    fn a_single_layer_that_is_off_is_named_alone() {
+        let mut fake = through(1.0, 1.0);
+        for i in 2..4 {
+            fake.each_capture(i, |_, l| l.activations.as_mut().unwrap().pre_sample_std = 1e-3);
+        }
+        fake.set_norms(2, |_| Norms { w: 0.001, g: 0.05, u: 0.02 });
+        assert_eq!(fake.finding("init-scale").unwrap().layers, ["fc3"]);
+    }
+
+    #[test]
+    fn behind_a_dead_layer_nothing_can_be_said_of_the_weights() {
+        let mut fake = through(0.0, 0.1);
+        fake.silence(0, 8, 0, -4.0, -3.5);
+        assert_eq!(fake.finding("init-scale"), None);
+    }
+}
