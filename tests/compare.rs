@@ -120,6 +120,60 @@ fn the_sentence_holds_against_the_numbers() {
 }
 
 #[test]
+fn a_score_is_said_to_be_of_the_epoch_that_it_is_of() {
+    let scratch = Scratch::new();
+    let words =
+        ["compare", "--model", "mlp", "--hidden", "6", "--batch-size", "64", "--seed", "3", "--epochs", "12"];
+    let variants = ["--variant", "shaky: --lr 0.3", "--variant", "slow: --lr 1e-6", "--out", "c", "-q"];
+    scratch.gradscope_words(&[&words[..], &variants].concat()).expect(0);
+    let all = comparison(&scratch, "c");
+    let best = all["variants"][0]["test"]["epoch"].as_u64().unwrap();
+    assert!(best < 11, "the last epoch is the best: nothing is shown");
+    let sentence = all["sentence"].as_str().unwrap();
+    assert!(sentence.contains(&format!("with the parameters of epoch {best}, of 12 epochs")), "{sentence}");
+}
+
+#[test]
+fn what_was_not_trained_is_named_and_the_directory_stays_ours() {
+    let scratch = Scratch::new();
+    let words =
+        ["compare", "--model", "moons1", "--vary", "lr=1;2;3", "--epochs", "100000", "--out", "c", "-q"];
+    let mut child = scratch.command().args(words).spawn().unwrap();
+    let first = scratch.path().join("c/variants/lr=1/record.jsonl");
+    while std::fs::metadata(&first).map_or(0, |m| m.len()) < 20_000 {
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    let id = child.id().to_string();
+    std::process::Command::new("kill").args(["-TERM", &id]).status().unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(143));
+    let all = comparison(&scratch, "c");
+    assert_eq!(all["variants"].as_array().unwrap().len(), 1);
+    assert_eq!(all["missing"], serde_json::json!(["lr=2", "lr=3"]));
+    let page = text_of(&scratch.read("c/report.html"));
+    assert!(
+        page.contains("Ended early: lr=1 was stopped after") && page.contains("lr=2, lr=3 were not trained")
+    );
+    // The next comparison may take its place.
+    scratch.gradscope("compare --model moons1 --vary lr=1;2 --epochs 2 --out c -q").expect(0);
+    assert!(comparison(&scratch, "c").get("missing").is_none());
+}
+
+#[test]
+fn a_switch_that_is_off_is_off_even_where_all_others_have_it() {
+    let scratch = Scratch::new();
+    let rows: String = (0..60).map(|i| format!("{},{}\n", i * 1000, i % 2)).collect();
+    scratch.file("far.csv", &format!("x,y\n{rows}"));
+    scratch.gradscope("compare --model mlp --data csv:far.csv --epochs 2 --standardize --vary standardize=on;off --out c -q").expect(0);
+    let commands: Vec<String> = comparison(&scratch, "c")["variants"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|v| v["command"].to_string())
+        .collect();
+    assert!(commands[0].contains("--standardize") && !commands[1].contains("--standardize"), "{commands:?}");
+}
+
+#[test]
 fn a_gate_looks_at_every_variant() {
     let scratch = Scratch::new();
     let command = "compare --model relu5 --epochs 2 --vary bias=1;-8 --quiet";
@@ -153,6 +207,20 @@ fn bad_variants_are_refused_before_anything_is_written() {
         refuse(&["--model", "relu5", "--vary", "samples=100;200"]),
         refuse(&["--model", "relu5", "--variant", "a:", "--variant", "b: --epochs none"]),
         refuse(&["--model", "relu5", "--variant", "a:", "--variant", "a: --bias 0"]),
+        refuse(&["--vary", "lr=1;2"]),
+        refuse(&["--model", "relu5", "--batch-size", "1", "--vary", "norm=none;batch-pre"]),
+        refuse(&[
+            "--model",
+            "relu5",
+            "--split",
+            "0.8,0,0.2",
+            "--variant",
+            "a:",
+            "--variant",
+            "b: --patience 2",
+        ]),
+        refuse(&["--model", "relu5", "--data", "csv:nowhere.csv", "--vary", "bias=0;1"]),
+        refuse(&["--model", "mlp", "--momentum", "0.9", "--vary", "optimizer=sgd;adam"]),
         refuse(&["--model", "relu5", "--vary", "bias=0;1", "--plot-batches", "0"])
             .lines()
             .next()

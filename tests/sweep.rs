@@ -329,3 +329,35 @@ fn what_cannot_be_swept_is_refused_before_anything_is_written() {
     }
     assert_eq!(scratch.list("."), before);
 }
+
+#[test]
+fn a_strangers_files_in_the_place_of_a_run_are_left_alone() {
+    let scratch = Scratch::new();
+    let sweep = "sweep --model mlp --hidden 4 --samples 60 --epochs 1 --grid lr=1;2 --out s -q";
+    scratch.gradscope(sweep).expect(0);
+    std::fs::remove_dir_all(scratch.path().join("s/cells/lr=1")).unwrap();
+    std::fs::create_dir(scratch.path().join("s/cells/lr=1")).unwrap();
+    scratch.file("s/cells/lr=1/summary.json", "mine");
+    let ran = scratch.gradscope(sweep).expect(3);
+    assert!(ran.stdout().contains("was not written by gradscope"), "{}", ran.stdout());
+    assert_eq!(scratch.read("s/cells/lr=1/summary.json"), "mine");
+}
+
+#[test]
+fn a_flag_that_some_runs_cannot_take_is_refused_for_all() {
+    let scratch = Scratch::new();
+    let words = "sweep --model mlp --momentum 0.9 --grid optimizer=sgd;adam --out s -q";
+    let message = scratch.gradscope(words).expect(2).stderr();
+    assert!(message.contains("--momentum is for sgd"), "{message}");
+    assert!(scratch.list("s").is_empty());
+}
+
+#[test]
+#[cfg(unix)]
+fn a_directory_need_not_be_utf8() {
+    use std::os::unix::ffi::OsStrExt;
+    let scratch = Scratch::new();
+    let name = std::ffi::OsStr::from_bytes(b"c\xff");
+    let ran = scratch.command().args(["sweep", "--collect"]).arg(name).output().unwrap();
+    assert_eq!(ran.status.code(), Some(2), "{}", String::from_utf8_lossy(&ran.stderr));
+}

@@ -1,16 +1,16 @@
 //! `gradscope compare`: several variants under the same data and seed, trained one after another.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, ensure};
 use gradscope::record::Outcome;
 use gradscope::report::OutputDir;
-use gradscope::train::{Config, DataOptions};
+use gradscope::train::{Config, DataOptions, check};
 
 use super::args::CompareArgs;
 use super::findings::Findings;
 use super::run::{How, status, train};
-use super::side::{Side, VARIANTS, conclude};
+use super::side::{Side, VARIANTS, show, write};
 use super::signals::Signals;
 use super::variants::{Grid, Trial, Variant, common, file_names, product, trials};
 use super::{exit, output, resolve};
@@ -27,26 +27,41 @@ pub fn run(args: &CompareArgs, colours: bool) -> anyhow::Result<u8> {
     };
     let mut directory = OutputDir::check(&out, args.output.force || args.output.out.is_none())?;
     let names = file_names(trials.iter().map(|t| t.label.as_str()));
+    let own = |directory: &Path, name: &str| {
+        OutputDir::check(&directory.join(VARIANTS).join(name), args.output.force)
+    };
+    for ((trial, config), name) in trials.iter().zip(&configs).zip(&names) {
+        own(&out, name)?;
+        check(config).with_context(|| format!("variant {:?}", trial.label))?;
+    }
     let signals = Signals::listen()?;
     match args.output.out {
         Some(_) => directory.create()?,
         None => directory.create_new()?,
     }
     let how = How { findings: &findings, signals: &signals, quiet: args.output.quiet };
+    let labels: Vec<&str> = trials.iter().map(|t| t.label.as_str()).collect();
     let mut sides: Vec<Side> = Vec::new();
+    let mut failure = None;
     for ((trial, config), name) in trials.iter().zip(&configs).zip(names) {
+        // Written anew for every variant: whatever happens to the next, those that are done are told of.
+        write(&sides, &labels[sides.len()..], None, args.plot_batches, &directory)?;
         if !args.output.quiet {
             output::note(&format!("variant {} of {}: {}", sides.len() + 1, trials.len(), trial.label));
         }
-        let own = OutputDir::check(&directory.path().join(VARIANTS).join(&name), args.output.force)?;
-        let trained =
-            train(config, None, own, false, &how).with_context(|| format!("variant {:?}", trial.label))?;
-        sides.push(Side { label: trial.label.clone(), file_name: name, trained });
-        if sides.last().is_some_and(|side| side.trained.outcome != Outcome::Finished) {
+        match train(config, None, own(directory.path(), &name)?, false, &how) {
+            Ok(trained) => sides.push(Side { label: trial.label.clone(), file_name: name, trained }),
+            Err(error) => failure = Some(error.context(format!("variant {:?}", trial.label))),
+        }
+        if failure.is_some() || sides.last().is_some_and(|side| side.trained.outcome != Outcome::Finished) {
             break;
         }
     }
-    conclude(&sides, None, args.plot_batches, &directory, &args.output, colours)?;
+    let comparison = write(&sides, &labels[sides.len()..], None, args.plot_batches, &directory)?;
+    if let Some(error) = failure {
+        return Err(error);
+    }
+    show(&comparison, &directory, &args.output, colours)?;
     let outcome = sides.last().map_or(Outcome::Finished, |side| side.trained.outcome);
     let worst = sides.iter().map(|side| findings.status(&side.trained.diagnosis)).max();
     Ok(match outcome {
@@ -67,6 +82,10 @@ fn trials_of(args: &CompareArgs) -> anyhow::Result<Vec<Trial>> {
         variants.len() > 1,
         "compare needs two variants or more: give --variant \"LABEL: FLAGS\" for each (without flags for the \
          run as it is), or --vary \"FLAG=VALUE;VALUE\""
+    );
+    ensure!(
+        args.model.is_some() || variants.iter().all(|v| v.sets("model")),
+        "which model? add --model NAME, or vary it: --vary \"model=relu5;tanh5\""
     );
     trials(&common(&["variant", "vary", "plot-batches"], &[]), variants)
 }

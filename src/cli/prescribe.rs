@@ -11,7 +11,7 @@ use gradscope::report::{OutputDir, RECORD_FILE, command};
 use super::args::PrescribeArgs;
 use super::findings::Findings;
 use super::run::{How, Trained, status, train};
-use super::side::{Side, VARIANTS, conclude};
+use super::side::{Side, VARIANTS, show, write};
 use super::signals::Signals;
 use super::variants::{Trial, Variant, common, file_name, trials};
 use super::{exit, output, resolve};
@@ -19,14 +19,20 @@ use super::{exit, output, resolve};
 /// Runs that confirm: the run as it was and the remedy, under another seed.
 const CONFIRMING: usize = 2;
 
+/// A loss above this share of the earlier one is no lower: less is within what batches and rounding do.
+const LEAST_GAIN: f64 = 0.98;
+
 /// What the run without any remedy is called.
 const AS_IT_IS: &str = "as it is";
 
 /// Trains, judges, confirms, and writes all of it side by side.
 pub fn run(args: &PrescribeArgs, colours: bool) -> anyhow::Result<u8> {
-    let findings = Findings::new(&args.findings)?;
     let common = common_words(args)?;
     let base = trial(&common, AS_IT_IS, &[])?;
+    // What a record was diagnosed by is part of its command.
+    let mut finding_args = args.findings.clone();
+    finding_args.fall_back_to(&base.args.findings);
+    let findings = Findings::new(&finding_args)?;
     let config = resolve::config(&base.args, base.command.clone())?;
     let out = &args.output.out;
     let place = out.clone().unwrap_or_else(|| default_directory(&config.model.name));
@@ -41,7 +47,8 @@ pub fn run(args: &PrescribeArgs, colours: bool) -> anyhow::Result<u8> {
     let mut trials = Trials { common, directory, how, force, sides: Vec::new(), flags: Vec::new() };
     let (prescription, stopped) = trials.run(args.budget as usize, config.seed)?;
     let Trials { directory, sides, .. } = trials;
-    conclude(&sides, Some(prescription), None, &directory, &args.output, colours)?;
+    let comparison = write(&sides, &[], Some(prescription), None, &directory)?;
+    show(&comparison, &directory, &args.output, colours)?;
     Ok(match stopped {
         Some(outcome) => status(outcome),
         // The gate looks at what there was to be cured.
@@ -62,6 +69,11 @@ fn common_words(args: &PrescribeArgs) -> anyhow::Result<Vec<String>> {
 }
 
 fn trial(common: &[String], label: &str, words: &[String]) -> anyhow::Result<Trial> {
+    let base: Vec<String> =
+        ["gradscope", "run"].into_iter().map(String::from).chain(common.iter().cloned()).collect();
+    // What a remedy makes pointless goes with it.
+    let kept = command::remedied(&base, words).len().saturating_sub(words.len());
+    let common = &command::remedied(&base, words)[2..kept];
     let variant = Variant::new(label, words)?;
     trials(common, vec![variant])?.pop().context("a variant is a trial")
 }
@@ -204,8 +216,8 @@ fn helps(base: &Trained, remedied: &Trained) -> bool {
         |d: &Diagnosis, rule: &str| d.findings.iter().any(|f| f.rule == rule && f.severity > Severity::Info);
     let mut roots = base.diagnosis.roots().filter(|f| f.severity > Severity::Info);
     let cleared = roots.all(|root| !alarming(&remedied.diagnosis, &root.rule));
-    // A loss that is no number is above every other.
-    let lower = loss(remedied).total_cmp(&loss(base)).is_lt();
+    let lower =
+        loss(remedied) < LEAST_GAIN * loss(base) || (loss(base).is_nan() && loss(remedied).is_finite());
     cleared && lower && remedied.diagnosis.verdict < base.diagnosis.verdict
 }
 

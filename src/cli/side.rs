@@ -23,15 +23,14 @@ pub struct Side {
     pub trained: Trained,
 }
 
-/// Writes the report of all of them, and prints what came of it.
-pub fn conclude(
+/// Writes the report of all of them; `missing`: the labels of those that have not been trained.
+pub fn write(
     sides: &[Side],
+    missing: &[&str],
     prescription: Option<Prescription>,
     first_batches: Option<u64>,
     directory: &OutputDir,
-    args: &OutputArgs,
-    colours: bool,
-) -> anyhow::Result<()> {
+) -> anyhow::Result<Comparison> {
     let places: Vec<String> = sides.iter().map(|side| format!("{VARIANTS}/{}", side.file_name)).collect();
     let flagged: Vec<_> = sides.iter().map(|side| side.trained.diagnosis.flagged_layers()).collect();
     let compared = sides.iter().zip(&flagged).map(|(side, flagged)| Compared {
@@ -49,16 +48,27 @@ pub fn conclude(
     });
     let variants: Vec<Variant> = variants.collect();
     let mut comparison = Comparison::of(&variants, &reproducible(std::env::args_os()));
+    comparison.missing = missing.iter().map(|label| (*label).to_owned()).collect();
     if let Some(prescription) = prescription {
         comparison.prescribe(prescription);
     }
     let figures = plot::comparison(&compared, first_batches);
     compare::write(directory, &comparison, &variants, &figures)?;
+    Ok(comparison)
+}
+
+/// Prints what came of it.
+pub fn show(
+    comparison: &Comparison,
+    directory: &OutputDir,
+    args: &OutputArgs,
+    colours: bool,
+) -> anyhow::Result<()> {
     if args.json {
         output::print(&comparison.to_json()?)?;
         return Ok(());
     }
-    let mut text = shown(&comparison, colours);
+    let mut text = shown(comparison, colours);
     if !args.quiet {
         text += &format!("\nreport: {}\n", directory.path().join("report.html").display());
     }

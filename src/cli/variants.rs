@@ -36,7 +36,10 @@ pub struct Trial {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Variant {
     label: String,
+    /// Flags and their values; no value where the flag takes none.
     settings: Vec<(String, Option<String>)>,
+    /// Flags without a value that are not to stand there, even if the common ground has them.
+    off: Vec<String>,
 }
 
 impl Variant {
@@ -71,7 +74,9 @@ impl Variant {
             }
         }
         settings.iter().try_for_each(|(flag, _)| check_flag(flag))?;
-        Ok(Self { label: label.into(), settings })
+        // A label goes to terminals: nothing in it may steer one.
+        let label = label.chars().filter(|c| !c.is_control()).collect();
+        Ok(Self { label, settings, off: Vec::new() })
     }
 }
 
@@ -125,7 +130,7 @@ pub fn product(option: &str, grids: &[Grid]) -> anyhow::Result<Vec<Variant>> {
         trials.is_some_and(|n| n <= MOST_TRIALS),
         "{option}: more than {MOST_TRIALS} runs; vary fewer values"
     );
-    let mut variants = vec![Variant { label: String::new(), settings: Vec::new() }];
+    let mut variants = vec![Variant { label: String::new(), settings: Vec::new(), off: Vec::new() }];
     for grid in grids {
         let extended =
             variants.iter().flat_map(|v| grid.values.iter().map(|value| v.with(&grid.flag, value)));
@@ -135,6 +140,11 @@ pub fn product(option: &str, grids: &[Grid]) -> anyhow::Result<Vec<Variant>> {
 }
 
 impl Variant {
+    /// Whether it gives this flag a value.
+    pub fn sets(&self, flag: &str) -> bool {
+        self.settings.iter().any(|(name, _)| name == flag)
+    }
+
     /// The same called by its value alone, where that says enough: `xavier-uniform`, but `lr=0.1`.
     pub fn called_by_value(mut self) -> Self {
         if let [(flag, Some(value))] = self.settings.as_slice()
@@ -152,7 +162,7 @@ impl Variant {
         match (takes_value(flag), value) {
             (true, _) => next.settings.push((flag.into(), Some(value.into()))),
             (false, "on") => next.settings.push((flag.into(), None)),
-            (false, _) => {}
+            (false, _) => next.off.push(flag.into()),
         }
         next
     }
@@ -196,7 +206,8 @@ pub fn trials(common: &[String], variants: Vec<Variant>) -> anyhow::Result<Vec<T
 
 fn trial(common: &[String], variant: &Variant) -> anyhow::Result<Trial> {
     let mut base = vec!["gradscope".to_owned(), "run".to_owned()];
-    base.extend(common.iter().cloned());
+    let off: Vec<String> = variant.off.iter().map(|flag| format!("--{flag}")).collect();
+    base.extend(common.iter().filter(|word| !off.contains(word)).cloned());
     let setting = |(flag, value): &(String, Option<String>)| match value {
         Some(value) => vec![format!("--{flag}"), value.clone()],
         None => vec![format!("--{flag}")],

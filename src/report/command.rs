@@ -6,7 +6,7 @@
 /// Where the report goes is left out, so that trying a remedy does not overwrite the evidence.
 pub fn with_flags(command: &[String], flags: &str) -> Option<String> {
     let changes: Vec<String> = flags.split_whitespace().map(str::to_owned).collect();
-    (is_run(command) && changes.first()?.starts_with("--")).then(|| line(&replaced(command, &changes)))
+    (is_run(command) && changes.first()?.starts_with("--")).then(|| line(&remedied(command, &changes)))
 }
 
 /// Whether this is a command line of `gradscope run`.
@@ -14,32 +14,43 @@ pub fn is_run(command: &[String]) -> bool {
     command.get(1).is_some_and(|word| word == "run")
 }
 
+/// The words of `gradscope run …` with a remedy in place: flags that mean nothing beside it, and would be
+/// refused, go.
+pub fn remedied(command: &[String], changes: &[String]) -> Vec<String> {
+    let value_of = |flag: &str| changes.windows(2).find(|w| w[0] == flag).map(|w| w[1].as_str());
+    let mut pointless = Vec::new();
+    if matches!(value_of("--optimizer"), Some("adam" | "adamw")) {
+        pointless.push("--momentum");
+    }
+    if value_of("--act").is_some_and(|act| act != "lrelu") {
+        pointless.push("--lrelu-slope");
+    }
+    replaced(&without(command, &pointless), changes)
+}
+
 /// The words of `gradscope run …` with these flags and values in place of what it said of them.
 pub fn replaced(command: &[String], changes: &[String]) -> Vec<String> {
-    let value_of = |flag: &str| changes.windows(2).find(|w| w[0] == flag).map(|w| w[1].as_str());
-    // Flags that mean nothing, and are refused, beside the new ones.
-    let pointless: &[&str] = match (value_of("--optimizer"), value_of("--act")) {
-        (Some("adam" | "adamw"), _) => &["--momentum"],
-        (_, Some(act)) if act != "lrelu" => &["--lrelu-slope"],
-        _ => &[],
-    };
-    let dropped = |word: &str| {
-        let name = word.split('=').next().unwrap_or(word);
-        ["--out", "--force"].contains(&name)
-            || pointless.contains(&name)
-            || changes.iter().any(|c| c.split('=').next() == Some(name))
-    };
+    let changed = changes.iter().filter(|c| c.starts_with("--")).filter_map(|c| c.split('=').next());
+    let names: Vec<&str> = changed.chain(["--out", "--force"]).collect();
     let mut words = vec!["gradscope".to_owned(), "run".to_owned()];
-    let mut arguments = command.iter().skip(2).peekable();
-    while let Some(word) = arguments.next() {
-        if !(word.starts_with("--") && dropped(word)) {
+    words.extend(without(command, &names).into_iter().skip(2));
+    words.extend(changes.iter().cloned());
+    words
+}
+
+/// The words without these flags and their values.
+pub fn without(command: &[String], names: &[&str]) -> Vec<String> {
+    let mut words = Vec::new();
+    let mut rest = command.iter().peekable();
+    while let Some(word) = rest.next() {
+        let name = word.split('=').next().unwrap_or(word);
+        if !(word.starts_with("--") && names.contains(&name)) {
             words.push(word.clone());
         } else if !word.contains('=') {
             // Its value goes with it; a negative number begins with a single dash.
-            arguments.next_if(|value| !value.starts_with("--"));
+            rest.next_if(|value| !value.starts_with("--"));
         }
     }
-    words.extend(changes.iter().cloned());
     words
 }
 
@@ -92,6 +103,10 @@ mod tests {
         assert_eq!(
             with_flags(&command, "--act relu --init kaiming-normal").unwrap(),
             "gradscope run --model mlp --momentum 0.9 --act relu --init kaiming-normal"
+        );
+        assert_eq!(
+            with_flags(&command, "--optimizer adam --act relu").unwrap(),
+            "gradscope run --model mlp --optimizer adam --act relu"
         );
     }
 

@@ -35,7 +35,7 @@ pub use init::Scheme;
 pub use model::{Changes, Model, Norm, ParameterTable, Plan, Sizes, zoo};
 pub use network::{Network, Snapshot};
 pub use optimizer::{OptimizerKind, OptimizerSettings};
-pub use run::{Observer, Stop, resume, train};
+pub use run::{Observer, Stop, check, resume, train};
 pub use state::STATE_FILE;
 pub use trainer::MODEL_FILE;
 

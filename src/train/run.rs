@@ -81,17 +81,7 @@ fn run(
     observer: &mut dyn Observer,
     stop: Stop,
 ) -> Result<Outcome, TrainError> {
-    config.optimizer.check()?;
-    let dataset = config.source.dataset(&config.data, config.loss, config.seed, config.device)?;
-    let rows = dataset.train.len();
-    let batch = match config.batch_size {
-        BatchSize::Full => rows,
-        BatchSize::Rows(n) => (n as i64).min(rows),
-    };
-    check_batch_norm(&config.model, rows, batch)?;
-    check_patience(config, &dataset)?;
-    let model = config.model.for_loss(dataset.loss);
-    let plan = Plan::new(&model, model.sizes_for(&dataset))?;
+    let Prepared { dataset, batch, model, plan } = prepare(config)?;
     tch::manual_seed(config.seed);
     let network = Network::new(&plan, config.device);
     let threads = config.threads.unwrap_or_else(|| device::threads_for(plan.work(), batch as u64));
@@ -136,6 +126,37 @@ fn run(
         progress,
     }
     .run()
+}
+
+/// Whether this can be trained at all: reads the data and lays out the network, and keeps nothing.
+///
+/// # Errors
+/// [`TrainError`], what [`train`] would say before it observes anything.
+pub fn check(config: &Config) -> Result<(), TrainError> {
+    prepare(config).map(drop)
+}
+
+/// What a run needs before anything is drawn.
+struct Prepared {
+    dataset: Dataset,
+    batch: i64,
+    model: Model,
+    plan: Plan,
+}
+
+fn prepare(config: &Config) -> Result<Prepared, TrainError> {
+    config.optimizer.check()?;
+    let dataset = config.source.dataset(&config.data, config.loss, config.seed, config.device)?;
+    let rows = dataset.train.len();
+    let batch = match config.batch_size {
+        BatchSize::Full => rows,
+        BatchSize::Rows(n) => (n as i64).min(rows),
+    };
+    check_batch_norm(&config.model, rows, batch)?;
+    check_patience(config, &dataset)?;
+    let model = config.model.for_loss(dataset.loss);
+    let plan = Plan::new(&model, model.sizes_for(&dataset))?;
+    Ok(Prepared { dataset, batch, model, plan })
 }
 
 /// Early stopping goes by the dev set.

@@ -94,7 +94,7 @@ impl From<SortArg> for Sort {
 
 /// `gradscope sweep --collect DIR`
 pub fn collect(args: &SweepArgs, colours: bool) -> anyhow::Result<u8> {
-    if let Some(flag) = beside_collect(std::env::args()) {
+    if let Some(flag) = beside_collect(std::env::args_os().map(|w| w.to_string_lossy().into_owned())) {
         bail!(
             "--{flag} says nothing beside --collect, which trains nothing and writes into the sweep's directory"
         );

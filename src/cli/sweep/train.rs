@@ -93,7 +93,7 @@ fn plan(args: &SweepArgs) -> anyhow::Result<(Vec<Planned>, Option<String>)> {
     let mut several = false;
     for trial in &trials {
         let config = resolve::config(&trial.args, trial.command.clone())
-            .with_context(|| format!("variant {:?}", trial.label))?;
+            .with_context(|| format!("run {:?}", trial.label))?;
         several |= model.as_ref().is_some_and(|m| *m != config.model.name);
         model = Some(config.model.name);
     }
@@ -127,7 +127,8 @@ fn print_commands(args: &SweepArgs, plan: &[Planned]) -> anyhow::Result<u8> {
         bail!("--print-commands needs --out DIR: the runs go to DIR/cells, where --collect DIR finds them");
     };
     OutputDir::check(out, args.force || holds_runs(out, plan))?;
-    let program = std::env::args().next().unwrap_or_else(|| "gradscope".into());
+    let program =
+        std::env::args_os().next().map_or_else(|| "gradscope".into(), |p| p.to_string_lossy().into_owned());
     let line = |planned: &Planned| {
         let words = words(out, planned).into_iter().map(|w| w.to_string_lossy().into_owned());
         let words: Vec<String> = std::iter::once(program.clone()).chain(words).map(|w| quoted(&w)).collect();

@@ -3,7 +3,7 @@
 //! The same pictures as those of a single run, and made of the same parts: a new one is a function from
 //! `Runs` to figures and a line in [`comparison`].
 
-mod lines;
+mod curves;
 mod violins;
 
 use std::collections::BTreeSet;
@@ -11,8 +11,10 @@ use std::collections::BTreeSet;
 use crate::record::Record;
 
 use super::figure::Figure;
+use super::lines::WIDEST_LABEL;
 use super::scene::Scene;
-use super::text::clean;
+use super::text::{clean, shorten};
+use super::theme::PHONE_TEXT;
 
 /// A run among others.
 #[derive(Clone, Copy, Debug)]
@@ -32,6 +34,8 @@ struct Runs<'a>(Vec<Run<'a>>);
 
 struct Run<'a> {
     label: String,
+    /// The same with room at the end of a line; still no two alike.
+    short: String,
     file_name: &'a str,
     scene: Scene<'a>,
 }
@@ -42,15 +46,20 @@ struct Run<'a> {
 pub fn comparison(runs: &[Compared], first_batches: Option<u64>) -> Vec<Figure> {
     let mut drawn = Vec::new();
     for Compared { label, file_name, record, flagged } in runs {
-        drawn.extend(Scene::of(record, flagged).map(|scene| Run { label: clean(label), file_name, scene }));
+        let run = |scene| Run { label: clean(label), short: String::new(), file_name, scene };
+        drawn.extend(Scene::of(record, flagged).map(run));
+    }
+    let short = shorten(drawn.iter().map(|r| r.label.as_str()), PHONE_TEXT, WIDEST_LABEL);
+    for (run, short) in drawn.iter_mut().zip(short) {
+        run.short = short;
     }
     let runs = Runs(drawn);
     if runs.0.is_empty() {
         return Vec::new();
     }
-    let mut figures = vec![lines::loss(&runs), lines::score(&runs)];
-    figures.extend(first_batches.map(|n| lines::first_batches(&runs, n)));
-    figures.push(lines::norms(&runs));
+    let mut figures = vec![curves::loss(&runs), curves::score(&runs)];
+    figures.extend(first_batches.map(|n| curves::first_batches(&runs, n)));
+    figures.push(curves::norms(&runs));
     figures.extend(violins::gradients(&runs));
     figures.extend(violins::weights(&runs));
     figures.extend(violins::activations(&runs));

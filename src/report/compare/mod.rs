@@ -12,6 +12,7 @@ use super::{File, OutputDir, ReportError, html, plots};
 use crate::diagnose::{Diagnosis, Verdict};
 use crate::plot::Figure;
 use crate::record::{Record, TestResult, number};
+use crate::text::counted;
 
 pub use prescription::{Prescribed, Prescription};
 
@@ -43,7 +44,7 @@ pub struct Comparison {
     pub command: Vec<String>,
     /// Which variant learned best, and why.
     pub sentence: String,
-    /// The label of that variant; `None` where none learned.
+    /// The label of that variant; `None` where none learned, or several equally well.
     pub best: Option<String>,
     /// What a score is: accuracy, or minus the mean squared error. Higher is better.
     pub score: String,
@@ -51,6 +52,9 @@ pub struct Comparison {
     pub decided_on: Split,
     /// In the order given.
     pub variants: Vec<VariantSummary>,
+    /// Labels of those that have not been trained: the comparison ended early, or goes on.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub missing: Vec<String>,
     /// Where the variants are the remedies of the first: which one works.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub prescription: Option<Prescribed>,
@@ -185,6 +189,7 @@ impl Comparison {
             score: score.into(),
             decided_on,
             variants: summaries,
+            missing: Vec::new(),
             prescription: None,
         }
     }
@@ -194,6 +199,24 @@ impl Comparison {
         self.sentence = prescription.sentence(&self.variants);
         self.best = prescription.best().and_then(|i| Some(self.variants.get(i)?.label.clone()));
         self.prescription = Some(prescription.prescribed(&self.variants));
+    }
+
+    /// What is not there of what was asked for, if anything.
+    pub fn notice(&self) -> Option<String> {
+        let cut = |v: &&VariantSummary| v.outcome != RunOutcome::Finished;
+        let stopped: Vec<String> = self
+            .variants
+            .iter()
+            .filter(cut)
+            .map(|v| format!("{} was stopped after {}", v.label, counted(v.epochs_done, "epoch")))
+            .collect();
+        let missing = match self.missing.as_slice() {
+            [] => None,
+            [one] => Some(format!("{one} was not trained")),
+            several => Some(format!("{} were not trained", several.join(", "))),
+        };
+        let parts: Vec<String> = stopped.into_iter().chain(missing).collect();
+        (!parts.is_empty()).then(|| format!("Ended early: {}.", parts.join("; ")))
     }
 
     /// Parts of the data on which some variant has a score, the most telling first.

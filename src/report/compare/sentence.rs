@@ -11,17 +11,15 @@ const LEARNED: f64 = 0.98;
 /// Accuracies closer than so many standard errors of their difference (binomial) are the same as far as
 /// these rows can tell; 2 is about 95%.
 const STANDARD_ERRORS: f64 = 2.0;
-/// Mean squared errors closer than this share of the smaller one are the same.
+/// Mean squared errors closer than this share of the smaller one are the same: the standard error of the
+/// mean of 1,000 squared normal deviations is 4.5%.
 const SAME_ERROR: f64 = 0.05;
 /// From this ratio on, a difference of gradients is worth a word.
 const LONGER: f64 = 3.0;
 
-/// The sentence, and the index of the best; `None` where none learned.
+/// The sentence, and the index of the best; `None` where none learned, or several equally well.
 pub fn of(variants: &[Variant], summaries: &[VariantSummary], split: Split) -> (String, Option<usize>) {
-    let learned = |i: &usize| {
-        let chance = variants[*i].record.header.data.chance_loss;
-        summaries[*i].train_loss.is_some_and(|loss| loss < LEARNED * chance || !chance.is_finite())
-    };
+    let learned = |i: &usize| learned(variants[*i].record, &summaries[*i]);
     let mut order: Vec<usize> = (0..variants.len()).filter(learned).collect();
     let score = |i: usize| summaries[i].score_on(split).filter(|s| !s.is_nan()).unwrap_or(f64::NEG_INFINITY);
     let loss = |i: usize| summaries[i].train_loss.filter(|l| !l.is_nan()).unwrap_or(f64::INFINITY);
@@ -34,10 +32,13 @@ pub fn of(variants: &[Variant], summaries: &[VariantSummary], split: Split) -> (
         order.iter().copied().filter(|i| *i == best || same(task, score(best), score(*i), rows)).collect();
     if let [_, second, ..] = alike.as_slice() {
         let best = alike.iter().copied().min_by(|a, b| loss(*a).total_cmp(&loss(*b))).unwrap_or(best);
-        return (equals(summaries, &alike, best, *second, split, task, rows), Some(best));
+        return (equals(summaries, &alike, best, *second, split, task, rows), None);
     }
     let others: Vec<usize> = (0..variants.len()).filter(|i| *i != best).collect();
-    let shown = |i: usize| format!("{} {}", summaries[i].label, said(task, score(i)));
+    // What was measured, and not what it is ranked by.
+    let measured =
+        |i: usize| summaries[i].score_on(split).map_or_else(|| "unknown".into(), |s| said(task, s));
+    let shown = |i: usize| format!("{} {}", summaries[i].label, measured(i));
     let against = match others.as_slice() {
         [] => String::new(),
         [one] => format!(", {}", shown(*one)),
@@ -53,12 +54,12 @@ pub fn of(variants: &[Variant], summaries: &[VariantSummary], split: Split) -> (
         }
     };
     let opening = format!(
-        "{} learned best ({} {} on {} after {}{against})",
+        "{} learned best ({} {} on {} {}{against})",
         summaries[best].label,
         task.score_name(),
         said(task, score(best)),
         place(split),
-        counted(summaries[best].epochs_done, "epoch"),
+        when(&summaries[best], split),
     );
     let runner_up = order.get(1).copied().or(others.first().copied());
     match runner_up.map(|other| why(variants, summaries, best, other)) {
@@ -79,7 +80,7 @@ fn why(variants: &[Variant], summaries: &[VariantSummary], best: usize, other: u
     }
     if let Some(ratio) = gradient_ratio(variants[best].record, variants[other].record) {
         return Some(format!(
-            "the gradient that reaches its first layer is {} times as long as in {}{own}",
+            "the gradient that reaches its first layer is {} times as long as in {}, on the median over the epochs{own}",
             number(ratio),
             loser.label
         ));
@@ -95,16 +96,18 @@ fn why(variants: &[Variant], summaries: &[VariantSummary], best: usize, other: u
 }
 
 /// How much longer the gradient of the first layer is, where that is worth a word and the layers are the
-/// same.
+/// same: the median over the captured epochs, since one batch varies manyfold.
 fn gradient_ratio(best: &Record, other: &Record) -> Option<f64> {
     let first = |r: &Record| {
         let layer = r.header.layers.iter().position(|l| l.kind.is_matrix())?;
-        let norm = r.shown_epoch()?.layers[layer].weight_grad.as_ref()?.l2();
-        Some((r.header.layers[layer].shape.clone(), norm))
+        let norms = r.epochs.iter().filter_map(|e| Some(e.layers[layer].weight_grad.as_ref()?.l2()));
+        Some((r.header.layers[layer].shape.clone(), norms.collect::<Vec<f64>>()))
     };
     let ((shape, a), (other_shape, b)) = (first(best)?, first(other)?);
-    let ratio = a / b;
-    (shape == other_shape && ratio.is_finite() && ratio >= LONGER).then_some(ratio)
+    let mut ratios: Vec<f64> = a.iter().zip(&b).map(|(a, b)| a / b).filter(|r| r.is_finite()).collect();
+    ratios.sort_by(f64::total_cmp);
+    let ratio = *ratios.get(ratios.len() / 2)?;
+    (shape == other_shape && ratio >= LONGER).then_some(ratio)
 }
 
 fn nobody(variants: &[Variant], summaries: &[VariantSummary]) -> String {
@@ -127,7 +130,12 @@ fn nobody(variants: &[Variant], summaries: &[VariantSummary]) -> String {
     };
     let reach = |i: usize| gradient_ratio(variants[i].record, variants[worst].record);
     let longer = |ratio: Option<f64>| {
-        let tell = |r| format!("the gradient that reaches its first layer is {} times as long", number(r));
+        let tell = |r| {
+            format!(
+                "the gradient that reaches its first layer is {} times as long (median over the epochs)",
+                number(r)
+            )
+        };
         ratio.map(tell)
     };
     let spared = (0..summaries.len()).find(|i| summaries[*i].verdict < summaries[worst].verdict);
@@ -169,7 +177,7 @@ fn equals(
         (a, b) => format!("{a} to {b}"),
     };
     let tell = match task {
-        Task::Classification => format!("a difference that {} rows cannot tell", count(rows)),
+        Task::Classification => format!("within two standard errors of {} rows", count(rows)),
         Task::Regression => "nearly the same".into(),
     };
     let other =
@@ -185,14 +193,15 @@ fn equals(
         _ => String::new(),
     };
     format!(
-        "{names} learned about equally well ({} {range} on {} after {}, {tell}){lower}.",
+        "{names} learned about equally well ({} {range} on {} {}, {tell}){lower}.",
         task.score_name(),
         place(split),
-        counted(summaries[best].epochs_done, "epoch")
+        when(&summaries[best], split)
     )
 }
 
-/// Whether these rows cannot tell the scores apart.
+/// Whether the scores are the same as far as these rows can tell, each taken by itself (Student's rule of
+/// two standard errors; that the rows are the same for both is not made use of).
 fn same(task: Task, best: f64, other: f64, rows: u64) -> bool {
     if best == other {
         return true;
@@ -213,6 +222,50 @@ fn rows_of(record: &Record, split: Split) -> u64 {
         Split::Train => data.train,
         Split::Dev => data.dev,
         Split::Test => data.test,
+    }
+}
+
+/// Whether a run is better than guessing: its loss after the last epoch, as it was trained on or in
+/// evaluation mode (dropout and a huge first batch stand in the way of the former), or its score.
+fn learned(record: &Record, summary: &VariantSummary) -> bool {
+    let data = &record.header.data;
+    let Some(last) = record.shown_epoch() else { return false };
+    let losses = [Some(last.train_loss), last.dev_loss, last.test_loss];
+    if !data.chance_loss.is_finite() || losses.into_iter().flatten().any(|l| l < LEARNED * data.chance_loss) {
+        return true;
+    }
+    let guessing = most_frequent(data.chance_loss, data.classes.len());
+    let errors = (guessing * (1.0 - guessing) / data.train.max(1) as f64).sqrt();
+    data.task == Task::Classification
+        && summary.train_score.is_some_and(|score| score > guessing + STANDARD_ERRORS * errors)
+}
+
+/// The largest share that a class can have where the entropy of the classes is this: with Fano's
+/// inequality (Fano, 1961), which two classes meet exactly.
+fn most_frequent(entropy: f64, classes: usize) -> f64 {
+    let others = classes.saturating_sub(1).max(1) as f64;
+    let term = |p: f64| if p > 0.0 { -p * p.ln() } else { 0.0 };
+    let largest_entropy = |p: f64| term(p) + term(1.0 - p) + (1.0 - p) * others.ln();
+    let (mut low, mut high) = (1.0 / (others + 1.0), 1.0);
+    // Falls from the entropy of equal shares to 0.
+    for _ in 0..60 {
+        let middle = (low + high) / 2.0;
+        if largest_entropy(middle) >= entropy { low = middle } else { high = middle }
+    }
+    high
+}
+
+/// Of which epoch a score is.
+fn when(summary: &VariantSummary, split: Split) -> String {
+    match (split, summary.test) {
+        (Split::Test, Some(test)) if test.epoch + 1 < summary.epochs_done => {
+            format!(
+                "with the parameters of epoch {}, of {}",
+                test.epoch,
+                counted(summary.epochs_done, "epoch")
+            )
+        }
+        _ => format!("after {}", counted(summary.epochs_done, "epoch")),
     }
 }
 
@@ -254,6 +307,18 @@ mod tests {
         assert!(!accuracy(0.90, 0.88, 20_000));
         assert!(!accuracy(0.90, 0.52, 200));
         assert!(accuracy(1.0, 1.0, 200));
+    }
+
+    #[test]
+    fn guessing_is_right_as_often_as_the_most_frequent_class_is_there() {
+        let entropy = |p: f64| -p * p.ln() - (1.0 - p) * (1.0 - p).ln();
+        for p in [0.5, 0.6, 0.9, 0.999] {
+            assert!((most_frequent(entropy(p), 2) - p).abs() < 1e-6, "{p}");
+        }
+        assert!((most_frequent(10f64.ln(), 10) - 0.1).abs() < 1e-6);
+        // Never below the truth: 0.7, 0.2, 0.1.
+        let three = -(0.7f64 * 0.7f64.ln() + 0.2 * 0.2f64.ln() + 0.1 * 0.1f64.ln());
+        assert!((0.7..0.75).contains(&most_frequent(three, 3)));
     }
 
     #[test]

@@ -15,6 +15,8 @@ use crate::text::counted;
 struct Page<'a> {
     comparison: &'a Comparison,
     sentence: String,
+    /// What is not there of what was asked for.
+    notice: Option<String>,
     /// The command line that cures, where the variants are remedies.
     prescribed: Option<String>,
     /// What the variants have in common.
@@ -50,6 +52,7 @@ pub fn page(
     let rows = comparison.variants.iter().zip(variants).map(|(summary, v)| row(comparison, summary, v));
     let page = Page {
         sentence: clean(&comparison.sentence),
+        notice: comparison.notice().map(|text| clean(&text)),
         prescribed: comparison
             .prescription
             .as_ref()

@@ -9,7 +9,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use gradscope::record::Outcome;
-use gradscope::report::SUMMARY_FILE;
+use gradscope::report::{OutputDir, SUMMARY_FILE};
 
 use crate::cli::exit;
 use crate::cli::signals::Signals;
@@ -131,6 +131,10 @@ impl<'a> Pool<'a> {
             let Some(lock) = lock(&directory) else { return Ok(State::Waiting) };
             if tasks.is_done(index) {
                 return Ok(State::Ended(Ended::Written));
+            }
+            // Files of a stranger are not for this process to remove.
+            if let Err(error) = OutputDir::check(&directory, false) {
+                return Ok(State::Ended(Ended::Failed(error.to_string())));
             }
             // A report of an earlier run would pass for this one's, if this one does not come to its end.
             let _ = fs::remove_file(directory.join(SUMMARY_FILE));

@@ -94,7 +94,11 @@ pub fn first_batches(runs: &Runs, batches: u64) -> Figure {
         let steps = run.scene.record.steps.iter().take_while(early);
         steps.map(|s| (s.step as f64, s.loss.last)).collect()
     };
-    let panel = Panel::of(runs, "loss", format!("training loss by batch, the first {batches}"), points);
+    let mut panel = Panel::of(runs, "loss", String::new(), points);
+    // There may be fewer.
+    let last = panel.curves.iter().flatten().map(|p| p.0 as u64 + 1).max();
+    let batches = last.unwrap_or(batches);
+    panel.title = format!("training loss by batch, the first {batches}");
     let scale = calm_scale(panel.values());
     let log = if scale.kind == Kind::Linear { "" } else { " The axis is logarithmic." };
     let caption = format!(
@@ -192,7 +196,7 @@ fn epochs_of(
 
 fn line(n: usize, run: &Run, points: Points, tooltip: String) -> Series {
     Series {
-        label: run.label.clone(),
+        label: run.short.clone(),
         label_ink: Ink::series(n),
         ink: Ink::series(n),
         mark: n,
@@ -229,7 +233,8 @@ fn figure<const N: usize>(
             title: panel.title.clone(),
             across: Across::Epochs(first, last),
             series: curves.map(series).collect(),
-            reference: reference.clone(),
+            // What guessing costs is known of the training set alone.
+            reference: reference.clone().filter(|_| i == 0),
             scale: scale.clone(),
         };
         chart.draw(&canvas, i as f64 * (CHART_HEIGHT + BETWEEN));
