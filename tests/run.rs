@@ -458,3 +458,19 @@ fn clipped_values_bound_the_update_and_not_what_is_recorded() {
     let update = |s: &Value| number(&s["layers"][4]["epochs"][0]["update_ratio"]);
     assert!(update(&clipped) < 0.1 * update(&free), "{} {}", update(&clipped), update(&free));
 }
+
+#[test]
+fn a_column_that_hardly_varies_is_drawn_all_the_same() {
+    let scratch = Scratch::new();
+    let rows: String = (0..60).map(|i| format!("{},{},{}\n", i % 7, 20_240_000 + i % 5, i % 2)).collect();
+    scratch.file("dates.csv", &format!("a,date,y\n{rows}"));
+    let rows: String = (0..60).map(|i| format!("{},7,{}\n", i % 7, i % 2)).collect();
+    scratch.file("constant.csv", &format!("a,b,y\n{rows}"));
+    for name in ["dates", "constant"] {
+        let words = format!(
+            "run --model mlp --hidden 4 --epochs 1 --data csv:{name}.csv --standardize --out {name} -q"
+        );
+        scratch.gradscope(&words).expect(0);
+        assert!(scratch.list(&format!("{name}/plots")).contains(&"boundary.svg".to_owned()));
+    }
+}

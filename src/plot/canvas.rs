@@ -123,7 +123,8 @@ impl Canvas {
     /// A coordinate system over a part of the picture; `y` grows upward.
     pub fn panel(&self, frame: Frame, x: Range<f64>, y: Range<f64>) -> Panel {
         let pixels = (unit(frame.left)..unit(frame.right), unit(frame.bottom)..unit(frame.top));
-        Panel { area: self.root.apply_coord_spec(Cartesian2d::new(x, y, pixels)) }
+        let bounds = [x.clone(), y.clone()];
+        Panel { area: self.root.apply_coord_spec(Cartesian2d::new(x, y, pixels)), bounds }
     }
 
     /// What `draw` draws belongs together, and tells `title` to whoever points at it.
@@ -252,31 +253,47 @@ impl Canvas {
     }
 }
 
+/// How far from a panel a point may be, in its widths: beyond, it is drawn there.
+const FARTHEST: f64 = 100.0;
+
 /// A coordinate system over a part of a [`Canvas`].
 pub struct Panel {
     area: DrawingArea<Backend, Cartesian2d<RangedCoordf64, RangedCoordf64>>,
+    bounds: [Range<f64>; 2],
 }
 
 impl Panel {
     /// Where a point of the data is in the picture.
     pub fn at(&self, x: f64, y: f64) -> Point {
-        let (x, y) = self.area.map_coordinate(&(x, y));
+        let (x, y) = self.area.map_coordinate(&self.near((x, y)));
         (f64::from(x) / UNITS, f64::from(y) / UNITS)
+    }
+
+    /// The point, or one at the same side not very far away: plotters counts pixels in 32 bits, which
+    /// the zero of an axis from 6.999999 to 7.000001 overflows.
+    fn near(&self, (x, y): Point) -> Point {
+        let near = |v: f64, bounds: &Range<f64>| {
+            let far = FARTHEST * (bounds.end - bounds.start).abs();
+            v.max(bounds.start.min(bounds.end) - far).min(bounds.start.max(bounds.end) + far)
+        };
+        (near(x, &self.bounds[0]), near(y, &self.bounds[1]))
     }
 
     /// A filled shape, in coordinates of the data.
     pub fn shape(&self, points: Vec<Point>, ink: Ink) {
+        let points: Vec<Point> = points.into_iter().map(|p| self.near(p)).collect();
         drawn(self.area.draw(&Polygon::new(points, ink)));
     }
 
     /// A line, in coordinates of the data.
     pub fn line(&self, points: Vec<Point>, ink: Ink, width: f64) {
+        let points: Vec<Point> = points.into_iter().map(|p| self.near(p)).collect();
         drawn(self.area.draw(&PathElement::new(points, ink.stroke_width(unit(width) as u32))));
     }
 
     /// A filled rectangle between two corners, in coordinates of the data.
     pub fn bar(&self, a: Point, b: Point, ink: Ink) {
-        drawn(self.area.draw(&Rectangle::new([a, b], ink.filled())));
+        drawn(self.area.draw(&Rectangle::new([self.near(a), self.near(b)], ink.filled())));
     }
 }
 
