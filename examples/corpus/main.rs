@@ -1,0 +1,124 @@
+//! The corpus: runs labelled by what was put into them, healthy ones among them, and how often the
+//! verdict says so.
+//!
+//! `cargo run --release --example corpus -- PROGRAM OUT [--quick] [--half calibration|scoring|both]
+//! [--only KIND] [--markdown FILE] [--json FILE]`: PROGRAM is gradscope; OUT keeps records, and a run
+//! that is there already is not trained again. The table goes to standard output, or to a file.
+
+mod build;
+mod case;
+mod draw;
+mod earlier;
+mod faults;
+mod healthy;
+mod markdown;
+mod ours;
+mod score;
+mod train;
+
+use std::collections::BTreeMap;
+use std::error::Error;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use gradscope::record::Record;
+
+use case::Kind;
+use draw::Half;
+use score::{Scored, Summary, summary};
+use train::{Run, on_all_cores, train};
+
+/// Runs of a kind in each half.
+const RUNS: u64 = 4;
+/// Of so many kinds in a row the quick subset leaves one out.
+const QUICK_SKIPS: usize = 3;
+
+/// What is asked for.
+struct Options {
+    program: PathBuf,
+    out: PathBuf,
+    quick: bool,
+    halves: Vec<Half>,
+    only: Option<String>,
+    markdown: Option<PathBuf>,
+    json: Option<PathBuf>,
+}
+
+const USAGE: &str = "usage: corpus PROGRAM OUT [--quick] [--half calibration|scoring|both] [--only KIND] \
+                     [--markdown FILE] [--json FILE]";
+
+fn options() -> Result<Options, Box<dyn Error>> {
+    let mut arguments = std::env::args().skip(1);
+    let (program, out) = arguments.next().zip(arguments.next()).ok_or(USAGE)?;
+    fs::create_dir_all(&out)?;
+    let mut options = Options {
+        program: fs::canonicalize(program)?,
+        out: fs::canonicalize(out)?,
+        quick: false,
+        halves: Half::BOTH.to_vec(),
+        only: None,
+        markdown: None,
+        json: None,
+    };
+    while let Some(flag) = arguments.next() {
+        let mut value = || arguments.next().ok_or(USAGE);
+        match flag.as_str() {
+            "--quick" => options.quick = true,
+            "--half" => {
+                let name = value()?;
+                options.halves.retain(|half| name == "both" || name == half.name());
+            }
+            "--only" => options.only = Some(value()?),
+            "--markdown" => options.markdown = Some(value()?.into()),
+            "--json" => options.json = Some(value()?.into()),
+            _ => return Err(USAGE.into()),
+        }
+    }
+    if options.halves.is_empty() { Err(USAGE.into()) } else { Ok(options) }
+}
+
+/// The runs that are asked for, kind by kind.
+fn runs(options: &Options) -> Vec<Run> {
+    let wanted = |kind: &&'static Kind| options.only.as_ref().is_none_or(|only| only == kind.name);
+    let kinds: Vec<&Kind> = faults::kinds().chain(healthy::kinds()).filter(wanted).collect();
+    if options.quick {
+        let quick = kinds.into_iter().filter(|kind| !kind.long).enumerate();
+        let kept = quick.filter(|(i, _)| i % QUICK_SKIPS != QUICK_SKIPS - 1);
+        return kept.map(|(_, kind)| Run::new(kind, Half::Scoring, 0)).collect();
+    }
+    let of =
+        |kind| options.halves.iter().flat_map(move |half| (0..RUNS).map(move |i| Run::new(kind, *half, i)));
+    kinds.into_iter().flat_map(of).collect()
+}
+
+/// Asks all rules about a run's record.
+fn read<'a>(run: &'a Run, out: &Path) -> Result<Scored<'a>, String> {
+    let (record, _) = Record::read(&run.record(out)).map_err(|error| error.to_string())?;
+    Ok(Scored::new(run, &record))
+}
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let options = options()?;
+    let runs = runs(&options);
+    let images = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/idx");
+    train(&runs, &options.program, &images, &options.out)?;
+    let scored = on_all_cores(&runs, |run| read(run, &options.out));
+    let scored: Vec<Scored> = scored.into_iter().collect::<Result<_, _>>()?;
+    let mut halves: Vec<(Half, Summary)> = Vec::new();
+    for half in Half::BOTH {
+        let here: Vec<&Scored> = scored.iter().filter(|s| s.run.half == half).collect();
+        if !here.is_empty() {
+            halves.push((half, summary(&here)));
+        }
+    }
+    let page = markdown::page(&halves, &scored);
+    match &options.markdown {
+        Some(file) => fs::write(file, page)?,
+        None => print!("{page}"),
+    }
+    if let Some(file) = &options.json {
+        let named: BTreeMap<&str, &Summary> = halves.iter().map(|(half, s)| (half.name(), s)).collect();
+        fs::write(file, serde_json::to_string_pretty(&named)? + "\n")?;
+    }
+    Ok(())
+}
