@@ -5,16 +5,23 @@ use crate::case::{Case, Kind, kind};
 use crate::draw::Draw;
 
 pub const KINDS: &[Kind] = &[
-    kind("tiny-layer", "one layer passes on a hundred-thousandth of what reaches it", tiny),
+    kind(
+        "tiny-layers",
+        "two layers in a row pass on a millionth each, and neither gets a gradient by the other",
+        tiny,
+    ),
     kind("huge-layer", "one layer passes on a thousand times what reaches it", huge),
 ];
 
 fn tiny(d: &mut Draw) -> Case {
     let (depth, width) = (d.depth(4, 7), d.width(8, 48));
-    let k = d.pick(&(2..=depth).collect::<Vec<_>>());
+    let k = d.pick(&(2..depth).collect::<Vec<_>>());
     let act = d.pick(&["tanh", "lrelu"]);
     let mut parts = parts(depth, width, act);
-    parts[k as usize - 1] = linear(Some(width), "normal:0,1e-6", "0");
+    // One alone recovers: its own gradient is as large as ever.
+    for tiny in [k, k + 1] {
+        parts[tiny as usize - 1] = linear(Some(width), "normal:0,1e-6", "0");
+    }
     run_of(d, file(act, "identity", &parts), "moons")
         .step("sgd", d.log(0.01, 0.05))
         .fault(
@@ -22,7 +29,7 @@ fn tiny(d: &mut Draw) -> Case {
             &["slow", "stalled", "layer-frozen", "constant-output", "plateau"],
         )
         // What vanishes is the gradient before it.
-        .at(&[format!("fc{k}"), "fc1".into()])
+        .at(&[format!("fc{k}"), format!("fc{}", k + 1), "fc1".into()])
 }
 
 fn huge(d: &mut Draw) -> Case {

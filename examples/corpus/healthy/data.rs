@@ -1,6 +1,6 @@
 //! Data of every sort, with noise that nobody can learn, and of sizes that are still sane.
 
-use crate::build::{Table, conv, file, flatten, hidden, images, init_of, linear, mlp, pool};
+use crate::build::{Table, conv, file, flatten, hidden, images, init_of, linear, mlp, parts, pool};
 use crate::case::{Case, Kind, kind};
 use crate::draw::Draw;
 
@@ -16,9 +16,10 @@ pub const KINDS: &[Kind] = &[
     }),
     kind("table-classes", "a table of two classes", classes),
     kind("table-wide", "a table of 30 columns", |d| regression(d, Table { inputs: 30, ..Table::default() })),
-    kind("targets-small", "targets × 0.01: loss and gradient fall by four and two decades", targets_small),
-    kind("targets-mild", "targets × 5 around 5", |d| {
-        regression(d, Table { target_scale: 5.0, shift: 5.0, ..Table::default() })
+    kind("targets-small", "targets × 0.001 to 0.01: the loss is four to six decades smaller", targets_small),
+    kind("targets-mild", "targets × 5 to 10 around 5", |d| {
+        let target_scale = d.uniform(5.0, 10.0);
+        regression(d, Table { target_scale, shift: 5.0, ..Table::default() })
     }),
     kind("inputs-mild", "inputs × 5, not standardised", |d| {
         regression(d, Table { scale: 5.0, ..Table::default() })
@@ -83,7 +84,16 @@ fn classes(d: &mut Draw) -> Case {
 }
 
 fn targets_small(d: &mut Draw) -> Case {
-    regression(d, Table { target_scale: 0.01, ..Table::default() }).step("adam", d.log(1e-3, 2e-3))
+    let (depth, width) = (d.depth(2, 3), d.width(16, 48));
+    let scale = d.log(1e-3, 1e-2);
+    let mut parts = parts(depth, width, "tanh");
+    *parts.last_mut().expect("an output") = linear(None, "zeros", "0");
+    let table = Table { target_scale: scale, ..Table::default() };
+    Case::of_file(file("tanh", "identity", &parts))
+        .with("seed", d.seed)
+        .with("epochs", 15)
+        .regression(table.regression(d))
+        .step("adam", 0.05 * scale)
 }
 
 fn standardised(d: &mut Draw) -> Case {

@@ -13,6 +13,7 @@ pub const KINDS: &[Kind] = &[
     kind("sparse-relu", "a negative bias: most units are silent on most rows", sparse_relu),
     kind("zero-output", "an output layer that starts at zero, as is common", zero_output),
     kind("zero-tanh-layer", "a tanh layer that starts at zero: its neighbours break the symmetry", zero_tanh),
+    kind("tiny-layer", "one tanh layer that starts near zero and recovers", tiny_layer),
     kind("frozen-layer", "a layer that is not to be trained, by intent", frozen),
     kind("no-bias", "layers without a bias", no_bias),
     kind("small-rate", "a rate at the low end that still learns", |d| {
@@ -56,7 +57,7 @@ fn sparse_relu(d: &mut Draw) -> Case {
     let (depth, width) = (d.depth(1, 2), d.width(64, 128));
     mlp(d, depth, width, "relu", "moons")
         .with("init", init_of("relu"))
-        .with("bias", -0.5)
+        .with("bias", format!("{:.1}", -d.uniform(0.8, 1.8)))
         .step("adam", d.log(3e-3, 8e-3))
 }
 
@@ -69,10 +70,18 @@ fn zero_output(d: &mut Draw) -> Case {
 }
 
 fn zero_tanh(d: &mut Draw) -> Case {
+    one_layer(d, "zeros")
+}
+
+fn tiny_layer(d: &mut Draw) -> Case {
+    one_layer(d, "normal:0,1e-6")
+}
+
+fn one_layer(d: &mut Draw, init: &str) -> Case {
     let (depth, width) = (d.depth(2, 4), d.width(16, 48));
     let k = d.pick(&(2..=depth).collect::<Vec<_>>());
     let mut parts = parts(depth, width, "tanh");
-    parts[k as usize - 1] = linear(Some(width), "zeros", "0");
+    parts[k as usize - 1] = linear(Some(width), init, "0");
     run_of(d, file("tanh", "identity", &parts), "moons").step("adam", d.log(3e-3, 8e-3))
 }
 
