@@ -124,3 +124,41 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    fn all(quick: bool) -> Vec<Run> {
+        let (program, out) = (PathBuf::new(), PathBuf::new());
+        let halves = Half::BOTH.to_vec();
+        runs(&Options { program, out, quick, halves, only: None, markdown: None, json: None })
+    }
+
+    #[test]
+    fn there_are_as_many_healthy_kinds_as_faults_and_enough_runs_of_both() {
+        let (faults, healthy) = (faults::kinds().count(), healthy::kinds().count());
+        assert!(faults >= 25 && healthy >= faults, "{faults} and {healthy}");
+        let runs = all(false);
+        assert!(runs.len() >= 600, "{}", runs.len());
+        assert_eq!(runs.iter().map(|r| &r.id).collect::<BTreeSet<_>>().len(), runs.len());
+        assert!(all(true).len() <= QUICK_RUNS);
+    }
+
+    #[test]
+    fn the_halves_share_no_command() {
+        let commands = |half| -> BTreeSet<String> {
+            all(false).iter().filter(|r| r.half == half).map(|r| r.case.words("").join(" ")).collect()
+        };
+        assert!(commands(Half::Calibration).is_disjoint(&commands(Half::Scoring)));
+    }
+
+    #[test]
+    fn the_same_run_is_drawn_again_alike() {
+        for (a, b) in all(true).iter().zip(&all(true)) {
+            assert_eq!(a.command(), b.command());
+            assert_eq!(a.case.table, b.case.table);
+        }
+    }
+}
