@@ -11,7 +11,10 @@ pub fn page(halves: &[(Half, Summary)], scored: &[Scored]) -> String {
     let mut text = String::from(
         "# The corpus\n\nWritten by `make corpus`. Every run is labelled by what was put into it; the label \
          is checked against whether the run learned. Thresholds may be tuned on the calibration half; the \
-         scoring half has other seeds, depths and widths.\n\n",
+         scoring half has other seeds, depths and widths. A faulty run that comes below half the loss of \
+         guessing, and a healthy one that stays above 0.8 of it, contradicts its label. Findings count \
+         from a warning on. Files that a command names are drawn again by `make corpus`, under \
+         `reports/corpus/files/`.\n\n",
     );
     figures(&mut text, halves);
     for (half, summary) in halves {

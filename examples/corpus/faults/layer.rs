@@ -7,7 +7,7 @@ use crate::draw::Draw;
 pub const KINDS: &[Kind] = &[
     kind(
         "tiny-layers",
-        "two layers in a row pass on a millionth each, and neither gets a gradient by the other",
+        "two layers in a row pass on next to nothing each, and neither gets a gradient by the other",
         tiny,
     ),
     kind("huge-layer", "one layer passes on a thousand times what reaches it", huge),
@@ -20,10 +20,10 @@ fn tiny(d: &mut Draw) -> Case {
     let mut parts = parts(depth, width, act);
     // One alone recovers: its own gradient is as large as ever.
     for tiny in [k, k + 1] {
-        parts[tiny as usize - 1] = linear(Some(width), "normal:0,1e-6", "0");
+        parts[tiny as usize - 1] = linear(Some(width), "normal:0,1e-10", "0");
     }
     run_of(d, file(act, "identity", &parts), "moons")
-        .step("sgd", d.log(0.01, 0.05))
+        .step("sgd", d.log(0.005, 0.02))
         .fault(
             &["init-scale", "vanishing-depth", "vanishing-all"],
             &["slow", "stalled", "layer-frozen", "constant-output", "plateau"],

@@ -52,12 +52,19 @@ fn high_momentum(d: &mut Draw) -> Case {
     shallow(d).step("sgd", d.log(5.0, 50.0)).with("momentum", 0.9).fault(HIGH, BURST)
 }
 
+/// Circles, which a network that only grows does not separate, and no leaky ReLU: it bears any growth.
+fn unforgiving(d: &mut Draw) -> Case {
+    let (depth, width) = (d.depth(3, 6), d.width(8, 64));
+    let act = d.pick(&["relu", "gelu"]);
+    mlp(d, depth, width, act, "circles").with("init", init_of(act))
+}
+
 fn high_adam(d: &mut Draw) -> Case {
-    shallow(d).step("adam", d.log(1.0, 10.0)).fault(HIGH, BURST)
+    unforgiving(d).step("adam", d.log(3.0, 30.0)).fault(HIGH, BURST)
 }
 
 fn high_rmsprop(d: &mut Draw) -> Case {
-    shallow(d).step("rmsprop", d.log(1.0, 5.0)).fault(HIGH, BURST)
+    unforgiving(d).step("rmsprop", d.log(5.0, 30.0)).fault(HIGH, BURST)
 }
 
 fn high_conv(d: &mut Draw) -> Case {
