@@ -14,7 +14,7 @@ RUN_TESTS = $(CARGO) $(if $(shell $(CARGO) nextest --version 2>/dev/null),nextes
 # MNIST or Fashion-MNIST, as they are downloaded; the sample has the same format.
 IDX = fixtures/idx
 
-.PHONY: help libtorch build demo experiments test bench bench-peers bench-guard fmt clean distclean
+.PHONY: help libtorch build demo experiments corpus test bench bench-peers bench-guard fmt clean distclean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile
@@ -33,6 +33,11 @@ demo: build ## diagnose a network that was born dead and say where the report is
 experiments: build ## run every exercise of the README into reports/experiments/
 	@$(CARGO) run --release --locked --quiet --example experiments -- \
 		target/release/gradscope reports/experiments $(IDX)
+
+# Records are kept: what is trained is not trained again.
+corpus: build ## train and score the labelled corpus, write docs/corpus.md
+	@$(CARGO) run --release --locked --quiet --example corpus -- \
+		target/release/gradscope reports/corpus --markdown docs/corpus.md
 
 # Both builds share target/ and most of what is in it. The slim one goes first: it fails
 # soonest, and target/debug/gradscope is left with all commands.

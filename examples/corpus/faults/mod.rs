@@ -1,0 +1,19 @@
+//! Kinds of fault, by family. Each is true by construction: what is broken is drawn far inside the range
+//! in which it breaks the run.
+
+mod data;
+mod dead;
+mod init;
+mod layer;
+mod rate;
+mod saturated;
+mod step;
+
+use crate::case::Kind;
+
+/// Every kind of fault.
+pub fn kinds() -> impl Iterator<Item = &'static Kind> {
+    [dead::KINDS, init::KINDS, layer::KINDS, rate::KINDS, step::KINDS, saturated::KINDS, data::KINDS]
+        .into_iter()
+        .flatten()
+}
