@@ -212,10 +212,13 @@ fn time_adds_up_and_the_model_is_that_of_the_whole_run() {
     let words = "run --model mlp --hidden 8 --batch-size 32 -q --save-model";
     scratch.gradscope(&format!("{words} --epochs 20 --out whole")).expect(0);
     scratch.gradscope(&format!("{words} --epochs 10 --out parts")).expect(0);
-    let first = scratch.summary("parts")["run"]["wall_s"].as_f64().unwrap();
+    // A thousand seconds so far: how fast this machine is now does not matter.
+    let state = scratch.path().join("parts/state.safetensors");
+    let slow = with_progress(&std::fs::read(&state).unwrap(), |progress| progress["wall_s"] = 1e3.into());
+    std::fs::write(&state, slow).unwrap();
     scratch.gradscope("run --resume parts --epochs 20 -q").expect(0);
     let both = scratch.summary("parts")["run"]["wall_s"].as_f64().unwrap();
-    assert!(both > 1.5 * first, "{first} {both}");
+    assert!((1e3..1.5e3).contains(&both), "{both}");
     let model = |d: &str| std::fs::read(scratch.path().join(d).join("model.safetensors")).unwrap();
     assert_eq!(model("parts"), model("whole"));
 }
