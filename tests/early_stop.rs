@@ -3,6 +3,9 @@
 
 mod support;
 
+use std::process::Command;
+use std::time::{Duration, Instant};
+
 use support::Scratch;
 
 const RUN: &str = "run --model mlp --hidden 16 --lr 0.02 --batch-size 32 --epochs 200";
@@ -50,6 +53,47 @@ fn more_patience_goes_on_as_if_there_had_been_more_from_the_beginning() {
         }
     }
     assert_eq!(parts, whole);
+}
+
+#[test]
+fn a_shorter_patience_that_is_over_already_is_not_said_to_have_stopped_the_run() {
+    let scratch = Scratch::new();
+    scratch.gradscope(&format!("{RUN} --patience 3 --out out -q --save-model")).expect(0);
+    let run = scratch.summary("out")["run"].clone();
+    let message = scratch.gradscope("run --resume out --patience 1").expect(2).stderr();
+    let said = format!(
+        "after {} epochs, the run is no better on the dev set since epoch {}, which is the end of --patience 1;",
+        run["epochs_done"], run["early_stop"]["best_epoch"]
+    );
+    assert!(message.contains(&said), "{message}");
+}
+
+#[test]
+#[cfg(unix)]
+fn part_of_an_epoch_ends_no_patience() {
+    let scratch = Scratch::new();
+    // Never better than at first: the second epoch is the end of patience, once it is whole.
+    let words = "run --model relu5 --lr 1e-30 --samples 8000 --batch-size 4 --epochs 9 --patience 1";
+    let words = format!("{words} --save-model -q --out out");
+    let mut child = scratch.command().args(words.split(' ')).spawn().unwrap();
+    let record = scratch.path().join("out/record.jsonl");
+    let deadline = Instant::now() + Duration::from_secs(120);
+    while !std::fs::read_to_string(&record).unwrap_or_default().contains("\"kind\":\"epoch\"") {
+        assert!(Instant::now() < deadline, "no epoch after two minutes");
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    let summary = scratch.summary("out");
+    assert_eq!(
+        (&summary["run"]["outcome"], &summary["epochs"][1]["partial"]),
+        (&"interrupted".into(), &true.into())
+    );
+    assert!(summary["run"]["early_stop"].is_null(), "{}", summary["run"]);
+    scratch.gradscope("run --resume out -q").expect(0);
+    let run = &scratch.summary("out")["run"];
+    assert_eq!((&run["outcome"], &run["epochs_done"]), (&"finished".into(), &2.into()));
+    assert_eq!(run["early_stop"]["best_epoch"], 0);
 }
 
 #[test]

@@ -40,16 +40,24 @@ impl Writer {
         Self::begin(path, header, |file| {
             let (mut steps, mut epochs) = (steps, epochs);
             let mut out = io::BufWriter::new(file);
-            for line in BufReader::new(File::open(path)?).lines().skip(1) {
-                let line = line?;
-                let left = match serde_json::from_str::<Peek>(&line) {
+            let mut earlier = BufReader::new(File::open(path)?);
+            let mut line = Vec::new();
+            earlier.read_until(b'\n', &mut line)?;
+            // What comes after may be anything: a killed run leaves half a line.
+            while steps > 0 || epochs > 0 {
+                line.clear();
+                if earlier.read_until(b'\n', &mut line)? == 0 {
+                    break;
+                }
+                let left = match serde_json::from_slice::<Peek>(&line) {
                     Ok(Peek { kind: "step" }) => &mut steps,
                     Ok(Peek { kind: "epoch" }) => &mut epochs,
                     _ => continue,
                 };
                 if let Some(less) = left.checked_sub(1) {
                     *left = less;
-                    writeln!(out, "{line}")?;
+                    out.write_all(line.trim_ascii_end())?;
+                    out.write_all(b"\n")?;
                 }
             }
             out.flush()
@@ -71,6 +79,7 @@ impl Writer {
         let mut writer = Self { path: path.into(), file, buffer: Vec::new() };
         let written = writer.write(&Line::Header(Box::new(header.clone())));
         let written = written.and_then(|()| then(&mut writer.file).map_err(failed));
+        let written = written.and_then(|()| writer.file.sync_all().map_err(failed));
         let written = written.and_then(|()| fs::rename(&temporary, path).map_err(failed));
         if written.is_err() {
             // Best effort: the error that led here is the one to report.

@@ -63,8 +63,17 @@ fn span(column: i64, splits: &[(&str, &Rows)]) -> (f64, f64) {
     let all = splits.iter().map(|(_, rows)| ends(rows));
     let (low, high) =
         all.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), (l, h)| (low.min(l), high.max(h)));
-    // A column that is constant has room around it, too, as float32 tells numbers apart.
-    let room = (MARGIN * (high - low)).max(1e-3 * low.abs().max(high.abs())).max(1e-6);
+    with_room(low, high)
+}
+
+/// A column that is constant has room around it, too. Never less than float32 tells numbers apart.
+fn with_room(low: f64, high: f64) -> (f64, f64) {
+    let largest = low.abs().max(high.abs());
+    let room = if low == high {
+        (1e-3 * largest).max(1e-6)
+    } else {
+        (MARGIN * (high - low)).max(f64::from(f32::EPSILON) * largest)
+    };
     (low - room, high + room)
 }
 
@@ -122,5 +131,81 @@ fn points(
         y: place(1),
         target: memory::values(&target.view([-1])).into_owned(),
         answer: memory::values(&answer).into_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::{Activation, Loss};
+    use crate::train::model::Plan;
+    use crate::train::{DataOptions, DataSource, Model, Sizes};
+
+    /// What a network answers that gives `weight · x − limit`, with where the grid has its points.
+    fn plane(weight: [f32; 2], limit: f32) -> (Boundary, [Vec<f64>; 2]) {
+        let source: DataSource = "moons".parse().unwrap();
+        let options = DataOptions { samples: Some(200), ..Default::default() };
+        let data = source.dataset(&options, Some(Loss::Bce), 0, Device::Cpu).unwrap();
+        let model = Model::parse("test", "[[layers]]\ntype = \"linear\"\n").unwrap();
+        let sizes = Sizes { columns: 2, image: None, outputs: 1 };
+        let network = Network::new(&Plan::new(&model, sizes).unwrap(), Device::Cpu);
+        let parameters = &network.parameters()[0];
+        tch::no_grad(|| {
+            parameters.weight.view(2).copy_(&Tensor::from_slice(&weight));
+            parameters.bias.as_ref().unwrap().view(1).copy_(&Tensor::from_slice(&[-limit]));
+        });
+        let objective = Objective::new(Loss::Bce, Task::Classification, Activation::Identity);
+        let boundary = *of(0, 0, &network, &objective, &data).unwrap();
+        let place = |axis: &Axis| {
+            let step = (axis.high - axis.low) / (GRID - 1) as f64;
+            (0..GRID).map(|i| axis.low + i as f64 * step).collect()
+        };
+        let places = boundary.axes.each_ref().map(place);
+        (boundary, places)
+    }
+
+    #[test]
+    fn every_answer_stands_where_it_is_given() {
+        for (weight, limit) in [([1.0, 0.0], 0.7), ([0.0, 1.0], -0.2), ([1.0, 2.0], 0.4), ([-1.0, 0.5], 0.1)]
+        {
+            let (boundary, [x, y]) = plane(weight, limit);
+            let Answers::Classes { class, margin } = &boundary.answers else { panic!("numbers") };
+            let output =
+                |x: f64, y: f64| f64::from(weight[0]) * x + f64::from(weight[1]) * y - f64::from(limit);
+            let mut seen = [0, 0];
+            for (row, y) in y.iter().enumerate() {
+                for (column, x) in x.iter().enumerate() {
+                    let at = row * GRID as usize + column;
+                    let expected = output(*x, *y);
+                    if expected.abs() < 1e-4 {
+                        continue;
+                    }
+                    seen[usize::from(expected > 0.0)] += 1;
+                    assert_eq!(class[at], u8::from(expected > 0.0), "{weight:?} at {x}, {y}");
+                    let sure = (2.0 / (1.0 + (-expected.abs()).exp()) - 1.0).sqrt() * 255.0;
+                    assert!((f64::from(margin[at]) - sure).abs() < 1.0, "{weight:?} at {x}, {y}");
+                }
+            }
+            assert!(seen.iter().all(|n| *n > 1_000), "{weight:?}: {seen:?}");
+            let train = &boundary.splits[0];
+            for ((x, y), answer) in train.x.iter().zip(&train.y).zip(&train.answer) {
+                let expected = output(f64::from(*x), f64::from(*y));
+                assert_eq!(*answer, f32::from(u8::from(expected > 0.0)), "{weight:?} at {x}, {y}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_plane_is_as_wide_as_its_data() {
+        // Seconds of a day, as they are counted since 1970.
+        assert_eq!(with_room(1.6000e9, 1.6001e9), (1.599994e9, 1.600106e9));
+        assert_eq!(with_room(-1.0, 1.0), (-1.12, 1.12));
+        let (low, high) = with_room(1e-9, 2e-9);
+        assert!(0.0 < low && high < 2.1e-9);
+        assert_eq!(with_room(1000.0, 1000.0), (999.0, 1001.0));
+        assert_eq!(with_room(0.0, 0.0), (-1e-6, 1e-6));
+        // Neighbours in float32 stay apart with room around them.
+        let (low, high) = with_room(16_777_216.0, 16_777_218.0);
+        assert!((low as f32) < 16_777_216.0 && high as f32 > 16_777_218.0);
     }
 }

@@ -98,11 +98,10 @@ fn run(
             let state = State::resume(path, record, &network, &mut optimizer)?;
             check_something_is_left(config, &state.progress)?;
             let progress = &state.progress;
-            observer.go_on(
-                header.clone(),
-                progress.step_thinning.written(),
-                progress.epoch_thinning.kept(),
-            )?;
+            observer.go_on(header.clone(), progress.step_thinning.written(), progress.epochs_to_keep())?;
+            if let Some(epoch) = progress.ended.clone() {
+                observer.observe(Line::Epoch(epoch))?;
+            }
             (progress.clone(), state.best())
         }
     };
@@ -201,8 +200,8 @@ fn check_something_is_left(config: &Config, progress: &Progress) -> Result<(), T
     }
     match (config.patience, progress.best) {
         (Some(patience), Some(best)) if done > best.epoch + patience => fail(format!(
-            "the run was stopped by --patience {patience} after {}, no better on the dev set since epoch {}; \
-             give a larger --patience",
+            "after {}, the run is no better on the dev set since epoch {}, which is the end of --patience \
+             {patience}; give a larger --patience",
             counted(done, "epoch"),
             best.epoch
         )),

@@ -11,7 +11,7 @@ use super::checkpoint::Checkpoint;
 use super::network::{Network, Snapshot};
 use super::non_finite::FirstNonFinite;
 use super::optimizer::Optimizer;
-use crate::record::{EpochThinning, Header, Record, StepThinning, number};
+use crate::record::{Epoch, EpochThinning, Header, Line, Record, StepThinning, number};
 
 /// Its place in a report directory.
 pub const STATE_FILE: &str = "state.safetensors";
@@ -35,6 +35,10 @@ pub struct Progress {
     pub step_thinning: StepThinning,
     /// Which epoch lines are.
     pub epoch_thinning: EpochThinning,
+    /// What the last of these would be had the run not ended there, where it would be another: that of
+    /// an end has an exact count of the units that fire.
+    #[serde(default)]
+    pub ended: Option<Epoch>,
 }
 
 /// The best dev score so far.
@@ -170,12 +174,17 @@ impl State {
 }
 
 impl Progress {
+    /// Epoch lines of the record that stay as they are.
+    pub fn epochs_to_keep(&self) -> u64 {
+        self.epoch_thinning.kept().saturating_sub(u64::from(self.ended.is_some()))
+    }
+
     /// Whether the record holds everything until here. It may hold more: what came after the state
     /// was saved.
     fn fits(&self, record: &Record) -> bool {
         let (run, pending) = (&record.header.run, self.step_thinning.pending());
         let steps = usize::try_from(self.step_thinning.written()).ok();
-        let epochs = usize::try_from(self.epoch_thinning.kept()).ok();
+        let epochs = usize::try_from(self.epochs_to_keep()).ok();
         let (Some(steps), Some(epochs)) = (steps, epochs) else { return false };
         let (Some(steps), Some(epochs)) = (record.steps.get(..steps), record.epochs.get(..epochs)) else {
             return false;
@@ -189,7 +198,16 @@ impl Progress {
         written.checked_add(waiting) == Some(self.steps_done)
             && self.epochs_done.checked_mul(run.steps_per_epoch) == Some(self.steps_done)
             && epochs.last().is_none_or(|e| e.epoch < self.epochs_done)
+            && self.ended.as_ref().is_none_or(|e| self.ends_with(e, epochs, record))
             && self.best.is_none_or(|best| best.epoch < self.epochs_done)
             && [self.wall_s, self.capture_s].iter().all(|s| (0.0..1e12).contains(s))
+    }
+
+    /// Whether this epoch can follow these ones of the record.
+    fn ends_with(&self, epoch: &Epoch, earlier: &[Epoch], record: &Record) -> bool {
+        let mut alone = Record::new(record.header.clone());
+        epoch.epoch.checked_add(1) == Some(self.epochs_done)
+            && earlier.last().is_none_or(|e| e.epoch < epoch.epoch)
+            && alone.push(Line::Epoch(epoch.clone())).is_ok()
     }
 }

@@ -77,6 +77,10 @@ struct EpochState {
     /// Whether it is one of those that a run of any length captures.
     scheduled: bool,
     capture: Option<Vec<LayerCapture>>,
+    /// The exact count of an epoch that may be the last, where the schedule alone asks for none.
+    exact: Option<FiringCount>,
+    /// Whether the run may end with the present step.
+    may_end: bool,
     stopped: Option<Outcome>,
 }
 
@@ -118,6 +122,8 @@ impl Trainer<'_> {
             norms: self.network.layers().iter().map(|_| LayerNorms::default()).collect(),
             scheduled,
             capture: None,
+            exact: None,
+            may_end: false,
             stopped: None,
         };
         for start in (0..rows).step_by(self.batch as usize) {
@@ -129,6 +135,7 @@ impl Trainer<'_> {
             let number = self.progress.steps_done;
             let alone = number == 0 || self.config.capture_every.is_some_and(|k| number.is_multiple_of(k));
             let capture = (last && keep) || alone;
+            state.may_end = last && (self.may_be_last(epoch) || state.stopped.is_some());
             let (mut step, captured) = self.step(epoch, &x, &y, capture, screening.as_mut(), &mut state)?;
             // Where the run ends does not change what it tells of its steps.
             step.capture = captured.clone().filter(|_| alone && !(last && scheduled));
@@ -195,10 +202,13 @@ impl Trainer<'_> {
         let non_finite = self.progress.non_finite.forward(self.network, x, loss);
         let mut firing = None;
         if capture {
-            let last = self.may_be_last(epoch) || state.stopped.is_some();
             let suspect = screened.as_ref().is_some_and(|s| s.has_silent_unit());
-            let exact = self.progress.steps_done == 0 || last || suspect || self.cheap_exact_pass;
-            firing = self.timed(|t| if exact { firing::exact(t.network, &t.dataset.train) } else { None });
+            let due = self.progress.steps_done == 0 || suspect || self.cheap_exact_pass;
+            let exact = self.timed(|t| {
+                (due || state.may_end).then(|| firing::exact(t.network, &t.dataset.train)).flatten()
+            });
+            // Where the run ends must not change what it would hold if it went on.
+            *if due { &mut firing } else { &mut state.exact } = exact;
         }
         let mut captured = self.timed(|t| {
             probe.map(|probe| {
@@ -242,9 +252,12 @@ impl Trainer<'_> {
     /// Scores the epoch, keeps the best parameters, and writes the epoch if it was captured.
     fn close_epoch(&mut self, epoch: u64, state: EpochState) -> Result<(), TrainError> {
         let dev = self.dataset.dev.as_ref().map(|dev| self.objective.evaluate(self.network, dev));
-        if let Some((_, score)) = dev {
+        let partial = state.rows < self.dataset.train.len();
+        // Part of an epoch counts for nothing: the run that goes on makes a whole one of it.
+        if let Some((_, score)) = dev.filter(|_| !partial) {
             self.judge(epoch, score);
         }
+        self.progress.ended = None;
         let mut shrinking = self.meter.take_shrinking(self.network).unwrap_or_default().into_iter();
         let ends = epoch + 1 == self.config.epochs || state.stopped.is_some() || self.stopped_early.is_some();
         // It was captured in case that patience ended, and the epoch turned out to be a good one.
@@ -256,10 +269,10 @@ impl Trainer<'_> {
         let (_, train_score) = self.objective.evaluate(self.network, &self.dataset.train);
         // Only to be looked at: nothing is chosen by it.
         let test = self.dataset.test.as_ref().map(|test| self.objective.evaluate(self.network, test));
-        self.emit(Line::Epoch(Epoch {
+        let mut line = Epoch {
             epoch,
             step: self.progress.steps_done - 1,
-            partial: state.stopped.is_some() && state.rows < self.dataset.train.len(),
+            partial,
             lr: self.config.lr(epoch),
             train_loss: state.loss_sum / state.rows as f64,
             train_score,
@@ -269,7 +282,12 @@ impl Trainer<'_> {
             test_score: test.map(|t| t.1),
             grad_l2: state.grad_l2,
             layers,
-        }))
+        };
+        if let Some(count) = state.exact.filter(|_| ends) {
+            self.progress.ended = state.scheduled.then(|| line.clone());
+            count.write(&mut line.layers);
+        }
+        self.emit(Line::Epoch(line))
     }
 
     /// What an epoch's score on the dev set means: the best so far, or the end of patience.
@@ -335,7 +353,8 @@ impl Trainer<'_> {
             wall_s,
             capture_s: self.progress.capture_s,
             test,
-            early_stop: self.stopped_early,
+            // Whoever stopped it was first.
+            early_stop: self.stopped_early.filter(|_| outcome == Outcome::Finished),
             boundary: boundary::of(epoch, self.config.seed, self.network, &self.objective, self.dataset),
         }))?;
         Ok(outcome)
