@@ -150,6 +150,15 @@ pub struct RunArgs {
     pub resume: Option<PathBuf>,
 
     #[command(flatten)]
+    pub flags: RunFlags,
+    #[command(flatten)]
+    pub output: OutputArgs,
+}
+
+/// What is trained and how, and what is made of it: the same for one run and for several.
+#[derive(Debug, Args)]
+pub struct RunFlags {
+    #[command(flatten)]
     pub data: DataArgs,
     #[command(flatten)]
     pub network: NetworkArgs,
@@ -159,8 +168,6 @@ pub struct RunArgs {
     pub length: LengthArgs,
     #[command(flatten)]
     pub findings: FindingArgs,
-    #[command(flatten)]
-    pub output: OutputArgs,
 }
 
 #[derive(Debug, Args)]

@@ -1,6 +1,6 @@
 //! `gradscope compare`: several variants under the same data and seed, trained one after another.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::{Context, ensure};
 use gradscope::record::Outcome;
@@ -9,7 +9,7 @@ use gradscope::train::{Config, DataOptions, check};
 
 use super::args::CompareArgs;
 use super::findings::Findings;
-use super::run::{How, status, train};
+use super::run::{How, default_directory, status, train};
 use super::side::{Side, VARIANTS, show, write};
 use super::signals::Signals;
 use super::variants::{Grid, Trial, Variant, common, file_names, product, trials};
@@ -17,13 +17,13 @@ use super::{exit, output, resolve};
 
 /// Everything is checked before the first variant is trained.
 pub fn run(args: &CompareArgs, colours: bool) -> anyhow::Result<u8> {
-    let findings = Findings::new(&args.findings)?;
+    let findings = Findings::new(&args.flags.findings)?;
     let trials = trials_of(args)?;
     let configs = trials.iter().map(config).collect::<anyhow::Result<Vec<_>>>()?;
     same_ground(&trials, &configs)?;
     let out = match &args.output.out {
         Some(out) => out.clone(),
-        None => default_directory(&configs[0].model.name),
+        None => default_directory(&format!("compare-{}", configs[0].model.name)),
     };
     let mut directory = OutputDir::check(&out, args.output.force || args.output.out.is_none())?;
     let names = file_names(trials.iter().map(|t| t.label.as_str()));
@@ -120,10 +120,4 @@ fn same_ground(trials: &[Trial], configs: &[Config]) -> anyhow::Result<()> {
         );
     }
     Ok(())
-}
-
-/// `reports/compare-<model>-<time>`, in UTC so that names sort.
-fn default_directory(model: &str) -> PathBuf {
-    let now = jiff::Timestamp::now().strftime("%Y%m%d-%H%M%S");
-    PathBuf::from("reports").join(format!("compare-{model}-{now}"))
 }

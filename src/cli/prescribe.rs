@@ -1,7 +1,5 @@
 //! `gradscope prescribe`: trains the remedies of an unhealthy run, and says which one works.
 
-use std::path::PathBuf;
-
 use anyhow::{Context, bail};
 use gradscope::diagnose::{Diagnosis, Severity, Verdict};
 use gradscope::record::{Outcome, Record};
@@ -10,7 +8,7 @@ use gradscope::report::{OutputDir, RECORD_FILE, command};
 
 use super::args::PrescribeArgs;
 use super::findings::Findings;
-use super::run::{How, Trained, status, train};
+use super::run::{How, Trained, default_directory, status, train};
 use super::side::{Side, VARIANTS, show, write};
 use super::signals::Signals;
 use super::variants::{Trial, Variant, common, file_name, trials};
@@ -30,12 +28,12 @@ pub fn run(args: &PrescribeArgs, colours: bool) -> anyhow::Result<u8> {
     let common = common_words(args)?;
     let base = trial(&common, AS_IT_IS, &[])?;
     // What a record was diagnosed by is part of its command.
-    let mut finding_args = args.findings.clone();
-    finding_args.fall_back_to(&base.args.findings);
+    let mut finding_args = args.flags.findings.clone();
+    finding_args.fall_back_to(&base.args.flags.findings);
     let findings = Findings::new(&finding_args)?;
     let config = resolve::config(&base.args, base.command.clone())?;
     let out = &args.output.out;
-    let place = out.clone().unwrap_or_else(|| default_directory(&config.model.name));
+    let place = out.clone().unwrap_or_else(|| default_directory(&format!("prescribe-{}", config.model.name)));
     let mut directory = OutputDir::check(&place, args.output.force || out.is_none())?;
     let signals = Signals::listen()?;
     match out {
@@ -76,12 +74,6 @@ fn trial(common: &[String], label: &str, words: &[String]) -> anyhow::Result<Tri
     let common = &command::remedied(&base, words)[2..kept];
     let variant = Variant::new(label, words)?;
     trials(common, vec![variant])?.pop().context("a variant is a trial")
-}
-
-/// `reports/prescribe-<model>-<time>`, in UTC so that names sort.
-fn default_directory(model: &str) -> PathBuf {
-    let now = jiff::Timestamp::now().strftime("%Y%m%d-%H%M%S");
-    PathBuf::from("reports").join(format!("prescribe-{model}-{now}"))
 }
 
 /// A run and its remedies.

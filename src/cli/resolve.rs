@@ -15,11 +15,11 @@ use super::args::{DataArgs, LossArg, NetworkArgs, NormArg, RunArgs, TaskArg};
 pub fn config(args: &RunArgs, command: Vec<String>) -> Result<Config, TrainError> {
     // The command line demands one, but not of a record that says which.
     let name = args.model.as_deref().ok_or_else(|| TrainError::Settings("--model is missing".into()))?;
-    let model = model(name, &args.network)?;
-    let training = &args.training;
+    let model = model(name, &args.flags.network)?;
+    let training = &args.flags.training;
     let defaults = &model.defaults;
     let or = |flag: &Option<String>, default: &String| flag.as_ref().unwrap_or(default).clone();
-    let source = source(&args.data, &model)?;
+    let source = source(&args.flags.data, &model)?;
     let batch_size = batch_size(&or(&training.batch_size, &defaults.batch_size))?;
     let kind: OptimizerKind = or(&training.optimizer, &defaults.optimizer).parse()?;
     let optimizer = OptimizerSettings {
@@ -28,20 +28,20 @@ pub fn config(args: &RunArgs, command: Vec<String>) -> Result<Config, TrainError
         momentum: training.momentum.unwrap_or(0.0),
         weight_decay: training.weight_decay.unwrap_or(kind.default_weight_decay()),
     };
-    let epochs = args.length.epochs.unwrap_or(defaults.epochs);
+    let epochs = args.flags.length.epochs.unwrap_or(defaults.epochs);
     optimizer.check()?;
     let loss = training.loss.map(loss).or(defaults.loss);
     Ok(Config {
         source,
-        data: data_options(&args.data)?,
+        data: data_options(&args.flags.data)?,
         loss,
         optimizer,
         clip_norm: training.clip_norm,
         clip_value: training.clip_value,
         lr_decay: training.lr_decay.as_deref().map(lr_decay).transpose()?,
         epochs,
-        patience: args.length.patience,
-        save_model: args.length.save_model,
+        patience: args.flags.length.patience,
+        save_model: args.flags.length.save_model,
         batch_size,
         seed: training.seed.unwrap_or(0),
         device: choose_device(&training.device)?,

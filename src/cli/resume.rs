@@ -51,5 +51,5 @@ pub fn config(directory: &Path, length: &LengthArgs) -> anyhow::Result<(Config, 
     config.save_model = true;
     // Sums over rows depend on it.
     config.threads = number::threads(&record.header.run.threads.to_string()).ok();
-    Ok((config, Earlier { record, state, findings: args.findings }))
+    Ok((config, Earlier { record, state, findings: args.flags.findings }))
 }

@@ -19,11 +19,11 @@ use super::{exit, resolve};
 
 /// Everything is checked before anything is written; then the record grows while training goes.
 pub fn run(args: &RunArgs, colours: bool) -> anyhow::Result<u8> {
-    let mut finding_args = args.findings.clone();
+    let mut finding_args = args.flags.findings.clone();
     let (config, earlier) = match &args.resume {
         None => (resolve::config(args, reproducible(std::env::args_os()))?, None),
         Some(directory) => {
-            let (config, earlier) = resume::config(directory, &args.length)?;
+            let (config, earlier) = resume::config(directory, &args.flags.length)?;
             finding_args.fall_back_to(&earlier.findings);
             (config, Some(earlier))
         }
@@ -109,10 +109,10 @@ pub fn status(outcome: Outcome) -> u8 {
     }
 }
 
-/// `reports/<model>-<time>`, in UTC so that names sort.
-fn default_directory(model: &str) -> PathBuf {
+/// `reports/<name>-<time>`, in UTC so that names sort.
+pub fn default_directory(name: &str) -> PathBuf {
     let now = jiff::Timestamp::now().strftime("%Y%m%d-%H%M%S");
-    PathBuf::from("reports").join(format!("{model}-{now}"))
+    PathBuf::from("reports").join(format!("{name}-{now}"))
 }
 
 /// Listens to training: writes the record, keeps it, shows progress.

@@ -295,7 +295,7 @@ mod tests {
             trial.command.join(" "),
             "gradscope run --model relu5 --epochs 3 --init kaiming-normal --bias 0 --hidden 4,4"
         );
-        assert_eq!(trial.args.network.bias.as_deref(), Some("0"));
+        assert_eq!(trial.args.flags.network.bias.as_deref(), Some("0"));
         let none = Variant::parse("as it is:").unwrap();
         assert!(none.settings.is_empty());
     }

@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::{DataArgs, FindingArgs, LengthArgs, NetworkArgs, OutputArgs, TrainingArgs, number};
+use super::{OutputArgs, RunFlags, number};
 
 #[derive(Debug, Args)]
 #[command(after_help = "Every flag of `run` may be given for all variants, or inside one.
@@ -25,15 +25,7 @@ pub struct CompareArgs {
     pub plot_batches: Option<u64>,
 
     #[command(flatten)]
-    pub data: DataArgs,
-    #[command(flatten)]
-    pub network: NetworkArgs,
-    #[command(flatten)]
-    pub training: TrainingArgs,
-    #[command(flatten)]
-    pub length: LengthArgs,
-    #[command(flatten)]
-    pub findings: FindingArgs,
+    pub flags: RunFlags,
     #[command(flatten)]
     pub output: OutputArgs,
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{DataArgs, FindingArgs, LengthArgs, NetworkArgs, OutputArgs, TrainingArgs, number};
+use super::{OutputArgs, RunFlags, number};
 
 #[derive(Debug, Args)]
 #[command(
@@ -28,15 +28,7 @@ pub struct PrescribeArgs {
     pub budget: u64,
 
     #[command(flatten)]
-    pub data: DataArgs,
-    #[command(flatten)]
-    pub network: NetworkArgs,
-    #[command(flatten)]
-    pub training: TrainingArgs,
-    #[command(flatten)]
-    pub length: LengthArgs,
-    #[command(flatten)]
-    pub findings: FindingArgs,
+    pub flags: RunFlags,
     #[command(flatten)]
     pub output: OutputArgs,
 }

@@ -15,7 +15,7 @@ use clap::{Args, ValueEnum};
 use gradscope::report::OutputDir;
 use gradscope::report::sweep::{CELLS, Cell, Sort, Sweep, collect as cells_of};
 
-use super::args::{DataArgs, FindingArgs, LengthArgs, NetworkArgs, TrainingArgs};
+use super::args::RunFlags;
 use super::findings::Findings;
 use super::{exit, number, output};
 
@@ -51,15 +51,7 @@ pub struct SweepArgs {
     pub collect: Option<PathBuf>,
 
     #[command(flatten)]
-    pub data: DataArgs,
-    #[command(flatten)]
-    pub network: NetworkArgs,
-    #[command(flatten)]
-    pub training: TrainingArgs,
-    #[command(flatten)]
-    pub length: LengthArgs,
-    #[command(flatten)]
-    pub findings: FindingArgs,
+    pub flags: RunFlags,
 
     /// Directory of the sweep [default: reports/sweep-<model>-<time>]
     #[arg(long, value_name = "DIR", help_heading = "Output")]
@@ -99,7 +91,7 @@ pub fn collect(args: &SweepArgs, colours: bool) -> anyhow::Result<u8> {
             "--{flag} says nothing beside --collect, which trains nothing and writes into the sweep's directory"
         );
     }
-    let findings = Findings::new(&args.findings)?;
+    let findings = Findings::new(&args.flags.findings)?;
     // Dispatched by its being there.
     let path = args.collect.clone().unwrap_or_default();
     let form = "--collect wants the directory of a sweep, with its runs in cells/NAME";

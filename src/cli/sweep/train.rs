@@ -31,7 +31,7 @@ pub struct Planned {
 
 /// `gradscope sweep --grid …`
 pub fn run(args: &SweepArgs, colours: bool) -> anyhow::Result<u8> {
-    let findings = Findings::new(&args.findings)?;
+    let findings = Findings::new(&args.flags.findings)?;
     let (plan, model) = plan(args)?;
     if args.print_commands {
         return print_commands(args, &plan);
@@ -39,7 +39,10 @@ pub fn run(args: &SweepArgs, colours: bool) -> anyhow::Result<u8> {
     let mut directory = match &args.out {
         Some(out) => OutputDir::check(out, args.force || holds_runs(out, &plan))?,
         // Whether it is there is seen when it is made.
-        None => OutputDir::check(&default_directory(model.as_deref()), true)?,
+        None => OutputDir::check(
+            &run::default_directory(&model.map_or("sweep".into(), |m| format!("sweep-{m}"))),
+            true,
+        )?,
     };
     match args.out {
         Some(_) => directory.create()?,
@@ -100,13 +103,6 @@ fn plan(args: &SweepArgs) -> anyhow::Result<(Vec<Planned>, Option<String>)> {
     let names = file_names(trials.iter().map(|t| t.label.as_str()));
     let plan = trials.into_iter().zip(names).map(|(trial, name)| Planned { trial, name }).collect();
     Ok((plan, model.filter(|_| !several)))
-}
-
-/// `reports/sweep-<model>-<time>`, in UTC so that names sort.
-fn default_directory(model: Option<&str>) -> PathBuf {
-    let now = jiff::Timestamp::now().strftime("%Y%m%d-%H%M%S");
-    let model = model.map_or(String::new(), |m| format!("{m}-"));
-    PathBuf::from("reports").join(format!("sweep-{model}{now}"))
 }
 
 /// Whether runs of this plan lie there already: then the directory is no stranger's, even if no table
@@ -183,7 +179,7 @@ fn train(args: &SweepArgs, plan: &[Planned], sweep: &Path, signals: &Signals) ->
     let cores = std::thread::available_parallelism().map_or(1, |n| n.get() as u64);
     let jobs = args.jobs.unwrap_or(cores).min(todo.len() as u64).max(1);
     // Side by side, runs that each took all cores would only be in each other's way.
-    let shared = args.training.threads.is_none() && std::env::var_os("OMP_NUM_THREADS").is_none();
+    let shared = args.flags.training.threads.is_none() && std::env::var_os("OMP_NUM_THREADS").is_none();
     let threads = shared.then(|| (cores / jobs).max(1));
     let mut attempts: Vec<Option<Attempt>> = plan.iter().map(|_| None).collect();
     Pool::new(signals, jobs as usize, threads).work(todo, &work, |i, attempt| {
