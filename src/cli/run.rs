@@ -184,11 +184,10 @@ impl Observer for Session<'_> {
 
     fn go_on(&mut self, header: Header, steps: u64, epochs: u64) -> Result<(), RecordError> {
         let writer = Writer::go_on(&self.directory.record(), &header, steps, epochs)?;
-        let mut record = Record::new(header);
-        if let Some(earlier) = self.earlier {
-            record.steps.extend(earlier.steps.iter().take(steps as usize).cloned());
-            record.epochs.extend(earlier.epochs.iter().take(epochs as usize).cloned());
-        }
+        let record = match self.earlier {
+            Some(earlier) => earlier.beginning(header, steps, epochs),
+            None => Record::new(header),
+        };
         self.live = Some(self.live(writer, record));
         Ok(())
     }

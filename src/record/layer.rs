@@ -79,7 +79,7 @@ pub struct Firing {
     /// Share of the samples on which each unit fired, 0..1.
     #[serde(with = "packed_floats")]
     pub rate: Vec<f32>,
-    /// Largest pre-activation of each unit.
+    /// Largest pre-activation of each unit; in a history, one number: the largest of all units.
     #[serde(with = "packed_floats")]
     pub max_pre: Vec<f32>,
 }

@@ -116,7 +116,7 @@ impl Record {
             if let Some(firing) = captured.activations.as_ref().and_then(|a| a.firing.as_ref()) {
                 let units = layer.units;
                 if firing.rate.len() as u64 != units
-                    || firing.max_pre.len() as u64 != units
+                    || ![units, 1].contains(&(firing.max_pre.len() as u64))
                     || firing.samples > LARGEST_COUNT
                 {
                     return Err(format!("layer {}: firing is not of its {units} units", layer.name));

@@ -7,7 +7,10 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use super::{Header, Line, RecordError};
+use super::{Header, Line, RecordError, in_full};
+
+/// How the line of an epoch begins.
+const EPOCH: &str = "{\"kind\":\"epoch\"";
 
 /// Writes one line at a time, each flushed: a run that is killed leaves a readable record.
 #[derive(Debug)]
@@ -37,6 +40,8 @@ impl Writer {
         struct Peek<'a> {
             kind: &'a str,
         }
+        let layers = header.layers.len();
+        let condense = epochs > 0 && !in_full(epochs - 1, layers);
         Self::begin(path, header, |file| {
             let (mut steps, mut epochs) = (steps, epochs);
             let mut out = io::BufWriter::new(file);
@@ -47,8 +52,18 @@ impl Writer {
                     Ok(Peek { kind: "epoch" }) => &mut epochs,
                     _ => continue,
                 };
-                if let Some(less) = left.checked_sub(1) {
-                    *left = less;
+                let Some(less) = left.checked_sub(1) else { continue };
+                *left = less;
+                // It was kept in full as the last one, and is so no more.
+                if condense
+                    && epochs == 0
+                    && line.starts_with(EPOCH)
+                    && let Ok(Line::Epoch(mut epoch)) = serde_json::from_str(&line)
+                {
+                    epoch.condense();
+                    serde_json::to_writer(&mut out, &Line::Epoch(epoch))?;
+                    writeln!(out)?;
+                } else {
                     writeln!(out, "{line}")?;
                 }
             }

@@ -101,7 +101,7 @@ fn run(
     let (progress, best) = match earlier {
         None => {
             observer.observe(Line::Header(Box::new(header.clone())))?;
-            (Progress::default(), None)
+            (Progress::new(network.layers().len()), None)
         }
         Some((path, record)) => {
             check_same_run(config, &header, record)?;

@@ -17,7 +17,7 @@ use crate::record::{EpochThinning, Header, Record, StepThinning, number};
 pub const STATE_FILE: &str = "state.safetensors";
 
 /// Everything but tensors.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Progress {
     /// Whole epochs done.
     pub epochs_done: u64,
@@ -170,6 +170,20 @@ impl State {
 }
 
 impl Progress {
+    /// The beginning of a run of a network with so many layers.
+    pub fn new(layers: usize) -> Self {
+        Self {
+            epochs_done: 0,
+            steps_done: 0,
+            wall_s: 0.0,
+            capture_s: 0.0,
+            best: None,
+            non_finite: FirstNonFinite::default(),
+            step_thinning: StepThinning::new(layers),
+            epoch_thinning: EpochThinning::new(layers),
+        }
+    }
+
     /// Whether the record holds everything until here. It may hold more: what came after the state
     /// was saved.
     fn fits(&self, record: &Record) -> bool {

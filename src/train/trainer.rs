@@ -18,7 +18,7 @@ use super::optimizer::Optimizer;
 use super::probe::{Both, FiringCount, Probe};
 use super::run::{Observer, Stop};
 use super::state::{BestEpoch, Progress, STATE_FILE, State};
-use crate::record::{EarlyStop, End, Epoch, Header, LayerCapture, Line, Outcome, Step, TestResult};
+use crate::record::{EarlyStop, End, Epoch, Header, LayerCapture, Line, Outcome, Step, TestResult, in_full};
 
 /// The place of the best parameters in a report directory.
 pub const MODEL_FILE: &str = "model.safetensors";
@@ -131,7 +131,13 @@ impl Trainer<'_> {
             let capture = (last && keep) || alone;
             let (mut step, captured) = self.step(epoch, &x, &y, capture, screening.as_mut(), &mut state)?;
             // Where the run ends does not change what it tells of its steps.
-            step.capture = captured.clone().filter(|_| alone && !(last && scheduled));
+            let inside = alone && !(last && scheduled);
+            // Only what was before the first step is looked at again.
+            let history = || captured.iter().flatten().map(LayerCapture::condensed).collect();
+            step.capture = match (&captured, number) {
+                (Some(_), 1..) if inside => Some(history()),
+                (first, _) => first.clone().filter(|_| inside),
+            };
             state.capture = captured.filter(|_| last && keep);
             for point in self.progress.step_thinning.push(step) {
                 self.emit(Line::Step(point))?;
@@ -255,7 +261,7 @@ impl Trainer<'_> {
         let (_, train_score) = self.objective.evaluate(self.network, &self.dataset.train);
         // Only to be looked at: nothing is chosen by it.
         let test = self.dataset.test.as_ref().map(|test| self.objective.evaluate(self.network, test));
-        self.emit(Line::Epoch(Epoch {
+        let mut line = Epoch {
             epoch,
             step: self.progress.steps_done - 1,
             partial: state.stopped.is_some() && state.rows < self.dataset.train.len(),
@@ -268,7 +274,13 @@ impl Trainer<'_> {
             test_score: test.map(|t| t.1),
             grad_l2: state.grad_l2,
             layers,
-        }))
+        };
+        // The last one is drawn.
+        let number = self.progress.epoch_thinning.kept().saturating_sub(1);
+        if !ends && !in_full(number, line.layers.len()) {
+            line.condense();
+        }
+        self.emit(Line::Epoch(line))
     }
 
     /// What an epoch's score on the dev set means: the best so far, or the end of patience.
