@@ -48,21 +48,17 @@ impl Record {
 impl LayerCapture {
     /// What is kept of it in a history.
     pub fn condensed(&self) -> Self {
-        let quantiles = |d: &Distribution| d.condensed(Keep::Quantiles);
-        let rounded = |v: Option<f64>| v.map(short);
-        Self {
-            weight: quantiles(&self.weight),
-            bias: self.bias.as_ref().map(quantiles),
-            weight_grad: self.weight_grad.as_ref().map(quantiles),
-            bias_grad: self.bias_grad.as_ref().map(quantiles),
-            update: self.update.as_ref().map(|d| d.condensed(Keep::Moments)),
-            weight_row_deviation: rounded(self.weight_row_deviation),
-            grad_row_deviation: rounded(self.grad_row_deviation),
-            activations: self.activations.as_ref().map(Activations::condensed),
-            signal_l2: rounded(self.signal_l2),
-            steps: self.steps.as_ref().map(LayerSteps::condensed),
-            ..self.clone()
+        let mut kept = self.clone();
+        kept.weight = kept.weight.condensed(Keep::Quantiles);
+        for d in [&mut kept.bias, &mut kept.weight_grad, &mut kept.bias_grad].into_iter().flatten() {
+            *d = d.condensed(Keep::Quantiles);
         }
+        kept.update = kept.update.map(|d| d.condensed(Keep::Moments));
+        kept.activations = kept.activations.as_ref().map(Activations::condensed);
+        kept.steps = kept.steps.as_ref().map(LayerSteps::condensed);
+        let numbers = [&mut kept.weight_row_deviation, &mut kept.grad_row_deviation, &mut kept.signal_l2];
+        numbers.into_iter().flatten().for_each(|v| *v = short(*v));
+        kept
     }
 
     /// Bytes that it takes, about.

@@ -13,6 +13,7 @@ mod history;
 mod layer;
 mod line;
 pub mod number;
+mod packing;
 mod reader;
 mod thinning;
 mod writer;
@@ -25,6 +26,7 @@ pub use header::{Activation, Data, Header, Layer, LayerKind, Loss, Run, SCHEMA, 
 pub use history::in_full;
 pub use layer::{Activations, Firing, LayerCapture, LayerSteps};
 pub use line::{EarlyStop, End, Epoch, Line, NonFinite, Outcome, Step, StepLayer, TestResult};
+pub use packing::{Packing, beginning};
 pub use reader::{Record, Warning};
 pub use thinning::{EpochThinning, StepThinning};
 pub use writer::Writer;

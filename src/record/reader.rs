@@ -1,16 +1,15 @@
 //! Reads a record back, trusting nothing in it.
 
-use std::fmt;
-use std::fs::File;
-use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
+use std::{fmt, io};
 
 use serde::Deserialize;
 
+use super::packing::{self, Packing};
 use super::{End, Epoch, Header, LayerCapture, Line, RecordError, SCHEMA, Step, StepLayer};
 
 /// Longest line that is read, in bytes: a captured epoch of a thousand wide layers is far below it.
-const LONGEST_LINE: u64 = 256 << 20;
+const LONGEST_LINE: u64 = 128 << 20;
 
 /// A whole run in memory.
 #[derive(Clone, Debug, PartialEq)]
@@ -33,12 +32,17 @@ pub enum Warning {
         /// Its number, from 1.
         line: u64,
     },
+    /// Compressed data ends without its end, as a killed run leaves it.
+    CutPacked,
 }
 
 impl fmt::Display for Warning {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::CutLastLine { line } => write!(f, "line {line}, the last, is cut short and was skipped"),
+            Self::CutPacked => {
+                f.write_str("the compressed data is cut short; the lines until there were read")
+            }
         }
     }
 }
@@ -102,7 +106,8 @@ impl Record {
 
     fn check_layers(&self, found: usize) -> Result<(), String> {
         let expected = self.header.layers.len();
-        if found == expected {
+        // None at all: nothing was measured of them.
+        if found == expected || found == 0 {
             Ok(())
         } else {
             Err(format!("it has {found} layers where the header has {expected}"))
@@ -131,19 +136,29 @@ impl Record {
     /// # Errors
     /// [`RecordError`], naming the line, where anything else cannot be read.
     pub fn read(path: &Path) -> Result<(Self, Vec<Warning>), RecordError> {
-        let io = |source| RecordError::Read { path: path.into(), source };
         let corrupt = |line, reason: String| RecordError::Corrupt { path: path.into(), line, reason };
-        let mut reader = BufReader::with_capacity(1 << 16, File::open(path).map_err(io)?);
+        let mut reader =
+            packing::open(path).map_err(|source| RecordError::Read { path: path.into(), source })?;
+        let packed = Packing::of(path) != Packing::None;
         let mut text = Vec::new();
         let mut record: Option<Record> = None;
         let mut warnings = Vec::new();
+        let mut cut = false;
         for number in 1.. {
             text.clear();
-            let read = reader.by_ref().take(LONGEST_LINE + 1).read_until(b'\n', &mut text).map_err(io)?;
-            if read == 0 {
+            match reader.line(&mut text, LONGEST_LINE + 1) {
+                Ok(_) => {}
+                // What a killed run leaves of a compressed record.
+                Err(error) if packed && error.kind() == io::ErrorKind::UnexpectedEof => cut = true,
+                Err(source) if packed => {
+                    return Err(RecordError::Packed { path: path.into(), line: number, source });
+                }
+                Err(source) => return Err(RecordError::Read { path: path.into(), source }),
+            }
+            if text.is_empty() {
                 break;
             }
-            if read as u64 > LONGEST_LINE {
+            if text.len() as u64 > LONGEST_LINE {
                 return Err(corrupt(number, format!("longer than {} MiB", LONGEST_LINE >> 20)));
             }
             match &mut record {
@@ -160,6 +175,9 @@ impl Record {
             }
         }
         let record = record.ok_or_else(|| RecordError::Empty { path: path.into() })?;
+        if cut && warnings.is_empty() {
+            warnings.push(Warning::CutPacked);
+        }
         Ok((record, warnings))
     }
 }

@@ -2,21 +2,23 @@
 
 use std::ffi::OsString;
 use std::fs::{self, File};
-use std::io::{self, BufRead, BufReader, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
+use super::packing::{self, Packing, Sink};
 use super::{Header, Line, RecordError, in_full};
 
 /// How the line of an epoch begins.
-const EPOCH: &str = "{\"kind\":\"epoch\"";
+const EPOCH: &[u8] = b"{\"kind\":\"epoch\"";
 
-/// Writes one line at a time, each flushed: a run that is killed leaves a readable record.
+/// Writes one line at a time, each flushed: a run that is killed leaves a readable record. Where the
+/// name ends in `.zst` it is compressed, and flushed with every captured epoch and every second.
 #[derive(Debug)]
 pub struct Writer {
     path: PathBuf,
-    file: File,
+    sink: Sink,
     buffer: Vec<u8>,
 }
 
@@ -42,12 +44,21 @@ impl Writer {
         }
         let layers = header.layers.len();
         let condense = epochs > 0 && !in_full(epochs - 1, layers);
-        Self::begin(path, header, |file| {
+        Self::begin(path, header, |writer| {
             let (mut steps, mut epochs) = (steps, epochs);
-            let mut out = io::BufWriter::new(file);
-            for line in BufReader::new(File::open(path)?).lines().skip(1) {
-                let line = line?;
-                let left = match serde_json::from_str::<Peek>(&line) {
+            let mut text = packing::open(path)?;
+            let mut line = Vec::new();
+            let mut next = |line: &mut Vec<u8>| {
+                line.clear();
+                match text.line(line, u64::MAX) {
+                    // A run that was killed leaves compressed data without an end.
+                    Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(0),
+                    read => read,
+                }
+            };
+            next(&mut line)?;
+            while next(&mut line)? > 0 {
+                let left = match serde_json::from_slice::<Peek>(&line) {
                     Ok(Peek { kind: "step" }) => &mut steps,
                     Ok(Peek { kind: "epoch" }) => &mut epochs,
                     _ => continue,
@@ -58,16 +69,15 @@ impl Writer {
                 if condense
                     && epochs == 0
                     && line.starts_with(EPOCH)
-                    && let Ok(Line::Epoch(mut epoch)) = serde_json::from_str(&line)
+                    && let Ok(Line::Epoch(mut epoch)) = serde_json::from_slice(&line)
                 {
                     epoch.condense();
-                    serde_json::to_writer(&mut out, &Line::Epoch(epoch))?;
-                    writeln!(out)?;
+                    writer.append(&Line::Epoch(epoch))?;
                 } else {
-                    writeln!(out, "{line}")?;
+                    writer.sink.line(&line)?;
                 }
             }
-            out.flush()
+            writer.sink.flush(true)
         })
     }
 
@@ -75,7 +85,7 @@ impl Writer {
     fn begin(
         path: &Path,
         header: &Header,
-        then: impl FnOnce(&mut File) -> io::Result<()>,
+        then: impl FnOnce(&mut Self) -> io::Result<()>,
     ) -> Result<Self, RecordError> {
         let mut name = OsString::from(".");
         name.push(path.file_name().unwrap_or_default());
@@ -83,9 +93,10 @@ impl Writer {
         let temporary = path.with_file_name(name);
         let failed = |source| RecordError::Write { path: path.into(), source };
         let file = File::create(&temporary).map_err(failed)?;
-        let mut writer = Self { path: path.into(), file, buffer: Vec::new() };
+        let sink = Sink::new(file, Packing::of(path)).map_err(failed)?;
+        let mut writer = Self { path: path.into(), sink, buffer: Vec::new() };
         let written = writer.write(&Line::Header(Box::new(header.clone())));
-        let written = written.and_then(|()| then(&mut writer.file).map_err(failed));
+        let written = written.and_then(|()| then(&mut writer).map_err(failed));
         let written = written.and_then(|()| fs::rename(&temporary, path).map_err(failed));
         if written.is_err() {
             // Best effort: the error that led here is the one to report.
@@ -98,8 +109,9 @@ impl Writer {
     ///
     /// # Errors
     /// [`RecordError::Write`].
-    pub fn sync(&self) -> Result<(), RecordError> {
-        self.file.sync_data().map_err(|source| RecordError::Write { path: self.path.clone(), source })
+    pub fn sync(&mut self) -> Result<(), RecordError> {
+        let synced = self.sink.flush(true).and_then(|()| self.sink.file().sync_data());
+        synced.map_err(|source| RecordError::Write { path: self.path.clone(), source })
     }
 
     /// Appends one line in a single write.
@@ -107,13 +119,17 @@ impl Writer {
     /// # Errors
     /// [`RecordError::Write`], with the lines before it intact.
     pub fn write(&mut self, line: &Line) -> Result<(), RecordError> {
+        let written = self.append(line).and_then(|()| match line {
+            Line::End(_) => self.sink.finish(),
+            _ => self.sink.flush(!matches!(line, Line::Step(_))),
+        });
+        written.map_err(|source| RecordError::Write { path: self.path.clone(), source })
+    }
+
+    fn append(&mut self, line: &Line) -> io::Result<()> {
         self.buffer.clear();
-        serde_json::to_writer(&mut self.buffer, line)
-            .map_err(io::Error::from)
-            .and_then(|()| {
-                self.buffer.push(b'\n');
-                self.file.write_all(&self.buffer)
-            })
-            .map_err(|source| RecordError::Write { path: self.path.clone(), source })
+        serde_json::to_writer(&mut self.buffer, line)?;
+        self.buffer.push(b'\n');
+        self.sink.line(&self.buffer)
     }
 }

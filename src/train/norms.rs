@@ -3,8 +3,10 @@
 use tch::Tensor;
 
 use super::TrainError;
+use super::capture::Detail;
 use super::memory;
 use super::network::Network;
+use super::probe;
 use crate::record::{LayerCapture, LayerSteps, StepLayer};
 use crate::stats::{Distribution, Spread};
 
@@ -13,6 +15,7 @@ const PENDING_NORMS: usize = 4_096;
 
 /// Measures a step around the optimizer's update.
 pub struct StepMeter {
+    detail: Detail,
     /// Weights before the update, a buffer a layer.
     weights: Vec<Vec<f32>>,
 }
@@ -22,7 +25,7 @@ impl StepMeter {
     ///
     /// # Errors
     /// [`TrainError::Memory`] where a copy of the weights has no room.
-    pub fn new(network: &Network) -> Result<Self, TrainError> {
+    pub fn new(network: &Network, detail: Detail) -> Result<Self, TrainError> {
         let buffer = |values: usize| {
             let mut buffer = Vec::new();
             // An allocation that fails elsewhere ends the process without a word.
@@ -30,8 +33,9 @@ impl StepMeter {
             buffer.resize(values, 0.0);
             Ok(buffer)
         };
-        let weights = network.parameters().iter().map(|p| buffer(p.weight.numel()));
-        Ok(Self { weights: weights.collect::<Result<_, TrainError>>()? })
+        let measured = network.parameters().iter().filter(|_| detail != Detail::Nothing);
+        let weights = measured.map(|p| buffer(p.weight.numel()));
+        Ok(Self { detail, weights: weights.collect::<Result<_, TrainError>>()? })
     }
 
     /// Keeps the weights as they are, and measures them and their gradients.
@@ -69,7 +73,7 @@ impl StepMeter {
             layer.update_l2 = memory::l2_of_difference(&after, before).into();
             if let Some(captured) = &mut captured {
                 before.iter_mut().zip(after.iter()).for_each(|(b, a)| *b = a - *b);
-                captured[index].update = Some(Distribution::of(before));
+                captured[index].update = Some(probe::measure(before, self.detail, 1));
             }
         }
         layers

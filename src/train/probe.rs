@@ -6,10 +6,11 @@
 
 use tch::{Kind, Tensor};
 
+use super::capture::Detail;
 use super::memory;
 use super::network::{Network, Parameters, Tap};
 use crate::record::{Activation, Activations, Firing, LayerCapture};
-use crate::stats::Distribution;
+use crate::stats::{Distribution, Keep};
 
 /// A unit-sample is saturated where its slope is below this share of the largest (rules.md's
 /// definition of saturation).
@@ -51,12 +52,6 @@ impl Probe {
         Self { layers: network.layers().iter().map(|_| Seen::default()).collect() }
     }
 
-    /// Everything but the update and the firing, after backward and before the optimizer's step.
-    pub fn capture(&self, network: &Network) -> Vec<LayerCapture> {
-        let layers = network.parameters().iter().zip(&self.layers);
-        layers.map(|(parameters, seen)| capture_layer(parameters, seen)).collect()
-    }
-
     /// The first layer whose nonlinearity saw or gave a NaN or an infinity in this pass.
     pub fn first_non_finite(&self) -> Option<usize> {
         let bad = |t: &Option<Tensor>| t.as_ref().is_some_and(|t| !all_finite(t));
@@ -69,8 +64,27 @@ pub fn all_finite(tensor: &Tensor) -> bool {
     memory::values(tensor).iter().all(|v| v.is_finite())
 }
 
-fn capture_layer(parameters: &Parameters, seen: &Seen) -> LayerCapture {
-    let distribution = |t: &Tensor| Distribution::of(&memory::values(t));
+/// Everything but the update and the firing, after backward and before the optimizer's step; of what a
+/// layer put out only where a probe went with the pass. Nothing where nothing is asked for.
+pub fn capture(
+    network: &Network,
+    probe: Option<&Probe>,
+    detail: Detail,
+    threads: usize,
+) -> Vec<LayerCapture> {
+    if detail == Detail::Nothing {
+        return Vec::new();
+    }
+    let unseen = Seen::default();
+    let layer = |(index, parameters)| {
+        let seen = probe.and_then(|p| p.layers.get(index)).unwrap_or(&unseen);
+        capture_layer(parameters, seen, detail, threads)
+    };
+    network.parameters().iter().enumerate().map(layer).collect()
+}
+
+fn capture_layer(parameters: &Parameters, seen: &Seen, detail: Detail, threads: usize) -> LayerCapture {
+    let distribution = |t: &Tensor| measure(&memory::values(t), detail, threads);
     let grad = |t: &Tensor| Some(t.grad()).filter(Tensor::defined);
     let weight_grad = grad(&parameters.weight);
     let signal = seen.signal.as_ref().and_then(grad);
@@ -82,10 +96,16 @@ fn capture_layer(parameters: &Parameters, seen: &Seen) -> LayerCapture {
         update: None,
         weight_row_deviation: row_deviation(&parameters.weight),
         grad_row_deviation: weight_grad.as_ref().and_then(row_deviation),
-        activations: activations(seen),
+        activations: activations(seen, threads),
         signal_l2: signal.map(|s| memory::l2(&memory::values(&s))),
         steps: None,
     }
+}
+
+/// What these values look like, in so much detail.
+pub fn measure(values: &[f32], detail: Detail, threads: usize) -> Distribution {
+    let distribution = Distribution::of_parallel(values, threads);
+    if detail == Detail::Distributions { distribution } else { distribution.condensed(Keep::Moments) }
 }
 
 /// The largest distance of a row from the mean row, over the norm of the mean row; `None` for vectors
@@ -116,11 +136,12 @@ fn row_deviation(matrix: &Tensor) -> Option<f64> {
     })
 }
 
-fn activations(seen: &Seen) -> Option<Activations> {
+fn activations(seen: &Seen, threads: usize) -> Option<Activations> {
     let (pre, post) = (seen.pre.as_ref()?, seen.post.as_ref()?);
     Some(Activations {
-        pre: Distribution::of(&memory::values(pre)),
-        post: Distribution::of(&memory::values(post)),
+        // Of what goes in nobody draws more than its quantiles tell.
+        pre: Distribution::of_parallel(&memory::values(pre), threads).condensed(Keep::Quantiles),
+        post: Distribution::of_parallel(&memory::values(post), threads),
         units: post.size()[1] as u64,
         pre_sample_std: sample_std(pre),
         post_sample_std: sample_std(post),
@@ -271,7 +292,7 @@ mod tests {
         let x = Tensor::from_slice(&[1.0f32, 2.0, 3.0, 4.0]).view([1, 4]);
         let mut probe = Probe::new(&network);
         network.forward(&x, Mode::Train, Some(&mut probe)).sum(Kind::Float).backward();
-        let capture = &probe.capture(&network)[0];
+        let capture = &capture(&network, Some(&probe), Detail::Distributions, 1)[0];
         let activations = capture.activations.as_ref().unwrap();
         assert_eq!(activations.units, 2);
         // Variances 1.25 and 0.

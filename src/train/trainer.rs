@@ -15,7 +15,7 @@ use super::network::{Mode, Network, Snapshot};
 use super::norms::{LayerNorms, StepMeter};
 use super::objective::Objective;
 use super::optimizer::Optimizer;
-use super::probe::{Both, FiringCount, Probe};
+use super::probe::{self, Both, FiringCount, Probe};
 use super::run::{Observer, Stop};
 use super::state::{BestEpoch, Progress, STATE_FILE, State};
 use crate::record::{EarlyStop, End, Epoch, Header, LayerCapture, Line, Outcome, Step, TestResult, in_full};
@@ -35,6 +35,8 @@ pub struct Trainer<'a> {
     pub observer: &'a mut dyn Observer,
     pub stop: Stop<'a>,
     pub batch: i64,
+    /// Threads that measure large tensors.
+    pub threads: usize,
     pub meter: StepMeter,
     pub cheap_exact_pass: bool,
     pub progress: Progress,
@@ -110,7 +112,8 @@ impl Trainer<'_> {
         let order = self.order(epoch);
         let scheduled = self.progress.epoch_thinning.keep(epoch);
         let mut keep = scheduled || self.may_be_last(epoch);
-        let mut screening = (!self.cheap_exact_pass).then(|| FiringCount::new(self.network, false));
+        let mut screening = (self.config.capture.activations && !self.cheap_exact_pass)
+            .then(|| FiringCount::new(self.network, false));
         let mut state = EpochState {
             loss_sum: 0.0,
             rows: 0,
@@ -127,7 +130,8 @@ impl Trainer<'_> {
             let last = start + length == rows || state.stopped.is_some();
             let (x, y) = self.rows(order.as_ref(), start, length);
             let number = self.progress.steps_done;
-            let alone = number == 0 || self.config.capture_every.is_some_and(|k| number.is_multiple_of(k));
+            let alone = self.config.capture.layers()
+                && (number == 0 || self.config.capture_every.is_some_and(|k| number.is_multiple_of(k)));
             let capture = (last && keep) || alone;
             let (mut step, captured) = self.step(epoch, &x, &y, capture, screening.as_mut(), &mut state)?;
             // Where the run ends does not change what it tells of its steps.
@@ -189,7 +193,8 @@ impl Trainer<'_> {
         screening: Option<&mut FiringCount>,
         state: &mut EpochState,
     ) -> Result<(Step, Option<Vec<LayerCapture>>), TrainError> {
-        let mut probe = capture.then(|| Probe::new(self.network));
+        let what = self.config.capture;
+        let mut probe = (capture && what.activations).then(|| Probe::new(self.network));
         self.optimizer.zero_grad();
         let mut taps = Both(probe.as_mut(), screening);
         let watched = taps.0.is_some() || taps.1.is_some();
@@ -200,22 +205,25 @@ impl Trainer<'_> {
         let loss = loss.double_value(&[]);
         let non_finite = self.progress.non_finite.forward(self.network, x, loss);
         let mut firing = None;
-        if capture {
+        if capture && what.activations {
             let last = self.may_be_last(epoch) || state.stopped.is_some();
             let suspect = screened.as_ref().is_some_and(|s| s.has_silent_unit());
             let exact = self.progress.steps_done == 0 || last || suspect || self.cheap_exact_pass;
             firing = self.timed(|t| if exact { firing::exact(t.network, &t.dataset.train) } else { None });
         }
         let mut captured = self.timed(|t| {
-            probe.map(|probe| {
-                let mut layers = probe.capture(t.network);
+            capture.then(|| {
+                let mut layers = probe::capture(t.network, probe.as_deref(), what.parameters, t.threads);
                 if let Some(count) = firing.as_ref().or(screened.as_deref()) {
                     count.write(&mut layers);
                 }
                 layers
             })
         });
-        let (layers, grad_l2) = self.timed(|t| t.meter.before_update(t.network));
+        let (layers, grad_l2) = match what.layers() {
+            true => self.timed(|t| t.meter.before_update(t.network)),
+            false => (Vec::new(), f64::NAN),
+        };
         if let Some(max) = self.config.clip_norm {
             self.optimizer.clip_grad_norm(max);
         }
