@@ -34,6 +34,9 @@ pub fn config(directory: &Path, length: &LengthArgs) -> anyhow::Result<(Config, 
         ))
         .into());
     }
+    if record.held.is_less() {
+        return Err(refused("its record is too large to be gone on with".into()).into());
+    }
     let packing = Packing::of(&path);
     if packing == Packing::Gzip {
         return Err(

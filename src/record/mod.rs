@@ -5,6 +5,7 @@
 //! report; whatever can read one needs no tensor library. Nothing here knows a rule or a colour.
 
 mod boundary;
+mod bounded;
 mod derived;
 mod envelope;
 mod error;
@@ -19,6 +20,7 @@ mod thinning;
 mod writer;
 
 pub use boundary::{Answers, Axis, Boundary, SplitPoints};
+pub use bounded::Held;
 pub use derived::Norm;
 pub use envelope::Envelope;
 pub use error::RecordError;

@@ -5,6 +5,7 @@ use std::{fmt, io};
 
 use serde::Deserialize;
 
+use super::bounded::Held;
 use super::packing::{self, Packing};
 use super::{End, Epoch, Header, LayerCapture, Line, RecordError, SCHEMA, Step, StepLayer};
 
@@ -22,6 +23,8 @@ pub struct Record {
     pub epochs: Vec<Epoch>,
     /// How it ended; `None` where it was killed.
     pub end: Option<End>,
+    /// What was left out of a record too large to be held.
+    pub held: Held,
 }
 
 /// Something about a record that its reader should know, though it is no error.
@@ -32,6 +35,13 @@ pub enum Warning {
         /// Its number, from 1.
         line: u64,
     },
+    /// It is too large to be held, and was thinned while it was read.
+    Thinned {
+        /// Points of step curves that were joined with others.
+        steps: u64,
+        /// Captured epochs that were left out.
+        epochs: u64,
+    },
     /// Compressed data ends without its end, as a killed run leaves it.
     CutPacked,
 }
@@ -40,6 +50,11 @@ impl fmt::Display for Warning {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::CutLastLine { line } => write!(f, "line {line}, the last, is cut short and was skipped"),
+            Self::Thinned { steps, epochs } => write!(
+                f,
+                "it is too large to be held: {steps} points of its step curves were joined with others, and \
+                 {epochs} captured epochs were left out"
+            ),
             Self::CutPacked => {
                 f.write_str("the compressed data is cut short; the lines until there were read")
             }
@@ -55,7 +70,7 @@ impl Record {
 
     /// An empty record of this run.
     pub fn new(header: Header) -> Self {
-        Self { header, steps: Vec::new(), epochs: Vec::new(), end: None }
+        Self { header, steps: Vec::new(), epochs: Vec::new(), end: None, held: Held::default() }
     }
 
     /// Takes in the next line. The same check for a run in progress and for a file.
@@ -79,6 +94,7 @@ impl Record {
                     return Err(format!("step {} is out of order (the next is {next})", step.step));
                 }
                 self.steps.push(step);
+                self.bound();
             }
             Line::Epoch(epoch) => {
                 self.check_capture(Some(&epoch.layers))?;
@@ -89,6 +105,7 @@ impl Record {
                     return Err(format!("epoch {} is out of order", epoch.epoch));
                 }
                 self.epochs.push(epoch);
+                self.bound();
             }
             Line::End(end) => {
                 if end.epochs_done.max(end.steps_done) > LARGEST_COUNT {
@@ -175,6 +192,9 @@ impl Record {
             }
         }
         let record = record.ok_or_else(|| RecordError::Empty { path: path.into() })?;
+        if record.held.is_less() {
+            warnings.push(Warning::Thinned { steps: record.held.steps, epochs: record.held.epochs });
+        }
         if cut && warnings.is_empty() {
             warnings.push(Warning::CutPacked);
         }

@@ -57,14 +57,7 @@ impl StepThinning {
         match &mut self.pending {
             None => self.pending = Some(step),
             Some(point) => {
-                point.steps += step.steps;
-                point.loss.extend(step.loss);
-                point.grad_l2.extend(step.grad_l2);
-                for (a, b) in point.layers.iter_mut().zip(&step.layers) {
-                    a.weight_l2.extend(b.weight_l2);
-                    a.grad_l2.extend(b.grad_l2);
-                    a.update_l2.extend(b.update_l2);
-                }
+                point.join(&step);
             }
         }
         if alone || self.pending.as_ref().is_some_and(|p| p.steps >= self.stride()) {
@@ -93,6 +86,20 @@ impl StepThinning {
 
     fn stride(&self) -> u64 {
         1 << (self.written / self.stride.max(1)).min(40)
+    }
+}
+
+impl Step {
+    /// Takes in the steps that came after it.
+    pub(super) fn join(&mut self, later: &Step) {
+        self.steps += later.steps;
+        self.loss.extend(later.loss);
+        self.grad_l2.extend(later.grad_l2);
+        for (a, b) in self.layers.iter_mut().zip(&later.layers) {
+            a.weight_l2.extend(b.weight_l2);
+            a.grad_l2.extend(b.grad_l2);
+            a.update_l2.extend(b.update_l2);
+        }
     }
 }
 

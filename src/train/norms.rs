@@ -46,7 +46,7 @@ impl StepMeter {
             before.copy_from_slice(&memory::values(&parameters.weight));
             let grad = |t: &Tensor| {
                 let grad = t.grad();
-                if grad.defined() { memory::l2(&memory::values(&grad)) } else { 0.0 }
+                if grad.defined() { memory::l2(&memory::unordered(&grad)) } else { 0.0 }
             };
             let weight_grad = grad(&parameters.weight);
             let bias_grad = parameters.bias.as_ref().map_or(0.0, grad);

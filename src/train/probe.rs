@@ -4,6 +4,8 @@
 //! nonlinearity, and adds a zero to every output of a weight whose own gradient, after backward, is the
 //! backward signal δ. Nothing is computed twice and the pass gives the same bits as without it.
 
+use std::time::{Duration, Instant};
+
 use tch::{Kind, Tensor};
 
 use super::capture::Detail;
@@ -84,7 +86,7 @@ pub fn capture(
 }
 
 fn capture_layer(parameters: &Parameters, seen: &Seen, detail: Detail, threads: usize) -> LayerCapture {
-    let distribution = |t: &Tensor| measure(&memory::values(t), detail, threads);
+    let distribution = |t: &Tensor| measure(&memory::unordered(t), detail, threads);
     let grad = |t: &Tensor| Some(t.grad()).filter(Tensor::defined);
     let weight_grad = grad(&parameters.weight);
     let signal = seen.signal.as_ref().and_then(grad);
@@ -97,7 +99,7 @@ fn capture_layer(parameters: &Parameters, seen: &Seen, detail: Detail, threads: 
         weight_row_deviation: row_deviation(&parameters.weight),
         grad_row_deviation: weight_grad.as_ref().and_then(row_deviation),
         activations: activations(seen, threads),
-        signal_l2: signal.map(|s| memory::l2(&memory::values(&s))),
+        signal_l2: signal.map(|s| memory::l2(&memory::unordered(&s))),
         steps: None,
     }
 }
@@ -118,13 +120,23 @@ fn row_deviation(matrix: &Tensor) -> Option<f64> {
         }
         _ => return None,
     };
-    let values = memory::values(matrix);
-    let mut mean = vec![0.0; columns];
-    for row in values.chunks_exact(columns) {
-        mean.iter_mut().zip(row).for_each(|(m, v)| *m += f64::from(*v) / rows as f64);
+    let (mut mean, mut distances) = (vec![0.0; columns], vec![0.0; rows]);
+    if memory::is_transposed(matrix) {
+        for (mean, column) in mean.iter_mut().zip(memory::unordered(matrix).chunks_exact(rows)) {
+            *mean = column.iter().map(|v| f64::from(*v)).sum::<f64>() / rows as f64;
+            distances.iter_mut().zip(column).for_each(|(d, v)| *d += (f64::from(*v) - *mean).powi(2));
+        }
+    } else {
+        let values = memory::values(matrix);
+        for row in values.chunks_exact(columns) {
+            mean.iter_mut().zip(row).for_each(|(m, v)| *m += f64::from(*v));
+        }
+        mean.iter_mut().for_each(|m| *m /= rows as f64);
+        for (distance, row) in distances.iter_mut().zip(values.chunks_exact(columns)) {
+            *distance = row.iter().zip(&mean).map(|(v, m)| (f64::from(*v) - m).powi(2)).sum::<f64>();
+        }
     }
-    let distance = |row: &[f32]| row.iter().zip(&mean).map(|(v, m)| (f64::from(*v) - m).powi(2)).sum::<f64>();
-    let largest = values.chunks_exact(columns).map(distance).fold(0.0, f64::max).sqrt();
+    let largest = distances.iter().copied().fold(0.0, f64::max).sqrt();
     let norm = mean.iter().map(|m| m * m).sum::<f64>().sqrt();
     // `f64::max` drops a NaN, which must stay visible.
     Some(if !norm.is_finite() {
@@ -178,10 +190,30 @@ pub struct FiringCount {
     layers: Vec<Option<Fired>>,
 }
 
+/// Of the units of a layer.
 struct Fired {
-    samples: i64,
-    fired: Tensor,
-    max_pre: Tensor,
+    samples: u64,
+    fired: Vec<u32>,
+    max_pre: Vec<f32>,
+}
+
+impl Fired {
+    fn add(&mut self, pre: &[f32]) {
+        let units = self.fired.len();
+        for row in pre.chunks_exact(units) {
+            for ((v, fired), max) in row.iter().zip(&mut self.fired).zip(&mut self.max_pre) {
+                *fired += u32::from(*v > 0.0);
+                *max = if *v > *max { *v } else { *max };
+            }
+            self.samples += 1;
+        }
+        // A comparison passes over a NaN, which must stay visible.
+        if pre.iter().map(|v| v - v).sum::<f32>().is_nan() {
+            for row in pre.chunks_exact(units) {
+                row.iter().zip(&mut self.max_pre).filter(|(v, _)| v.is_nan()).for_each(|(v, max)| *max = *v);
+            }
+        }
+    }
 }
 
 impl FiringCount {
@@ -192,19 +224,23 @@ impl FiringCount {
 
     /// Layers with a unit that has not fired so far.
     pub fn has_silent_unit(&self) -> bool {
-        self.layers.iter().flatten().any(|f| f.fired.min().int64_value(&[]) == 0)
+        self.layers.iter().flatten().any(|f| f.fired.contains(&0))
+    }
+
+    /// Says that not every sample was shown after all.
+    pub fn is_partial(&mut self) {
+        self.exact = false;
     }
 
     /// Puts what was counted into the captures.
     pub fn write(&self, captures: &mut [LayerCapture]) {
         for (capture, fired) in captures.iter_mut().zip(&self.layers) {
             let (Some(activations), Some(fired)) = (&mut capture.activations, fired) else { continue };
-            let rate = fired.fired.to_kind(Kind::Float) / fired.samples as f64;
             activations.firing = Some(Firing {
-                samples: fired.samples as u64,
+                samples: fired.samples,
                 exact: self.exact,
-                rate: memory::values(&rate).into_owned(),
-                max_pre: memory::values(&fired.max_pre).into_owned(),
+                rate: fired.fired.iter().map(|n| *n as f32 / fired.samples as f32).collect(),
+                max_pre: fired.max_pre.clone(),
             });
         }
     }
@@ -220,38 +256,37 @@ impl Tap for FiringCount {
             // A channel fires on a sample where it does at any position.
             pre = pre.flatten(2, -1).amax([2i64].as_slice(), false);
         }
-        let fired = pre.gt(0.0).sum_dim_intlist([0i64].as_slice(), false, Kind::Int64);
-        let max_pre = pre.amax([0i64].as_slice(), false);
-        let samples = pre.size()[0];
-        match &mut self.layers[layer] {
-            Some(seen) => {
-                seen.samples += samples;
-                seen.fired += fired;
-                seen.max_pre = seen.max_pre.maximum(&max_pre);
-            }
-            empty => *empty = Some(Fired { samples, fired, max_pre }),
-        }
+        let units = pre.size()[1] as usize;
+        let empty = || Fired { samples: 0, fired: vec![0; units], max_pre: vec![f32::NEG_INFINITY; units] };
+        self.layers[layer].get_or_insert_with(empty).add(&memory::values(&pre));
     }
 }
 
-/// Two taps on one pass.
-pub struct Both<'a>(pub Option<&'a mut Probe>, pub Option<&'a mut FiringCount>);
+/// Two taps on one pass, and the time that they take.
+pub struct Both<'a> {
+    pub probe: Option<&'a mut Probe>,
+    pub firing: Option<&'a mut FiringCount>,
+    pub spent: Duration,
+}
 
 impl Tap for Both<'_> {
     fn weighted_output(&mut self, layer: usize, output: Tensor) -> Tensor {
-        match &mut self.0 {
-            Some(probe) => probe.weighted_output(layer, output),
-            None => output,
-        }
+        let Some(probe) = &mut self.probe else { return output };
+        let start = Instant::now();
+        let watched = probe.weighted_output(layer, output);
+        self.spent += start.elapsed();
+        watched
     }
 
     fn activation(&mut self, layer: usize, kind: Activation, pre: &Tensor, post: &Tensor) {
-        if let Some(probe) = &mut self.0 {
+        let start = Instant::now();
+        if let Some(probe) = &mut self.probe {
             probe.activation(layer, kind, pre, post);
         }
-        if let Some(count) = &mut self.1 {
+        if let Some(count) = &mut self.firing {
             count.activation(layer, kind, pre, post);
         }
+        self.spent += start.elapsed();
     }
 }
 
@@ -282,8 +317,8 @@ mod tests {
         let _ = network.forward(&x, Mode::Evaluate, Some(&mut count));
         let fired = count.layers[0].as_ref().unwrap();
         assert_eq!(fired.samples, 2);
-        assert_eq!(memory::values(&fired.fired).as_ref(), [1.0, 0.0]);
-        assert_eq!(memory::values(&fired.max_pre).as_ref(), [3.0, 0.0]);
+        assert_eq!(fired.fired, [1, 0]);
+        assert_eq!(fired.max_pre, [3.0, 0.0]);
     }
 
     #[test]

@@ -196,20 +196,21 @@ impl Trainer<'_> {
         let what = self.config.capture;
         let mut probe = (capture && what.activations).then(|| Probe::new(self.network));
         self.optimizer.zero_grad();
-        let mut taps = Both(probe.as_mut(), screening);
-        let watched = taps.0.is_some() || taps.1.is_some();
+        let mut taps = Both { probe: probe.as_mut(), firing: screening, spent: Duration::ZERO };
+        let watched = taps.probe.is_some() || taps.firing.is_some();
         let output = self.network.forward(x, Mode::Train, watched.then_some(&mut taps));
-        let Both(probe, screened) = taps;
+        let Both { probe, firing: screened, spent } = taps;
+        self.progress.capture_s += spent.as_secs_f64();
         let loss = self.objective.loss(&output, y);
         loss.f_backward()?;
         let loss = loss.double_value(&[]);
         let non_finite = self.progress.non_finite.forward(self.network, x, loss);
         let mut firing = None;
         if capture && what.activations {
-            let last = self.may_be_last(epoch) || state.stopped.is_some();
-            let suspect = screened.as_ref().is_some_and(|s| s.has_silent_unit());
-            let exact = self.progress.steps_done == 0 || last || suspect || self.cheap_exact_pass;
-            firing = self.timed(|t| if exact { firing::exact(t.network, &t.dataset.train) } else { None });
+            let exact = self.cheap_exact_pass || self.wants_exact_firing(epoch, state, screened.as_deref());
+            firing = self.timed(|t| {
+                exact.then(|| firing::exact(t.network, &t.dataset.train, t.cheap_exact_pass)).flatten()
+            });
         }
         let mut captured = self.timed(|t| {
             capture.then(|| {
@@ -251,6 +252,16 @@ impl Trainer<'_> {
             capture: None,
         };
         Ok((step, captured))
+    }
+
+    /// Whether it is worth a pass over the training set to count how often units fire, where that costs
+    /// something: before the first step, and at the end, for a unit that has been silent. In between, the
+    /// batches of a whole epoch tell well enough.
+    fn wants_exact_firing(&self, epoch: u64, state: &EpochState, screened: Option<&FiringCount>) -> bool {
+        let first = self.progress.steps_done == 0;
+        let ends = state.rows + self.batch >= self.dataset.train.len() && self.may_be_last(epoch);
+        let suspect = || screened.is_some_and(FiringCount::has_silent_unit);
+        (first || ends || state.stopped.is_some()) && suspect()
     }
 
     /// Scores the epoch, keeps the best parameters, and writes the epoch if it was captured.
