@@ -116,6 +116,7 @@ mod tests {
         for i in 0..2_000 {
             let (mut step, mut epoch) = (small.steps[0].clone(), small.epochs[1].clone());
             (step.step, step.epoch, epoch.epoch, epoch.step) = (i, i, i, i);
+            step.capture = (i % 5 == 0).then(|| small.epochs[0].layers.clone());
             step.loss = if i == 777 { 50.0 } else { 1.0 }.into();
             record.steps.push(step);
             record.epochs.push(epoch);

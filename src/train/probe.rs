@@ -208,7 +208,7 @@ impl Fired {
             self.samples += 1;
         }
         // A comparison passes over a NaN, which must stay visible.
-        if pre.iter().map(|v| v - v).sum::<f32>().is_nan() {
+        if pre.iter().map(|v| v * 0.0).sum::<f32>().is_nan() {
             for row in pre.chunks_exact(units) {
                 row.iter().zip(&mut self.max_pre).filter(|(v, _)| v.is_nan()).for_each(|(v, max)| *max = *v);
             }

@@ -38,7 +38,7 @@ impl Summary {
             layers: layers.map(|(i, layer)| LayerSummary::of(i, layer, record, &listed, diagnosis)).collect(),
             epochs: record.epochs.iter().map(EpochSummary::of).collect(),
             layer_epochs: (listed.len() < epochs)
-                .then(|| Listed { listed: listed.len() as u64, captured: epochs as u64 }),
+                .then_some(Listed { listed: listed.len() as u64, captured: epochs as u64 }),
             test: record.end.as_ref().and_then(|end| end.test),
         }
     }
