@@ -80,6 +80,7 @@ impl Activations {
             post_sample_std: short(self.post_sample_std),
             saturated_fraction: self.saturated_fraction.map(short),
             firing: self.firing.as_ref().map(Firing::condensed),
+            activity: self.activity.clone(),
             ..*self
         }
     }
@@ -115,6 +116,7 @@ impl LayerSteps {
             weight_l2: self.weight_l2.map(spread),
             grad_l2: self.grad_l2.map(spread),
             update_l2: self.update_l2.map(spread),
+            shrinking: self.shrinking.map(spread),
         }
     }
 }
