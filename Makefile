@@ -14,7 +14,7 @@ RUN_TESTS = $(CARGO) $(if $(shell $(CARGO) nextest --version 2>/dev/null),nextes
 # MNIST or Fashion-MNIST, as they are downloaded; the sample has the same format.
 IDX = fixtures/idx
 
-.PHONY: help libtorch build demo experiments corpus test bench bench-peers bench-guard fmt clean distclean
+.PHONY: help libtorch build demo experiments corpus test bench bench-peers bench-guard bench-capture fmt clean distclean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile
@@ -66,6 +66,9 @@ bench-peers: ## measure TensorBoard's, NumPy's and SciPy's ways, write docs/benc
 
 bench-guard: ## count the instructions of the inner loops (needs valgrind)
 	$(CARGO) bench --locked $(SLIM) --bench guard -- $(WRITE)
+
+bench-capture: build ## time runs with and without measuring, side by side
+	@$(PYTHON) benches/capture.py target/release/gradscope
 
 fmt: ## format the code
 	$(CARGO) fmt --all

@@ -77,9 +77,10 @@ mod training {
     use std::time::Duration;
 
     use criterion::Criterion;
+    use gradscope::record::Packing;
     use gradscope::record::{Line, RecordError};
     use gradscope::train::{
-        BatchSize, Config, DataOptions, Model, Observer, OptimizerSettings, choose_device, train,
+        BatchSize, Capture, Config, DataOptions, Model, Observer, OptimizerSettings, choose_device, train,
     };
 
     /// Keeps nothing but the time that went into measuring.
@@ -119,6 +120,8 @@ mod training {
             device: choose_device("cpu").expect("always there"),
             threads: Some(1),
             capture_every: None,
+            packing: Packing::None,
+            capture: Capture::default(),
             command: Vec::new(),
             model,
         }

@@ -5,7 +5,7 @@ mod report_support;
 use std::fs;
 use std::path::Path;
 
-use gradscope::record::Writer;
+use gradscope::record::{Packing, Writer};
 use gradscope::report::{self, OutputDir, ReportError};
 use report_support::{diagnosis, figures, healthy, record};
 use tempfile::TempDir;
@@ -77,7 +77,7 @@ fn an_own_directory_is_reused_and_plots_without_a_successor_go() {
     let out = temp.path().join("run");
     let dir = OutputDir::check(&out, false).unwrap();
     dir.create().unwrap();
-    Writer::create(&dir.record(), &record().header).unwrap();
+    Writer::create(&dir.record(Packing::None), &record().header).unwrap();
     OutputDir::check(&out, false).unwrap();
     write(&out);
     fs::write(out.join("plots/notes.txt"), "mine").unwrap();

@@ -270,6 +270,13 @@ pub struct TrainingArgs {
     /// Capture everything at every K-th step too, not only at the end of epochs
     #[arg(long, value_name = "K", value_parser = number::steps, allow_negative_numbers = true)]
     pub capture_every: Option<u64>,
+    /// What is measured of the layers: all, activations=off (neither activations nor how often units
+    /// fire), norms (also no distributions), none (only loss and scores)
+    #[arg(long, value_name = "WHAT")]
+    pub capture: Option<String>,
+    /// Compress the record while it is written: none, or zstd for record.jsonl.zst
+    #[arg(long, value_name = "HOW", default_value = "none")]
+    pub record_compress: PackingArg,
 }
 
 /// What may be said of a run that is resumed, too.
@@ -334,7 +341,7 @@ pub struct OutputArgs {
 
 #[derive(Debug, Args)]
 pub struct ReportArgs {
-    /// A record (record.jsonl), or the report directory that holds one
+    /// A record (record.jsonl, or compressed as .zst or .gz), or the report directory that holds one
     pub record: PathBuf,
     #[command(flatten)]
     pub findings: FindingArgs,
@@ -349,6 +356,12 @@ pub struct CheckArgs {
     pub file: PathBuf,
     #[command(flatten)]
     pub findings: FindingArgs,
+}
+
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+pub enum PackingArg {
+    None,
+    Zstd,
 }
 
 #[derive(Clone, Copy, Debug, clap::ValueEnum)]

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use gradscope::diagnose::{Diagnosis, diagnose};
 use gradscope::plot;
-use gradscope::record::{Record, RecordError};
+use gradscope::record::{Packing, Record, RecordError};
 use gradscope::report::{self, OutputDir, RECORD_FILE, Summary};
 
 use super::args::{OutputArgs, ReportArgs};
@@ -15,7 +15,8 @@ use super::{output, verdict};
 /// `gradscope report RECORD`
 pub fn run(args: &ReportArgs, colours: bool) -> anyhow::Result<u8> {
     let findings = Findings::new(&args.findings)?;
-    let source = if args.record.is_dir() { args.record.join(RECORD_FILE) } else { args.record.clone() };
+    let source =
+        if args.record.is_dir() { Packing::find(&args.record, RECORD_FILE) } else { args.record.clone() };
     let out = args.output.out.clone().unwrap_or_else(|| home_of(&source));
     let (record, warnings) = Record::read(&source)?;
     let directory = OutputDir::check(&out, args.output.force)?;
@@ -24,7 +25,11 @@ pub fn run(args: &ReportArgs, colours: bool) -> anyhow::Result<u8> {
     }
     let diagnosis = render(&directory, &record, &findings, || {
         directory.create()?;
-        Ok(keep_record(&source, &directory.record())?)
+        let packing = Packing::of(&source);
+        if keep_record(&source, &directory.record(packing))? {
+            directory.keep_only(packing)?;
+        }
+        Ok(())
     })?;
     conclude(&record, &diagnosis, &directory, &args.output, colours)?;
     Ok(findings.status(&diagnosis))
@@ -33,23 +38,27 @@ pub fn run(args: &ReportArgs, colours: bool) -> anyhow::Result<u8> {
 /// A record inside a report directory is rendered there, any other beside the reports.
 fn home_of(source: &Path) -> PathBuf {
     let parent = source.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    if source.file_name().is_some_and(|n| n == RECORD_FILE) {
+    let plain = match Packing::of(source) {
+        Packing::None => source.to_owned(),
+        _ => source.with_extension(""),
+    };
+    if plain.file_name().is_some_and(|n| n == RECORD_FILE) {
         return parent.to_owned();
     }
-    Path::new("reports").join(source.file_stem().unwrap_or(source.as_os_str()))
+    Path::new("reports").join(plain.file_stem().unwrap_or(plain.as_os_str()))
 }
 
-/// A report directory holds the record that it was made from.
-fn keep_record(source: &Path, target: &Path) -> Result<(), RecordError> {
+/// A report directory holds the record that it was made from. Whether that came from elsewhere.
+fn keep_record(source: &Path, target: &Path) -> Result<bool, RecordError> {
     let failed = |source| RecordError::Write { path: target.into(), source };
     if fs::canonicalize(source).ok() == fs::canonicalize(target).ok() {
-        return Ok(());
+        return Ok(false);
     }
     let beside = target.parent().unwrap_or(Path::new("."));
     let copy = tempfile::NamedTempFile::new_in(beside).map_err(failed)?;
     fs::copy(source, copy.path()).map_err(failed)?;
     copy.persist(target).map_err(|e| failed(e.error))?;
-    Ok(())
+    Ok(true)
 }
 
 /// Diagnoses, draws and writes everything; `before_writing` is done once there is something to write.

@@ -1,12 +1,12 @@
 //! Turns the flags of `run` into a ready configuration: model defaults below, flags above.
 
-use gradscope::record::{Loss, Task};
+use gradscope::record::{Loss, Packing, Task};
 use gradscope::train::{
     BatchSize, Changes, Config, DataOptions, DataSource, LrDecay, Model, Norm, OptimizerKind,
     OptimizerSettings, TrainError, choose_device,
 };
 
-use super::args::{DataArgs, LossArg, NetworkArgs, NormArg, RunArgs, TaskArg};
+use super::args::{DataArgs, LossArg, NetworkArgs, NormArg, PackingArg, RunArgs, TaskArg};
 
 /// What the flags mean.
 ///
@@ -47,6 +47,11 @@ pub fn config(args: &RunArgs, command: Vec<String>) -> Result<Config, TrainError
         device: choose_device(&training.device)?,
         threads: training.threads,
         capture_every: training.capture_every,
+        packing: match training.record_compress {
+            PackingArg::None => Packing::None,
+            PackingArg::Zstd => Packing::Zstd,
+        },
+        capture: training.capture.as_deref().map(str::parse).transpose()?.unwrap_or_default(),
         command,
         model,
     })

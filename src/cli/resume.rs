@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::Parser;
-use gradscope::record::Record;
+use gradscope::record::{Packing, Record};
 use gradscope::report::RECORD_FILE;
 use gradscope::report::command::{is_run, line, replaced};
 use gradscope::train::{Config, STATE_FILE, TrainError};
@@ -23,7 +23,8 @@ pub struct Earlier {
 
 /// What the run in this directory was asked for, with these flags in place of its own.
 pub fn config(directory: &Path, length: &LengthArgs) -> anyhow::Result<(Config, Earlier)> {
-    let (record, _) = Record::read(&directory.join(RECORD_FILE))?;
+    let path = Packing::find(directory, RECORD_FILE);
+    let (record, _) = Record::read(&path)?;
     let state = directory.join(STATE_FILE);
     let refused =
         |reason: String| TrainError::Settings(format!("--resume {}: {reason}", directory.display()));
@@ -32,6 +33,15 @@ pub fn config(directory: &Path, length: &LengthArgs) -> anyhow::Result<(Config, 
             "it holds no {STATE_FILE}, without which a run cannot go on; --save-model keeps one"
         ))
         .into());
+    }
+    if record.held.is_less() {
+        return Err(refused("its record is too large to be gone on with".into()).into());
+    }
+    let packing = Packing::of(&path);
+    if packing == Packing::Gzip {
+        return Err(
+            refused("its record is packed as gzip, which is only read; unpack it first".into()).into()
+        );
     }
     let mut flags = Vec::new();
     for (flag, value) in [("--epochs", length.epochs), ("--patience", length.patience)] {
@@ -49,6 +59,7 @@ pub fn config(directory: &Path, length: &LengthArgs) -> anyhow::Result<(Config, 
     };
     let mut config = resolve::config(&args, command)?;
     config.save_model = true;
+    config.packing = packing;
     // Sums over rows depend on it.
     config.threads = number::threads(&record.header.run.threads.to_string()).ok();
     Ok((config, Earlier { record, state, findings: args.flags.findings }))

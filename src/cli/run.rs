@@ -5,7 +5,7 @@ use std::{fs, io};
 
 use anyhow::Context;
 use gradscope::diagnose::{Diagnosis, Settings};
-use gradscope::record::{Header, Line, Outcome, Record, RecordError, Writer};
+use gradscope::record::{Header, Line, Outcome, Packing, Record, RecordError, Writer};
 use gradscope::report::OutputDir;
 use gradscope::train::{self, Checkpoint, Config, Observer};
 
@@ -79,6 +79,7 @@ pub fn train(
 ) -> anyhow::Result<Trained> {
     let mut session = Session {
         directory,
+        packing: config.packing,
         new,
         settings: &how.findings.settings,
         quiet: how.quiet,
@@ -118,6 +119,8 @@ pub fn default_directory(name: &str) -> PathBuf {
 /// Listens to training: writes the record, keeps it, shows progress.
 struct Session<'a> {
     directory: OutputDir,
+    /// How the record is compressed.
+    packing: Packing,
     /// The directory has a name that was made up: one that is there belongs to another run.
     new: bool,
     settings: &'a Settings,
@@ -136,11 +139,13 @@ struct Live {
 
 impl Session<'_> {
     fn begin(&mut self, header: Header) -> Result<(), RecordError> {
-        let path = self.directory.record();
+        let path = self.directory.record(self.packing);
         let made = if self.new { self.directory.create_new() } else { self.directory.create() };
         made.map_err(|e| RecordError::Write { path: path.clone(), source: io::Error::other(e) })?;
-        let path = self.directory.record();
+        let path = self.directory.record(self.packing);
         let writer = Writer::create(&path, &header)?;
+        let only = self.directory.keep_only(self.packing);
+        only.map_err(|e| RecordError::Write { path, source: io::Error::other(e) })?;
         // They are of the run whose record has just been replaced.
         for name in [train::MODEL_FILE, train::STATE_FILE] {
             let stale = self.directory.path().join(name);
@@ -173,7 +178,7 @@ impl Observer for Session<'_> {
         let captured = matches!(line, Line::Epoch(_));
         // Refused lines would be a defect of the trainer, but no reason to panic.
         live.record.push(line).map_err(|reason| RecordError::Write {
-            path: self.directory.record(),
+            path: self.directory.record(self.packing),
             source: io::Error::other(reason),
         })?;
         if captured {
@@ -183,19 +188,18 @@ impl Observer for Session<'_> {
     }
 
     fn go_on(&mut self, header: Header, steps: u64, epochs: u64) -> Result<(), RecordError> {
-        let writer = Writer::go_on(&self.directory.record(), &header, steps, epochs)?;
-        let mut record = Record::new(header);
-        if let Some(earlier) = self.earlier {
-            record.steps.extend(earlier.steps.iter().take(steps as usize).cloned());
-            record.epochs.extend(earlier.epochs.iter().take(epochs as usize).cloned());
-        }
+        let writer = Writer::go_on(&self.directory.record(self.packing), &header, steps, epochs)?;
+        let record = match self.earlier {
+            Some(earlier) => earlier.beginning(header, steps, epochs),
+            None => Record::new(header),
+        };
         self.live = Some(self.live(writer, record));
         Ok(())
     }
 
     fn keep(&mut self, name: &str, content: &Checkpoint) -> Result<(), RecordError> {
         // What is kept must not be ahead of the record.
-        if let Some(live) = &self.live {
+        if let Some(live) = &mut self.live {
             live.writer.sync()?;
         }
         self.directory

@@ -56,6 +56,7 @@ impl Fake {
             dropout: 0.0,
             device: "cpu".into(),
             threads: 1,
+            capture: None,
         };
         let data = Data {
             name: "moons".into(),

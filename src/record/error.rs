@@ -18,6 +18,16 @@ pub enum RecordError {
         /// What the system said.
         source: io::Error,
     },
+    /// Its compression is damaged, or none.
+    #[error("{}, line {line}: it cannot be unpacked: {source}", path.display())]
+    Packed {
+        /// The record.
+        path: PathBuf,
+        /// Its line, from 1.
+        line: u64,
+        /// What is wrong with it.
+        source: io::Error,
+    },
     /// It could not be written (a full disk, say).
     #[error("cannot write {}: {source}", path.display())]
     Write {

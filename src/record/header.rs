@@ -106,6 +106,9 @@ pub struct Run {
     pub device: String,
     /// Threads of the tensor library.
     pub threads: u64,
+    /// What was measured, as `--capture` spells it, where it was not everything.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub capture: Option<String>,
 }
 
 /// What is minimised.

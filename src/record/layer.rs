@@ -81,12 +81,13 @@ pub struct Firing {
     pub samples: u64,
     /// True: one pass over the whole training set with the captured parameters, without dropout, and
     /// with batch normalisation by the rows' own statistics, as in training.
-    /// False: collected from the training batches of the epoch, while the parameters moved.
+    /// False: collected from the training batches of the epoch, while the parameters moved, or over the
+    /// first rows alone, where every unit fired among them.
     pub exact: bool,
     /// Share of the samples on which each unit fired, 0..1.
     #[serde(with = "packed_floats")]
     pub rate: Vec<f32>,
-    /// Largest pre-activation of each unit.
+    /// Largest pre-activation of each unit; in a history, one number: the largest of all units.
     #[serde(with = "packed_floats")]
     pub max_pre: Vec<f32>,
 }

@@ -6,25 +6,31 @@
 
 mod activity;
 mod boundary;
+mod bounded;
 mod derived;
 mod envelope;
 mod error;
 mod header;
+mod history;
 mod layer;
 mod line;
 pub mod number;
+mod packing;
 mod reader;
 mod thinning;
 mod writer;
 
 pub use activity::{Activity, OutputSum};
 pub use boundary::{Answers, Axis, Boundary, SplitPoints};
+pub use bounded::Held;
 pub use derived::Norm;
 pub use envelope::Envelope;
 pub use error::RecordError;
 pub use header::{Activation, Data, Header, Layer, LayerKind, Loss, Run, SCHEMA, Task};
+pub use history::in_full;
 pub use layer::{Activations, Firing, LayerCapture, LayerSteps};
 pub use line::{EarlyStop, End, Epoch, Line, NonFinite, Outcome, Step, StepLayer, TestResult};
+pub use packing::{Packing, beginning};
 pub use reader::{Record, Warning};
 pub use thinning::{EpochThinning, StepThinning};
 pub use writer::Writer;

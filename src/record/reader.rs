@@ -1,16 +1,16 @@
 //! Reads a record back, trusting nothing in it.
 
-use std::fmt;
-use std::fs::File;
-use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
+use std::{fmt, io};
 
 use serde::Deserialize;
 
+use super::bounded::Held;
+use super::packing::{self, Packing};
 use super::{End, Epoch, Header, LayerCapture, Line, RecordError, SCHEMA, Step, StepLayer};
 
 /// Longest line that is read, in bytes: a captured epoch of a thousand wide layers is far below it.
-const LONGEST_LINE: u64 = 256 << 20;
+const LONGEST_LINE: u64 = 128 << 20;
 
 /// A whole run in memory.
 #[derive(Clone, Debug, PartialEq)]
@@ -23,6 +23,8 @@ pub struct Record {
     pub epochs: Vec<Epoch>,
     /// How it ended; `None` where it was killed.
     pub end: Option<End>,
+    /// What was left out of a record too large to be held.
+    pub held: Held,
 }
 
 /// Something about a record that its reader should know, though it is no error.
@@ -33,12 +35,29 @@ pub enum Warning {
         /// Its number, from 1.
         line: u64,
     },
+    /// It is too large to be held, and was thinned while it was read.
+    Thinned {
+        /// Points of step curves that were joined with others.
+        steps: u64,
+        /// Captured epochs that were left out.
+        epochs: u64,
+    },
+    /// Compressed data ends without its end, as a killed run leaves it.
+    CutPacked,
 }
 
 impl fmt::Display for Warning {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::CutLastLine { line } => write!(f, "line {line}, the last, is cut short and was skipped"),
+            Self::Thinned { steps, epochs } => write!(
+                f,
+                "it is too large to be held: {steps} points of its step curves were joined with others, and \
+                 {epochs} captured epochs were left out"
+            ),
+            Self::CutPacked => {
+                f.write_str("the compressed data is cut short; the lines until there were read")
+            }
         }
     }
 }
@@ -51,7 +70,7 @@ impl Record {
 
     /// An empty record of this run.
     pub fn new(header: Header) -> Self {
-        Self { header, steps: Vec::new(), epochs: Vec::new(), end: None }
+        Self { header, steps: Vec::new(), epochs: Vec::new(), end: None, held: Held::default() }
     }
 
     /// Takes in the next line. The same check for a run in progress and for a file.
@@ -75,6 +94,7 @@ impl Record {
                     return Err(format!("step {} is out of order (the next is {next})", step.step));
                 }
                 self.steps.push(step);
+                self.bound();
             }
             Line::Epoch(epoch) => {
                 self.check_capture(Some(&epoch.layers))?;
@@ -85,6 +105,7 @@ impl Record {
                     return Err(format!("epoch {} is out of order", epoch.epoch));
                 }
                 self.epochs.push(epoch);
+                self.bound();
             }
             Line::End(end) => {
                 if end.epochs_done.max(end.steps_done) > LARGEST_COUNT {
@@ -102,7 +123,8 @@ impl Record {
 
     fn check_layers(&self, found: usize) -> Result<(), String> {
         let expected = self.header.layers.len();
-        if found == expected {
+        // None at all: nothing was measured of them.
+        if found == expected || found == 0 {
             Ok(())
         } else {
             Err(format!("it has {found} layers where the header has {expected}"))
@@ -116,7 +138,7 @@ impl Record {
             if let Some(firing) = captured.activations.as_ref().and_then(|a| a.firing.as_ref()) {
                 let units = layer.units;
                 if firing.rate.len() as u64 != units
-                    || firing.max_pre.len() as u64 != units
+                    || ![units, 1].contains(&(firing.max_pre.len() as u64))
                     || firing.samples > LARGEST_COUNT
                 {
                     return Err(format!("layer {}: firing is not of its {units} units", layer.name));
@@ -141,19 +163,29 @@ impl Record {
     /// # Errors
     /// [`RecordError`], naming the line, where anything else cannot be read.
     pub fn read(path: &Path) -> Result<(Self, Vec<Warning>), RecordError> {
-        let io = |source| RecordError::Read { path: path.into(), source };
         let corrupt = |line, reason: String| RecordError::Corrupt { path: path.into(), line, reason };
-        let mut reader = BufReader::with_capacity(1 << 16, File::open(path).map_err(io)?);
+        let mut reader =
+            packing::open(path).map_err(|source| RecordError::Read { path: path.into(), source })?;
+        let packed = Packing::of(path) != Packing::None;
         let mut text = Vec::new();
         let mut record: Option<Record> = None;
         let mut warnings = Vec::new();
+        let mut cut = false;
         for number in 1.. {
             text.clear();
-            let read = reader.by_ref().take(LONGEST_LINE + 1).read_until(b'\n', &mut text).map_err(io)?;
-            if read == 0 {
+            match reader.line(&mut text, LONGEST_LINE + 1) {
+                Ok(_) => {}
+                // What a killed run leaves of a compressed record.
+                Err(error) if packed && error.kind() == io::ErrorKind::UnexpectedEof => cut = true,
+                Err(source) if packed => {
+                    return Err(RecordError::Packed { path: path.into(), line: number, source });
+                }
+                Err(source) => return Err(RecordError::Read { path: path.into(), source }),
+            }
+            if text.is_empty() {
                 break;
             }
-            if read as u64 > LONGEST_LINE {
+            if text.len() as u64 > LONGEST_LINE {
                 return Err(corrupt(number, format!("longer than {} MiB", LONGEST_LINE >> 20)));
             }
             match &mut record {
@@ -170,6 +202,12 @@ impl Record {
             }
         }
         let record = record.ok_or_else(|| RecordError::Empty { path: path.into() })?;
+        if record.held.is_less() {
+            warnings.push(Warning::Thinned { steps: record.held.steps, epochs: record.held.epochs });
+        }
+        if cut && warnings.is_empty() {
+            warnings.push(Warning::CutPacked);
+        }
         Ok((record, warnings))
     }
 }

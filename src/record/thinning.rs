@@ -2,24 +2,50 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::line::Step;
+use super::line::{Step, StepLayer};
 
-/// Points of the step curves after which one point stands for twice as many steps. A run of a million
-/// steps then has about 5,500 points, and one of half a billion still fewer than 10,000.
-const POINTS_PER_STRIDE: u64 = 500;
+/// Points of the step curves after which one point stands for twice as many steps, at most and at least.
+/// A run of a million steps then has about 5,500 points, and one of half a billion still fewer than
+/// 10,000.
+const POINTS_PER_STRIDE: (u64, u64) = (64, 500);
+/// Norms of layers, in points of one stride, of which there may be so many: networks of more than 40
+/// layers have fewer points.
+const LAYER_POINTS: u64 = 20_000;
 /// Captured epochs after which the distance between captures doubles: a thousand epochs leave some 400
 /// captures, a million 1,700.
-const EPOCHS_PER_STRIDE: u64 = 128;
+const EPOCHS_PER_STRIDE: (u64, u64) = (16, 128);
+/// The same of layers: networks of more than 200 layers have fewer captures.
+const LAYER_EPOCHS: u64 = 25_600;
+
+/// So many of each of `layers` that all together are within a bound, if that is not too few.
+fn share(all: u64, layers: usize, (least, most): (u64, u64)) -> u64 {
+    (all / (layers as u64).max(1)).clamp(least, most)
+}
+
+fn most_points() -> u64 {
+    POINTS_PER_STRIDE.1
+}
+
+fn most_epochs() -> u64 {
+    EPOCHS_PER_STRIDE.1
+}
 
 /// Joins consecutive steps into one point, ever more of them as the run goes on: works without
 /// knowing its length beforehand.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct StepThinning {
+    #[serde(default = "most_points")]
+    stride: u64,
     written: u64,
     pending: Option<Step>,
 }
 
 impl StepThinning {
+    /// For a network of so many layers.
+    pub fn new(layers: usize) -> Self {
+        Self { stride: share(LAYER_POINTS, layers, POINTS_PER_STRIDE), written: 0, pending: None }
+    }
+
     /// Takes a step; gives back the point that is complete, if one is. A step with a capture or with
     /// the first non-finite value is never joined with others.
     pub fn push(&mut self, step: Step) -> Vec<Step> {
@@ -31,14 +57,7 @@ impl StepThinning {
         match &mut self.pending {
             None => self.pending = Some(step),
             Some(point) => {
-                point.steps += step.steps;
-                point.loss.extend(step.loss);
-                point.grad_l2.extend(step.grad_l2);
-                for (a, b) in point.layers.iter_mut().zip(&step.layers) {
-                    a.weight_l2.extend(b.weight_l2);
-                    a.grad_l2.extend(b.grad_l2);
-                    a.update_l2.extend(b.update_l2);
-                }
+                point.join(&step);
             }
         }
         if alone || self.pending.as_ref().is_some_and(|p| p.steps >= self.stride()) {
@@ -50,7 +69,9 @@ impl StepThinning {
     /// The point that is not complete yet, at the end of a run.
     pub fn flush(&mut self) -> Option<Step> {
         self.written += u64::from(self.pending.is_some());
-        self.pending.take()
+        let mut point = self.pending.take()?;
+        point.layers.iter_mut().for_each(StepLayer::round);
+        Some(point)
     }
 
     /// Points given back so far.
@@ -64,18 +85,39 @@ impl StepThinning {
     }
 
     fn stride(&self) -> u64 {
-        1 << (self.written / POINTS_PER_STRIDE).min(40)
+        1 << (self.written / self.stride.max(1)).min(40)
+    }
+}
+
+impl Step {
+    /// Takes in the steps that came after it.
+    pub(super) fn join(&mut self, later: &Step) {
+        self.steps += later.steps;
+        self.loss.extend(later.loss);
+        self.grad_l2.extend(later.grad_l2);
+        for (a, b) in self.layers.iter_mut().zip(&later.layers) {
+            a.weight_l2.extend(b.weight_l2);
+            a.grad_l2.extend(b.grad_l2);
+            a.update_l2.extend(b.update_l2);
+        }
     }
 }
 
 /// Which epochs are captured: every one at first, then every second, fourth, …
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct EpochThinning {
+    #[serde(default = "most_epochs")]
+    stride: u64,
     kept: u64,
     next: u64,
 }
 
 impl EpochThinning {
+    /// For a network of so many layers.
+    pub fn new(layers: usize) -> Self {
+        Self { stride: share(LAYER_EPOCHS, layers, EPOCHS_PER_STRIDE), kept: 0, next: 0 }
+    }
+
     /// Capture points so far.
     pub fn kept(&self) -> u64 {
         self.kept
@@ -87,7 +129,7 @@ impl EpochThinning {
             return false;
         }
         self.kept += 1;
-        self.next = epoch + (1 << (self.kept / EPOCHS_PER_STRIDE).min(40));
+        self.next = epoch + (1 << (self.kept / self.stride.max(1)).min(40));
         true
     }
 }
@@ -111,7 +153,7 @@ mod tests {
 
     #[test]
     fn a_million_steps_of_an_epoch_each_leave_a_few_thousand_points_that_cover_every_step_and_every_spike() {
-        let mut thinning = StepThinning::default();
+        let mut thinning = StepThinning::new(5);
         let mut points = Vec::new();
         for i in 0..1_000_000 {
             let loss = if i == 777_777 { 50.0 } else { 1.0 };
@@ -126,9 +168,12 @@ mod tests {
 
     #[test]
     fn captured_epochs_stay_few() {
-        let mut thinning = EpochThinning::default();
+        let mut thinning = EpochThinning::new(5);
         let kept: Vec<u64> = (0..1_000_000).filter(|e| thinning.keep(*e)).collect();
         assert_eq!(kept[..128], (0..128).collect::<Vec<_>>());
         assert!(kept.len() < 1_800, "{}", kept.len());
+        let mut thinning = EpochThinning::new(1_000);
+        let kept = (0..1_000_000).filter(|e| thinning.keep(*e)).count();
+        assert!(kept < 450, "{kept}");
     }
 }

@@ -2,18 +2,23 @@
 
 use std::ffi::OsString;
 use std::fs::{self, File};
-use std::io::{self, BufRead, BufReader, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use super::{Header, Line, RecordError};
+use super::packing::{self, Packing, Sink};
+use super::{Header, Line, RecordError, in_full};
 
-/// Writes one line at a time, each flushed: a run that is killed leaves a readable record.
+/// How the line of an epoch begins.
+const EPOCH: &[u8] = b"{\"kind\":\"epoch\"";
+
+/// Writes one line at a time, each flushed: a run that is killed leaves a readable record. Where the
+/// name ends in `.zst` it is compressed, and flushed with every captured epoch and every second.
 #[derive(Debug)]
 pub struct Writer {
     path: PathBuf,
-    file: File,
+    sink: Sink,
     buffer: Vec<u8>,
 }
 
@@ -37,30 +42,43 @@ impl Writer {
         struct Peek<'a> {
             kind: &'a str,
         }
-        Self::begin(path, header, |file| {
+        let layers = header.layers.len();
+        let condense = epochs > 0 && !in_full(epochs - 1, layers);
+        Self::begin(path, header, |writer| {
             let (mut steps, mut epochs) = (steps, epochs);
-            let mut out = io::BufWriter::new(file);
-            let mut earlier = BufReader::new(File::open(path)?);
+            let mut text = packing::open(path)?;
             let mut line = Vec::new();
-            earlier.read_until(b'\n', &mut line)?;
-            // What comes after may be anything: a killed run leaves half a line.
-            while steps > 0 || epochs > 0 {
+            let mut next = |line: &mut Vec<u8>| {
                 line.clear();
-                if earlier.read_until(b'\n', &mut line)? == 0 {
-                    break;
+                match text.line(line, u64::MAX) {
+                    // A run that was killed leaves compressed data without an end.
+                    Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(0),
+                    read => read,
                 }
+            };
+            next(&mut line)?;
+            // What comes after may be anything: a killed run leaves half a line.
+            while (steps > 0 || epochs > 0) && next(&mut line)? > 0 {
                 let left = match serde_json::from_slice::<Peek>(&line) {
                     Ok(Peek { kind: "step" }) => &mut steps,
                     Ok(Peek { kind: "epoch" }) => &mut epochs,
                     _ => continue,
                 };
-                if let Some(less) = left.checked_sub(1) {
-                    *left = less;
-                    out.write_all(line.trim_ascii_end())?;
-                    out.write_all(b"\n")?;
+                let Some(less) = left.checked_sub(1) else { continue };
+                *left = less;
+                // It was kept in full as the last one, and is so no more.
+                if condense
+                    && epochs == 0
+                    && line.starts_with(EPOCH)
+                    && let Ok(Line::Epoch(mut epoch)) = serde_json::from_slice(&line)
+                {
+                    epoch.condense();
+                    writer.append(&Line::Epoch(epoch))?;
+                } else {
+                    writer.sink.line(&line)?;
                 }
             }
-            out.flush()
+            writer.sink.flush(true)
         })
     }
 
@@ -68,7 +86,7 @@ impl Writer {
     fn begin(
         path: &Path,
         header: &Header,
-        then: impl FnOnce(&mut File) -> io::Result<()>,
+        then: impl FnOnce(&mut Self) -> io::Result<()>,
     ) -> Result<Self, RecordError> {
         let mut name = OsString::from(".");
         name.push(path.file_name().unwrap_or_default());
@@ -76,10 +94,11 @@ impl Writer {
         let temporary = path.with_file_name(name);
         let failed = |source| RecordError::Write { path: path.into(), source };
         let file = File::create(&temporary).map_err(failed)?;
-        let mut writer = Self { path: path.into(), file, buffer: Vec::new() };
+        let sink = Sink::new(file, Packing::of(path)).map_err(failed)?;
+        let mut writer = Self { path: path.into(), sink, buffer: Vec::new() };
         let written = writer.write(&Line::Header(Box::new(header.clone())));
-        let written = written.and_then(|()| then(&mut writer.file).map_err(failed));
-        let written = written.and_then(|()| writer.file.sync_all().map_err(failed));
+        let written = written.and_then(|()| then(&mut writer).map_err(failed));
+        let written = written.and_then(|()| writer.sink.file().sync_all().map_err(failed));
         let written = written.and_then(|()| fs::rename(&temporary, path).map_err(failed));
         if written.is_err() {
             // Best effort: the error that led here is the one to report.
@@ -92,8 +111,9 @@ impl Writer {
     ///
     /// # Errors
     /// [`RecordError::Write`].
-    pub fn sync(&self) -> Result<(), RecordError> {
-        self.file.sync_data().map_err(|source| RecordError::Write { path: self.path.clone(), source })
+    pub fn sync(&mut self) -> Result<(), RecordError> {
+        let synced = self.sink.flush(true).and_then(|()| self.sink.file().sync_data());
+        synced.map_err(|source| RecordError::Write { path: self.path.clone(), source })
     }
 
     /// Appends one line in a single write.
@@ -101,13 +121,17 @@ impl Writer {
     /// # Errors
     /// [`RecordError::Write`], with the lines before it intact.
     pub fn write(&mut self, line: &Line) -> Result<(), RecordError> {
+        let written = self.append(line).and_then(|()| match line {
+            Line::End(_) => self.sink.finish(),
+            _ => self.sink.flush(!matches!(line, Line::Step(_))),
+        });
+        written.map_err(|source| RecordError::Write { path: self.path.clone(), source })
+    }
+
+    fn append(&mut self, line: &Line) -> io::Result<()> {
         self.buffer.clear();
-        serde_json::to_writer(&mut self.buffer, line)
-            .map_err(io::Error::from)
-            .and_then(|()| {
-                self.buffer.push(b'\n');
-                self.file.write_all(&self.buffer)
-            })
-            .map_err(|source| RecordError::Write { path: self.path.clone(), source })
+        serde_json::to_writer(&mut self.buffer, line)?;
+        self.buffer.push(b'\n');
+        self.sink.line(&self.buffer)
     }
 }

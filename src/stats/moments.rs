@@ -2,6 +2,7 @@
 
 use super::element::Wide;
 use super::kernel::{self, Instructions, Sums};
+use super::knots::{DIGITS, with_digits};
 
 /// A block whose variance is a smaller share of its mean square than this is gone through again with
 /// its mean as the pivot: a layer at -8 ± 1e-6 would otherwise lose its variance to cancellation. What
@@ -63,6 +64,13 @@ impl Moments {
             // Adding zero turns -0.0 into 0.0.
             min: sums.min.widen() + 0.0,
             max: sums.max.widen() + 0.0,
+        }
+    }
+
+    /// To as many digits as go with quantiles. The extremes stay.
+    pub fn round(&mut self) {
+        for number in [&mut self.mean, &mut self.squared_deviations, &mut self.l1, &mut self.sum_of_squares] {
+            *number = with_digits(*number, DIGITS);
         }
     }
 

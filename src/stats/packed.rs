@@ -54,6 +54,16 @@ pub mod bytes {
     }
 }
 
+/// Bytes as base64.
+pub fn encode(bytes: &[u8]) -> String {
+    STANDARD_NO_PAD.encode(bytes)
+}
+
+/// Reads what [`encode`] wrote; `what` it is, for the message.
+pub fn decode(text: &str, what: &str) -> Result<Vec<u8>, String> {
+    STANDARD_NO_PAD.decode(text).map_err(|e| format!("{what}: {e}"))
+}
+
 /// Bins as base64 of (index step, count) pairs of variable-length integers.
 pub fn encode_bins(bins: &[(i16, u64)]) -> String {
     let mut bytes = Vec::with_capacity(bins.len() * 2);

@@ -24,6 +24,9 @@ pub fn of_values(d: &Distribution) -> Vec<Segment> {
     if d.is_exact() {
         return sample.iter().map(|v| Segment { low: (*v).into(), high: (*v).into(), mass: 1.0 }).collect();
     }
+    if let Some(segments) = d.between_knots() {
+        return segments;
+    }
     let mut segments = Vec::new();
     let mut rest = sample;
     for Interval { bin, low, high, count } in d.intervals() {

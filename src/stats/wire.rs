@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::distribution::{Distribution, EXACT_CAPACITY};
 use super::element::Wide as _;
+use super::knots::Knots;
 use super::moments::Moments;
 use super::packed::{self, floats};
 use super::tally::{Counts, Tally};
@@ -35,6 +36,9 @@ pub struct Wire {
     bins: String,
     #[serde(default, skip_serializing_if = "String::is_empty")]
     values: String,
+    /// Quantiles, where bins and values were given up.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    q: String,
 }
 
 fn is_zero(n: &u64) -> bool {
@@ -43,7 +47,7 @@ fn is_zero(n: &u64) -> bool {
 
 impl From<Distribution> for Wire {
     fn from(d: Distribution) -> Self {
-        let Distribution { count, tally: Tally { counts, moments, bins }, sample } = d;
+        let Distribution { count, tally: Tally { counts, moments, bins }, sample, knots } = d;
         let exact = (moments.n > 0).then_some([moments.min, moments.max]);
         let range = exact.map(|extremes| extremes.map(f64::place));
         Self {
@@ -60,6 +64,7 @@ impl From<Distribution> for Wire {
             ss: moments.sum_of_squares,
             bins: packed::encode_bins(&bins),
             values: floats::encode(&sample),
+            q: knots.encode(),
         }
     }
 }
@@ -83,7 +88,13 @@ impl TryFrom<Wire> for Distribution {
         if sample.len() > EXACT_CAPACITY || !sample.iter().all(within) || !sample.is_sorted() {
             return Err("distribution: its sample is too long, out of range or out of order".into());
         }
-        if !exact && binned != Some(finite) {
+        let knots = Knots::decode(&w.q)?;
+        // Neither values nor bins: what is left of it in a history.
+        let condensed = bins.is_empty() && sample.is_empty();
+        if !condensed && !w.q.is_empty() {
+            return Err("distribution: quantiles beside what they stand for".into());
+        }
+        if !exact && !condensed && binned != Some(finite) {
             return Err(format!("distribution: bins do not add up to its {finite} finite values"));
         }
         if (finite > 0) != w.range.is_some()
@@ -111,6 +122,6 @@ impl TryFrom<Wire> for Distribution {
             max,
         };
         let bins = if exact { Vec::new() } else { bins };
-        Ok(Self { count: w.n, tally: Tally { counts, moments, bins }, sample })
+        Ok(Self { count: w.n, tally: Tally { counts, moments, bins }, sample, knots })
     }
 }

@@ -2,12 +2,13 @@
 
 use tch::Device;
 
+use super::capture::Capture;
 use super::data::{DataOptions, DataSource, Dataset};
 use super::decay::LrDecay;
 use super::device;
 use super::model::{Model, Plan};
 use super::optimizer::OptimizerSettings;
-use crate::record::{Header, Loss, Run, SCHEMA};
+use crate::record::{Header, Loss, Packing, Run, SCHEMA};
 
 /// A whole run, resolved: nothing is left to guess.
 #[derive(Clone, Debug)]
@@ -44,6 +45,10 @@ pub struct Config {
     pub threads: Option<u64>,
     /// Capture everything at every K-th step too.
     pub capture_every: Option<u64>,
+    /// How the record is compressed.
+    pub packing: Packing,
+    /// What is measured.
+    pub capture: Capture,
     /// The command line, for the record.
     pub command: Vec<String>,
 }
@@ -95,6 +100,7 @@ impl Config {
                 dropout: self.model.dropout(),
                 device: device::name(self.device),
                 threads,
+                capture: Some(self.capture).filter(|c| *c != Capture::default()).map(|c| c.to_string()),
             },
             data: dataset.info.clone(),
             layers: plan.layers.iter().map(|l| l.layer.clone()).collect(),

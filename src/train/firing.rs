@@ -8,8 +8,9 @@ use super::probe::FiringCount;
 /// capture: about a hundredth of a second. Beyond, the training batches screen for silent units, and
 /// an exact pass is made for suspects, before the first step and at the end.
 const CHEAP_EXACT_PASS: u64 = 50_000_000;
-/// Rows of one pass that measures firing.
+/// Rows of one pass that measures firing; fewer where it may stop early.
 const FIRING_ROWS: u64 = 8_192;
+const ROWS_BETWEEN_LOOKS: u64 = 1_024;
 
 /// Whether an exact pass costs next to nothing.
 pub fn is_cheap(network: &Network, train: &Rows) -> bool {
@@ -19,7 +20,10 @@ pub fn is_cheap(network: &Network, train: &Rows) -> bool {
 /// One pass over the whole training set, if there is a unit that could be dead. Batch normalisation
 /// uses the rows' own statistics: its running ones lag behind, and units that fire in training would
 /// seem dead.
-pub fn exact(network: &Network, train: &Rows) -> Option<FiringCount> {
+///
+/// Unless the `whole` set is asked for, it ends where every unit has fired: what is left to count is how
+/// often.
+pub fn exact(network: &Network, train: &Rows, whole: bool) -> Option<FiringCount> {
     if !network.layers().iter().any(|l| l.activation.can_die()) {
         return None;
     }
@@ -27,10 +31,14 @@ pub fn exact(network: &Network, train: &Rows) -> Option<FiringCount> {
     tch::no_grad(|| {
         // Parts of nearly equal size: none is left with a single row.
         let rows = train.len() as u64;
-        let part = rows.div_ceil(rows.div_ceil(FIRING_ROWS)) as i64;
+        let part = rows.div_ceil(rows.div_ceil(if whole { FIRING_ROWS } else { ROWS_BETWEEN_LOOKS })) as i64;
         for start in (0..train.len()).step_by(part as usize) {
             let x = train.x.narrow(0, start, part.min(train.len() - start));
             let _ = network.forward(&x, Mode::Observe, Some(&mut count));
+            if !whole && start + part < train.len() && !count.has_silent_unit() {
+                count.is_partial();
+                break;
+            }
         }
     });
     Some(count)

@@ -4,6 +4,7 @@
 //! them, diagnoses them or shows them.
 
 mod boundary;
+mod capture;
 mod checkpoint;
 mod config;
 mod data;
@@ -25,6 +26,7 @@ mod run;
 mod state;
 mod trainer;
 
+pub use capture::{Capture, Detail};
 pub use checkpoint::{Checkpoint, is_own as is_own_checkpoint};
 pub use config::{BatchSize, Config};
 pub use data::{DataKind, DataOptions, DataSource, Dataset, Rows, Split, data_kinds};

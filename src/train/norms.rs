@@ -3,8 +3,10 @@
 use tch::Tensor;
 
 use super::TrainError;
+use super::capture::Detail;
 use super::memory;
 use super::network::Network;
+use super::probe;
 use crate::record::{LayerCapture, LayerSteps, StepLayer};
 use crate::stats::{Distribution, Spread};
 
@@ -13,6 +15,7 @@ const PENDING_NORMS: usize = 4_096;
 
 /// Measures a step around the optimizer's update.
 pub struct StepMeter {
+    detail: Detail,
     /// Weights before the update, a buffer a layer.
     weights: Vec<Vec<f32>>,
     /// cos(ΔW, −W) of every layer at the steps since it was last asked for; only with weight decay.
@@ -24,7 +27,7 @@ impl StepMeter {
     ///
     /// # Errors
     /// [`TrainError::Memory`] where a copy of the weights has no room.
-    pub fn new(network: &Network, weight_decay: f64) -> Result<Self, TrainError> {
+    pub fn new(network: &Network, detail: Detail, weight_decay: f64) -> Result<Self, TrainError> {
         let buffer = |values: usize| {
             let mut buffer = Vec::new();
             // An allocation that fails elsewhere ends the process without a word.
@@ -32,9 +35,10 @@ impl StepMeter {
             buffer.resize(values, 0.0);
             Ok(buffer)
         };
-        let weights = network.parameters().iter().map(|p| buffer(p.weight.numel()));
-        let shrinking = (weight_decay > 0.0).then(|| no_norms(network));
-        Ok(Self { weights: weights.collect::<Result<_, TrainError>>()?, shrinking })
+        let measured = network.parameters().iter().filter(|_| detail != Detail::Nothing);
+        let weights = measured.map(|p| buffer(p.weight.numel()));
+        let shrinking = (weight_decay > 0.0 && detail != Detail::Nothing).then(|| no_norms(network));
+        Ok(Self { detail, weights: weights.collect::<Result<_, TrainError>>()?, shrinking })
     }
 
     /// Keeps the weights as they are, and measures them and their gradients.
@@ -45,7 +49,7 @@ impl StepMeter {
             before.copy_from_slice(&memory::values(&parameters.weight));
             let grad = |t: &Tensor| {
                 let grad = t.grad();
-                if grad.defined() { memory::l2(&memory::values(&grad)) } else { 0.0 }
+                if grad.defined() { memory::l2(&memory::unordered(&grad)) } else { 0.0 }
             };
             let weight_grad = grad(&parameters.weight);
             let bias_grad = parameters.bias.as_ref().map_or(0.0, grad);
@@ -76,7 +80,7 @@ impl StepMeter {
             }
             if let Some(captured) = &mut captured {
                 before.iter_mut().zip(after.iter()).for_each(|(b, a)| *b = a - *b);
-                captured[index].update = Some(Distribution::of(before));
+                captured[index].update = Some(probe::measure(before, self.detail, 1));
             }
         }
         layers

@@ -4,12 +4,15 @@
 //! nonlinearity, and adds a zero to every output of a weight whose own gradient, after backward, is the
 //! backward signal δ. Nothing is computed twice and the pass gives the same bits as without it.
 
+use std::time::{Duration, Instant};
+
 use tch::{Kind, Tensor};
 
+use super::capture::Detail;
 use super::memory;
 use super::network::{Network, Parameters, Tap};
 use crate::record::{Activation, Activations, Activity, Firing, Layer, LayerCapture, OutputSum};
-use crate::stats::Distribution;
+use crate::stats::{Distribution, Keep};
 
 /// A unit-sample is saturated where its slope is below this share of the largest (rules.md's
 /// definition of saturation).
@@ -51,12 +54,6 @@ impl Probe {
         Self { layers: network.layers().iter().map(|_| Seen::default()).collect() }
     }
 
-    /// Everything but the update and the firing, after backward and before the optimizer's step.
-    pub fn capture(&self, network: &Network) -> Vec<LayerCapture> {
-        let layers = network.layers().iter().zip(network.parameters()).zip(&self.layers);
-        layers.map(|((layer, parameters), seen)| capture_layer(layer, parameters, seen)).collect()
-    }
-
     /// The first layer whose nonlinearity saw or gave a NaN or an infinity in this pass.
     pub fn first_non_finite(&self) -> Option<usize> {
         let bad = |t: &Option<Tensor>| t.as_ref().is_some_and(|t| !all_finite(t));
@@ -69,8 +66,33 @@ pub fn all_finite(tensor: &Tensor) -> bool {
     memory::values(tensor).iter().all(|v| v.is_finite())
 }
 
-fn capture_layer(layer: &Layer, parameters: &Parameters, seen: &Seen) -> LayerCapture {
-    let distribution = |t: &Tensor| Distribution::of(&memory::values(t));
+/// Everything but the update and the firing, after backward and before the optimizer's step; of what a
+/// layer put out only where a probe went with the pass. Nothing where nothing is asked for.
+pub fn capture(
+    network: &Network,
+    probe: Option<&Probe>,
+    detail: Detail,
+    threads: usize,
+) -> Vec<LayerCapture> {
+    if detail == Detail::Nothing {
+        return Vec::new();
+    }
+    let unseen = Seen::default();
+    let layer = |(index, (layer, parameters))| {
+        let seen = probe.and_then(|p| p.layers.get(index)).unwrap_or(&unseen);
+        capture_layer(layer, parameters, seen, detail, threads)
+    };
+    network.layers().iter().zip(network.parameters()).enumerate().map(layer).collect()
+}
+
+fn capture_layer(
+    layer: &Layer,
+    parameters: &Parameters,
+    seen: &Seen,
+    detail: Detail,
+    threads: usize,
+) -> LayerCapture {
+    let distribution = |t: &Tensor| measure(&memory::unordered(t), detail, threads);
     let grad = |t: &Tensor| Some(t.grad()).filter(Tensor::defined);
     let weight_grad = grad(&parameters.weight);
     let signal = seen.signal.as_ref().and_then(grad);
@@ -82,10 +104,16 @@ fn capture_layer(layer: &Layer, parameters: &Parameters, seen: &Seen) -> LayerCa
         update: None,
         weight_row_deviation: row_deviation(&parameters.weight),
         grad_row_deviation: weight_grad.as_ref().and_then(row_deviation),
-        activations: activations(layer, seen, weight_grad.as_ref()),
-        signal_l2: signal.map(|s| memory::l2(&memory::values(&s))),
+        activations: activations(layer, seen, weight_grad.as_ref(), threads),
+        signal_l2: signal.map(|s| memory::l2(&memory::unordered(&s))),
         steps: None,
     }
+}
+
+/// What these values look like, in so much detail.
+pub fn measure(values: &[f32], detail: Detail, threads: usize) -> Distribution {
+    let distribution = Distribution::of_parallel(values, threads);
+    if detail == Detail::Distributions { distribution } else { distribution.condensed(Keep::Moments) }
 }
 
 /// The largest distance of a row from the mean row, over the norm of the mean row; `None` for vectors
@@ -98,13 +126,23 @@ fn row_deviation(matrix: &Tensor) -> Option<f64> {
         }
         _ => return None,
     };
-    let values = memory::values(matrix);
-    let mut mean = vec![0.0; columns];
-    for row in values.chunks_exact(columns) {
-        mean.iter_mut().zip(row).for_each(|(m, v)| *m += f64::from(*v) / rows as f64);
+    let (mut mean, mut distances) = (vec![0.0; columns], vec![0.0; rows]);
+    if memory::is_transposed(matrix) {
+        for (mean, column) in mean.iter_mut().zip(memory::unordered(matrix).chunks_exact(rows)) {
+            *mean = column.iter().map(|v| f64::from(*v)).sum::<f64>() / rows as f64;
+            distances.iter_mut().zip(column).for_each(|(d, v)| *d += (f64::from(*v) - *mean).powi(2));
+        }
+    } else {
+        let values = memory::values(matrix);
+        for row in values.chunks_exact(columns) {
+            mean.iter_mut().zip(row).for_each(|(m, v)| *m += f64::from(*v));
+        }
+        mean.iter_mut().for_each(|m| *m /= rows as f64);
+        for (distance, row) in distances.iter_mut().zip(values.chunks_exact(columns)) {
+            *distance = row.iter().zip(&mean).map(|(v, m)| (f64::from(*v) - m).powi(2)).sum::<f64>();
+        }
     }
-    let distance = |row: &[f32]| row.iter().zip(&mean).map(|(v, m)| (f64::from(*v) - m).powi(2)).sum::<f64>();
-    let largest = values.chunks_exact(columns).map(distance).fold(0.0, f64::max).sqrt();
+    let largest = distances.iter().copied().fold(0.0, f64::max).sqrt();
     let norm = mean.iter().map(|m| m * m).sum::<f64>().sqrt();
     // `f64::max` drops a NaN, which must stay visible.
     Some(if !norm.is_finite() {
@@ -116,13 +154,19 @@ fn row_deviation(matrix: &Tensor) -> Option<f64> {
     })
 }
 
-fn activations(layer: &Layer, seen: &Seen, weight_grad: Option<&Tensor>) -> Option<Activations> {
+fn activations(
+    layer: &Layer,
+    seen: &Seen,
+    weight_grad: Option<&Tensor>,
+    threads: usize,
+) -> Option<Activations> {
     let (pre, post) = (seen.pre.as_ref()?, seen.post.as_ref()?);
     let hidden = !layer.output && layer.units > 1;
     let grad = weight_grad.filter(|_| hidden && !layer.activation.can_die());
     Some(Activations {
-        pre: Distribution::of(&memory::values(pre)),
-        post: Distribution::of(&memory::values(post)),
+        // Of what goes in nobody draws more than its quantiles tell.
+        pre: Distribution::of_parallel(&memory::values(pre), threads).condensed(Keep::Quantiles),
+        post: Distribution::of_parallel(&memory::values(post), threads),
         units: post.size()[1] as u64,
         pre_sample_std: sample_std(pre),
         post_sample_std: sample_std(post),
@@ -184,10 +228,30 @@ pub struct FiringCount {
     layers: Vec<Option<Fired>>,
 }
 
+/// Of the units of a layer.
 struct Fired {
-    samples: i64,
-    fired: Tensor,
-    max_pre: Tensor,
+    samples: u64,
+    fired: Vec<u32>,
+    max_pre: Vec<f32>,
+}
+
+impl Fired {
+    fn add(&mut self, pre: &[f32]) {
+        let units = self.fired.len();
+        for row in pre.chunks_exact(units) {
+            for ((v, fired), max) in row.iter().zip(&mut self.fired).zip(&mut self.max_pre) {
+                *fired += u32::from(*v > 0.0);
+                *max = if *v > *max { *v } else { *max };
+            }
+            self.samples += 1;
+        }
+        // A comparison passes over a NaN, which must stay visible.
+        if pre.iter().map(|v| v * 0.0).sum::<f32>().is_nan() {
+            for row in pre.chunks_exact(units) {
+                row.iter().zip(&mut self.max_pre).filter(|(v, _)| v.is_nan()).for_each(|(v, max)| *max = *v);
+            }
+        }
+    }
 }
 
 impl FiringCount {
@@ -198,19 +262,23 @@ impl FiringCount {
 
     /// Layers with a unit that has not fired so far.
     pub fn has_silent_unit(&self) -> bool {
-        self.layers.iter().flatten().any(|f| f.fired.min().int64_value(&[]) == 0)
+        self.layers.iter().flatten().any(|f| f.fired.contains(&0))
+    }
+
+    /// Says that not every sample was shown after all.
+    pub fn is_partial(&mut self) {
+        self.exact = false;
     }
 
     /// Puts what was counted into the captures.
     pub fn write(&self, captures: &mut [LayerCapture]) {
         for (capture, fired) in captures.iter_mut().zip(&self.layers) {
             let (Some(activations), Some(fired)) = (&mut capture.activations, fired) else { continue };
-            let rate = fired.fired.to_kind(Kind::Float) / fired.samples as f64;
             activations.firing = Some(Firing {
-                samples: fired.samples as u64,
+                samples: fired.samples,
                 exact: self.exact,
-                rate: memory::values(&rate).into_owned(),
-                max_pre: memory::values(&fired.max_pre).into_owned(),
+                rate: fired.fired.iter().map(|n| *n as f32 / fired.samples as f32).collect(),
+                max_pre: fired.max_pre.clone(),
             });
         }
     }
@@ -226,38 +294,37 @@ impl Tap for FiringCount {
             // A channel fires on a sample where it does at any position.
             pre = pre.flatten(2, -1).amax([2i64].as_slice(), false);
         }
-        let fired = pre.gt(0.0).sum_dim_intlist([0i64].as_slice(), false, Kind::Int64);
-        let max_pre = pre.amax([0i64].as_slice(), false);
-        let samples = pre.size()[0];
-        match &mut self.layers[layer] {
-            Some(seen) => {
-                seen.samples += samples;
-                seen.fired += fired;
-                seen.max_pre = seen.max_pre.maximum(&max_pre);
-            }
-            empty => *empty = Some(Fired { samples, fired, max_pre }),
-        }
+        let units = pre.size()[1] as usize;
+        let empty = || Fired { samples: 0, fired: vec![0; units], max_pre: vec![f32::NEG_INFINITY; units] };
+        self.layers[layer].get_or_insert_with(empty).add(&memory::values(&pre));
     }
 }
 
-/// Two taps on one pass.
-pub struct Both<'a>(pub Option<&'a mut Probe>, pub Option<&'a mut FiringCount>);
+/// Two taps on one pass, and the time that they take.
+pub struct Both<'a> {
+    pub probe: Option<&'a mut Probe>,
+    pub firing: Option<&'a mut FiringCount>,
+    pub spent: Duration,
+}
 
 impl Tap for Both<'_> {
     fn weighted_output(&mut self, layer: usize, output: Tensor) -> Tensor {
-        match &mut self.0 {
-            Some(probe) => probe.weighted_output(layer, output),
-            None => output,
-        }
+        let Some(probe) = &mut self.probe else { return output };
+        let start = Instant::now();
+        let watched = probe.weighted_output(layer, output);
+        self.spent += start.elapsed();
+        watched
     }
 
     fn activation(&mut self, layer: usize, kind: Activation, pre: &Tensor, post: &Tensor) {
-        if let Some(probe) = &mut self.0 {
+        let start = Instant::now();
+        if let Some(probe) = &mut self.probe {
             probe.activation(layer, kind, pre, post);
         }
-        if let Some(count) = &mut self.1 {
+        if let Some(count) = &mut self.firing {
             count.activation(layer, kind, pre, post);
         }
+        self.spent += start.elapsed();
     }
 }
 
@@ -288,8 +355,8 @@ mod tests {
         let _ = network.forward(&x, Mode::Evaluate, Some(&mut count));
         let fired = count.layers[0].as_ref().unwrap();
         assert_eq!(fired.samples, 2);
-        assert_eq!(memory::values(&fired.fired).as_ref(), [1.0, 0.0]);
-        assert_eq!(memory::values(&fired.max_pre).as_ref(), [3.0, 0.0]);
+        assert_eq!(fired.fired, [1, 0]);
+        assert_eq!(fired.max_pre, [3.0, 0.0]);
     }
 
     #[test]
@@ -298,7 +365,7 @@ mod tests {
         let x = Tensor::from_slice(&[1.0f32, 2.0, 3.0, 4.0]).view([1, 4]);
         let mut probe = Probe::new(&network);
         network.forward(&x, Mode::Train, Some(&mut probe)).sum(Kind::Float).backward();
-        let capture = &probe.capture(&network)[0];
+        let capture = &capture(&network, Some(&probe), Detail::Distributions, 1)[0];
         let activations = capture.activations.as_ref().unwrap();
         assert_eq!(activations.units, 2);
         // Variances 1.25 and 0.
@@ -327,7 +394,7 @@ mod tests {
         let x = Tensor::from_slice(&[-1.0f32, 1.0]).view([2, 1]);
         let mut probe = Probe::new(&network);
         network.forward(&x, Mode::Train, Some(&mut probe)).square().sum(Kind::Float).backward();
-        let layers = probe.capture(&network);
+        let layers = capture(&network, Some(&probe), Detail::Distributions, 1);
         let hidden = layers[0].activations.as_ref().unwrap();
         let activity = hidden.activity.as_ref().unwrap();
         assert!((activity.std[0] - 1f32.tanh()).abs() < 1e-6 && activity.std[1] == 0.0);

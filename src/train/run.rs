@@ -91,7 +91,7 @@ fn run(
     let (progress, best) = match earlier {
         None => {
             observer.observe(Line::Header(Box::new(header.clone())))?;
-            (Progress::default(), None)
+            (Progress::new(network.layers().len()), None)
         }
         Some((path, record)) => {
             check_same_run(config, &header, record)?;
@@ -115,7 +115,8 @@ fn run(
         observer,
         stop,
         batch,
-        meter: StepMeter::new(&network, config.optimizer.weight_decay)?,
+        threads: threads as usize,
+        meter: StepMeter::new(&network, config.capture.parameters, config.optimizer.weight_decay)?,
         cheap_exact_pass: firing::is_cheap(&network, &dataset.train),
         best,
         stopped_early: None,

@@ -17,7 +17,7 @@ use crate::record::{Epoch, EpochThinning, Header, Line, Record, StepThinning, nu
 pub const STATE_FILE: &str = "state.safetensors";
 
 /// Everything but tensors.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Progress {
     /// Whole epochs done.
     pub epochs_done: u64,
@@ -177,6 +177,21 @@ impl Progress {
     /// Epoch lines of the record that stay as they are.
     pub fn epochs_to_keep(&self) -> u64 {
         self.epoch_thinning.kept().saturating_sub(u64::from(self.ended.is_some()))
+    }
+
+    /// The beginning of a run of a network with so many layers.
+    pub fn new(layers: usize) -> Self {
+        Self {
+            epochs_done: 0,
+            steps_done: 0,
+            wall_s: 0.0,
+            capture_s: 0.0,
+            best: None,
+            non_finite: FirstNonFinite::default(),
+            step_thinning: StepThinning::new(layers),
+            epoch_thinning: EpochThinning::new(layers),
+            ended: None,
+        }
     }
 
     /// Whether the record holds everything until here. It may hold more: what came after the state

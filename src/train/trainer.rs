@@ -15,10 +15,10 @@ use super::network::{Mode, Network, Snapshot};
 use super::norms::{LayerNorms, StepMeter};
 use super::objective::Objective;
 use super::optimizer::Optimizer;
-use super::probe::{Both, FiringCount, Probe};
+use super::probe::{self, Both, FiringCount, Probe};
 use super::run::{Observer, Stop};
 use super::state::{BestEpoch, Progress, STATE_FILE, State};
-use crate::record::{EarlyStop, End, Epoch, Header, LayerCapture, Line, Outcome, Step, TestResult};
+use crate::record::{EarlyStop, End, Epoch, Header, LayerCapture, Line, Outcome, Step, TestResult, in_full};
 
 /// The place of the best parameters in a report directory.
 pub const MODEL_FILE: &str = "model.safetensors";
@@ -35,6 +35,8 @@ pub struct Trainer<'a> {
     pub observer: &'a mut dyn Observer,
     pub stop: Stop<'a>,
     pub batch: i64,
+    /// Threads that measure large tensors.
+    pub threads: usize,
     pub meter: StepMeter,
     pub cheap_exact_pass: bool,
     pub progress: Progress,
@@ -114,7 +116,8 @@ impl Trainer<'_> {
         let order = self.order(epoch);
         let scheduled = self.progress.epoch_thinning.keep(epoch);
         let mut keep = scheduled || self.may_be_last(epoch);
-        let mut screening = (!self.cheap_exact_pass).then(|| FiringCount::new(self.network, false));
+        let mut screening = (self.config.capture.activations && !self.cheap_exact_pass)
+            .then(|| FiringCount::new(self.network, false));
         let mut state = EpochState {
             loss_sum: 0.0,
             rows: 0,
@@ -133,12 +136,19 @@ impl Trainer<'_> {
             let last = start + length == rows || state.stopped.is_some();
             let (x, y) = self.rows(order.as_ref(), start, length);
             let number = self.progress.steps_done;
-            let alone = number == 0 || self.config.capture_every.is_some_and(|k| number.is_multiple_of(k));
+            let alone = self.config.capture.layers()
+                && (number == 0 || self.config.capture_every.is_some_and(|k| number.is_multiple_of(k)));
             let capture = (last && keep) || alone;
             state.may_end = last && (self.may_be_last(epoch) || state.stopped.is_some());
             let (mut step, captured) = self.step(epoch, &x, &y, capture, screening.as_mut(), &mut state)?;
             // Where the run ends does not change what it tells of its steps.
-            step.capture = captured.clone().filter(|_| alone && !(last && scheduled));
+            let inside = alone && !(last && scheduled);
+            // Only what was before the first step is looked at again.
+            let history = || captured.iter().flatten().map(LayerCapture::condensed).collect();
+            step.capture = match (&captured, number) {
+                (Some(_), 1..) if inside => Some(history()),
+                (first, _) => first.clone().filter(|_| inside),
+            };
             state.capture = captured.filter(|_| last && keep);
             for point in self.progress.step_thinning.push(step) {
                 self.emit(Line::Step(point))?;
@@ -190,36 +200,44 @@ impl Trainer<'_> {
         screening: Option<&mut FiringCount>,
         state: &mut EpochState,
     ) -> Result<(Step, Option<Vec<LayerCapture>>), TrainError> {
-        let mut probe = capture.then(|| Probe::new(self.network));
+        let what = self.config.capture;
+        let mut probe = (capture && what.activations).then(|| Probe::new(self.network));
         self.optimizer.zero_grad();
-        let mut taps = Both(probe.as_mut(), screening);
-        let watched = taps.0.is_some() || taps.1.is_some();
+        let mut taps = Both { probe: probe.as_mut(), firing: screening, spent: Duration::ZERO };
+        let watched = taps.probe.is_some() || taps.firing.is_some();
         let output = self.network.forward(x, Mode::Train, watched.then_some(&mut taps));
-        let Both(probe, screened) = taps;
+        let Both { probe, firing: screened, spent } = taps;
+        self.progress.capture_s += spent.as_secs_f64();
         let loss = self.objective.loss(&output, y);
         loss.f_backward()?;
         let loss = loss.double_value(&[]);
         let non_finite = self.progress.non_finite.forward(self.network, x, loss);
         let mut firing = None;
-        if capture {
+        if capture && what.activations {
             let suspect = screened.as_ref().is_some_and(|s| s.has_silent_unit());
-            let due = self.progress.steps_done == 0 || suspect || self.cheap_exact_pass;
+            // In between, the batches of a whole epoch tell well enough.
+            let due = self.cheap_exact_pass || (suspect && self.progress.steps_done == 0);
             let exact = self.timed(|t| {
-                (due || state.may_end).then(|| firing::exact(t.network, &t.dataset.train)).flatten()
+                (due || (suspect && state.may_end))
+                    .then(|| firing::exact(t.network, &t.dataset.train, t.cheap_exact_pass))
+                    .flatten()
             });
             // Where the run ends must not change what it would hold if it went on.
             *if due { &mut firing } else { &mut state.exact } = exact;
         }
         let mut captured = self.timed(|t| {
-            probe.map(|probe| {
-                let mut layers = probe.capture(t.network);
+            capture.then(|| {
+                let mut layers = probe::capture(t.network, probe.as_deref(), what.parameters, t.threads);
                 if let Some(count) = firing.as_ref().or(screened.as_deref()) {
                     count.write(&mut layers);
                 }
                 layers
             })
         });
-        let (layers, grad_l2) = self.timed(|t| t.meter.before_update(t.network));
+        let (layers, grad_l2) = match what.layers() {
+            true => self.timed(|t| t.meter.before_update(t.network)),
+            false => (Vec::new(), f64::NAN),
+        };
         if let Some(max) = self.config.clip_norm {
             self.optimizer.clip_grad_norm(max);
         }
@@ -283,9 +301,21 @@ impl Trainer<'_> {
             grad_l2: state.grad_l2,
             layers,
         };
+        // The last one is drawn.
+        let number = self.progress.epoch_thinning.kept().saturating_sub(1);
+        let history = !in_full(number, line.layers.len());
         if let Some(count) = state.exact.filter(|_| ends) {
-            self.progress.ended = state.scheduled.then(|| line.clone());
+            self.progress.ended = state.scheduled.then(|| {
+                let mut line = line.clone();
+                if history {
+                    line.condense();
+                }
+                line
+            });
             count.write(&mut line.layers);
+        }
+        if history && !ends {
+            line.condense();
         }
         self.emit(Line::Epoch(line))
     }

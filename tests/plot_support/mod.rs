@@ -86,6 +86,7 @@ impl Scenario {
                 dropout: 0.0,
                 device: "cpu".into(),
                 threads: 1,
+                capture: None,
             },
             data: Data {
                 name: "moons".into(),

@@ -80,6 +80,7 @@ fn header(names: [&str; 2]) -> Header {
             dropout: 0.0,
             device: "cpu".into(),
             threads: 1,
+            capture: None,
         },
         data: Data {
             name: "moons".into(),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::super::Severity;
 use super::super::cause::Kind;
-use super::super::rule::{Case, Hit, NO_STEPS, Rule, Unmeasured};
+use super::super::rule::{Case, Hit, NO_GRADIENTS, NO_STEPS, Rule, Unmeasured};
 use super::super::series::{self, Point, RunningMedian};
 use super::super::settings::Param;
 use super::super::text;
@@ -176,6 +176,9 @@ fn time(case: &Case) -> Result<Vec<Hit>, Unmeasured> {
     let points = &case.q.points;
     if points.is_empty() {
         return Err(NO_STEPS);
+    }
+    if case.q.record.steps.iter().all(|s| s.layers.is_empty()) {
+        return Err(NO_GRADIENTS);
     }
     let chance = case.chance()?;
     let loss = series::rolling_loss(points, GROUP);

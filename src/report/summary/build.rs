@@ -1,18 +1,31 @@
 //! Record and diagnosis → summary.
 
 use super::{
-    ActivationSummary, DistributionSummary, EpochSummary, LayerEpoch, LayerSummary, QUANTILES, RunOutcome,
-    RunSummary, SCHEMA, Summary,
+    ActivationSummary, DistributionSummary, EpochSummary, LayerEpoch, LayerSummary, Listed, QUANTILES,
+    RunOutcome, RunSummary, SCHEMA, Summary,
 };
 use crate::diagnose::{Diagnosis, Finding};
 use crate::record::{Activations, Epoch, Firing, Layer, LayerCapture, Outcome, Record};
 use crate::stats::Distribution;
+
+/// Captured epochs of layers that a summary lists, in all: about ten megabytes. Five layers have room for
+/// 800 captured epochs.
+const MOST_LAYER_EPOCHS: usize = 4_000;
+/// Captured epochs that it lists of every layer, at least.
+const LEAST_LISTED: usize = 4;
+
+/// Evenly chosen indices below `all`, the first and the last among them.
+fn listed(all: usize, most: usize) -> Vec<usize> {
+    if all <= most { (0..all).collect() } else { (0..most).map(|i| i * (all - 1) / (most - 1)).collect() }
+}
 
 impl Summary {
     /// Of a run and what is said about it.
     pub fn of(record: &Record, diagnosis: &Diagnosis) -> Self {
         let header = &record.header;
         let layers = header.layers.iter().enumerate();
+        let epochs = record.epochs.len();
+        let listed = listed(epochs, (MOST_LAYER_EPOCHS / header.layers.len().max(1)).max(LEAST_LISTED));
         Self {
             schema: SCHEMA.into(),
             gradscope: header.gradscope.clone(),
@@ -22,8 +35,10 @@ impl Summary {
             headline: diagnosis.headline.clone(),
             findings: diagnosis.findings.clone(),
             not_measured: diagnosis.not_measured.clone(),
-            layers: layers.map(|(i, layer)| LayerSummary::of(i, layer, record, diagnosis)).collect(),
+            layers: layers.map(|(i, layer)| LayerSummary::of(i, layer, record, &listed, diagnosis)).collect(),
             epochs: record.epochs.iter().map(EpochSummary::of).collect(),
+            layer_epochs: (listed.len() < epochs)
+                .then_some(Listed { listed: listed.len() as u64, captured: epochs as u64 }),
             test: record.end.as_ref().and_then(|end| end.test),
         }
     }
@@ -82,8 +97,11 @@ fn steps_seen(record: &Record) -> u64 {
 }
 
 impl LayerSummary {
-    fn of(index: usize, layer: &Layer, record: &Record, diagnosis: &Diagnosis) -> Self {
-        let epoch = |e: &Epoch| Some(LayerEpoch::of(layer, e, e.layers.get(index)?));
+    fn of(index: usize, layer: &Layer, record: &Record, listed: &[usize], diagnosis: &Diagnosis) -> Self {
+        let epoch = |i: &usize| {
+            let e = record.epochs.get(*i)?;
+            Some(LayerEpoch::of(layer, e, e.layers.get(index)?))
+        };
         Self {
             name: layer.name.clone(),
             kind: layer.kind,
@@ -91,7 +109,7 @@ impl LayerSummary {
             parameters: layer.parameters,
             trainable: layer.trainable,
             status: findings_of(layer, diagnosis).map(|f| f.rule.clone()).collect(),
-            epochs: record.epochs.iter().filter_map(epoch).collect(),
+            epochs: listed.iter().filter_map(epoch).collect(),
         }
     }
 }

@@ -44,6 +44,9 @@ pub struct Summary {
     pub layers: Vec<LayerSummary>,
     /// Captured epochs.
     pub epochs: Vec<EpochSummary>,
+    /// Where layers list fewer epochs than were captured, so that a long run's summary stays short.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub layer_epochs: Option<Listed>,
     /// On the test set, with the parameters of the best dev score.
     pub test: Option<TestResult>,
 }
@@ -102,6 +105,15 @@ pub enum RunOutcome {
     Terminated,
     /// The record just stops.
     Killed,
+}
+
+/// How many captured epochs layers list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Listed {
+    /// In `layers`: the first, the last, and evenly chosen ones between.
+    pub listed: u64,
+    /// In the record.
+    pub captured: u64,
 }
 
 /// A layer over the captured epochs.

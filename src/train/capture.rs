@@ -1,0 +1,67 @@
+//! What is measured while training goes.
+
+use std::fmt;
+use std::str::FromStr;
+
+use super::TrainError;
+
+/// What is measured of the layers; loss and scores always are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Capture {
+    /// How much of weights, gradients and updates.
+    pub parameters: Detail,
+    /// What goes into nonlinearities and comes out, how often units fire, and the backward signal.
+    pub activations: bool,
+}
+
+/// How much is measured of a tensor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Detail {
+    /// Its distribution, and its norm at every step.
+    Distributions,
+    /// Its moments, and its norm at every step.
+    Norms,
+    /// Nothing.
+    Nothing,
+}
+
+impl Capture {
+    const ALL: Self = Self { parameters: Detail::Distributions, activations: true };
+    const NORMS: Self = Self { parameters: Detail::Norms, activations: false };
+    const NONE: Self = Self { parameters: Detail::Nothing, activations: false };
+    const NO_ACTIVATIONS: Self = Self { activations: false, ..Self::ALL };
+    const NAMED: [(&'static str, Self); 4] = [
+        ("all", Self::ALL),
+        ("norms", Self::NORMS),
+        ("none", Self::NONE),
+        ("activations=off", Self::NO_ACTIVATIONS),
+    ];
+
+    /// Whether anything is measured of a layer.
+    pub fn layers(self) -> bool {
+        self.parameters != Detail::Nothing
+    }
+}
+
+impl Default for Capture {
+    fn default() -> Self {
+        Self::ALL
+    }
+}
+
+impl FromStr for Capture {
+    type Err = TrainError;
+
+    fn from_str(text: &str) -> Result<Self, TrainError> {
+        Self::NAMED.iter().find(|(name, _)| *name == text).map(|(_, capture)| *capture).ok_or_else(|| {
+            let names: Vec<&str> = Self::NAMED.iter().map(|(name, _)| *name).collect();
+            TrainError::Settings(format!("--capture {text}: should be one of {}", names.join(", ")))
+        })
+    }
+}
+
+impl fmt::Display for Capture {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(Self::NAMED.iter().find(|(_, capture)| capture == self).map_or("all", |(name, _)| name))
+    }
+}
