@@ -12,10 +12,10 @@ import subprocess
 import sys
 import tempfile
 
-RUN = "run --model fashion --hidden 256,128 --batch-size 100 --epochs 10 --quiet --force"
+RUN = "run --model fashion --hidden 256,128 --batch-size 100 --epochs 2 --quiet --force"
 FLAGS = {"none": "--capture none", "default": "", "every step": "--capture-every 1"}
 AT_MOST = {"default": 0.05, "every step": 0.30}
-ROWS = {"train": 6000, "t10k": 500}
+ROWS = {"train": 60_000, "t10k": 10_000}
 
 
 def write_images(directory):

@@ -28,8 +28,8 @@ const LOOPS: &[Loop] = &[
     ("l2", |v| {
         black_box(stats::l2(v));
     }),
-    ("l2-of-difference", |v| {
-        black_box(stats::l2_of_difference(v, v));
+    ("follow", |v| {
+        black_box(stats::follow(&mut vec![0.5; v.len()], v));
     }),
 ];
 

@@ -16,6 +16,42 @@ const DIGITS: usize = 7;
 /// A unit's share of samples in a history: in 256ths, but only 0 and 1 themselves are that.
 const RATE_STEPS: f32 = 256.0;
 
+/// How much of the shape of its distributions a capture keeps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Form {
+    /// Of weights, biases and their gradients.
+    pub parameters: Keep,
+    /// Of updates.
+    pub update: Keep,
+    /// Of what goes into nonlinearities.
+    pub inputs: Keep,
+    /// Of what comes out of them.
+    pub outputs: Keep,
+    /// Whether the rows of matrices are compared.
+    pub rows: bool,
+}
+
+impl Form {
+    /// All that is drawn. Of what goes into nonlinearities nobody draws more than its quantiles tell.
+    pub const FULL: Self = Self {
+        parameters: Keep::Everything,
+        update: Keep::Everything,
+        inputs: Keep::Quantiles,
+        outputs: Keep::Everything,
+        rows: true,
+    };
+    /// What is read of a history.
+    pub const HISTORY: Self = Self { parameters: Keep::Quantiles, ..Self::MOMENTS };
+    /// Numbers alone.
+    pub const MOMENTS: Self = Self {
+        parameters: Keep::Moments,
+        update: Keep::Moments,
+        inputs: Keep::Moments,
+        outputs: Keep::Moments,
+        rows: false,
+    };
+}
+
 /// Whether the capture with this number, from 0, is kept in full whatever follows it.
 pub fn in_full(capture: u64, layers: usize) -> bool {
     let square = (layers as u64).saturating_pow(2).max(1);
@@ -48,17 +84,20 @@ impl Record {
 impl LayerCapture {
     /// What is kept of it in a history.
     pub fn condensed(&self) -> Self {
-        let mut kept = self.clone();
-        kept.weight = kept.weight.condensed(Keep::Quantiles);
-        for d in [&mut kept.bias, &mut kept.weight_grad, &mut kept.bias_grad].into_iter().flatten() {
-            *d = d.condensed(Keep::Quantiles);
+        let Form { parameters, update, .. } = Form::HISTORY;
+        let of_parameters = |d: &Option<Distribution>| d.as_ref().map(|d| d.condensed(parameters));
+        Self {
+            weight: self.weight.condensed(parameters),
+            bias: of_parameters(&self.bias),
+            weight_grad: of_parameters(&self.weight_grad),
+            bias_grad: of_parameters(&self.bias_grad),
+            update: self.update.as_ref().map(|d| d.condensed(update)),
+            weight_row_deviation: self.weight_row_deviation.map(short),
+            grad_row_deviation: self.grad_row_deviation.map(short),
+            activations: self.activations.as_ref().map(Activations::condensed),
+            signal_l2: self.signal_l2.map(short),
+            steps: self.steps.as_ref().map(LayerSteps::condensed),
         }
-        kept.update = kept.update.map(|d| d.condensed(Keep::Moments));
-        kept.activations = kept.activations.as_ref().map(Activations::condensed);
-        kept.steps = kept.steps.as_ref().map(LayerSteps::condensed);
-        let numbers = [&mut kept.weight_row_deviation, &mut kept.grad_row_deviation, &mut kept.signal_l2];
-        numbers.into_iter().flatten().for_each(|v| *v = short(*v));
-        kept
     }
 
     /// Bytes that it takes, about.
@@ -74,8 +113,8 @@ impl LayerCapture {
 impl Activations {
     fn condensed(&self) -> Self {
         Self {
-            pre: self.pre.condensed(Keep::Moments),
-            post: self.post.condensed(Keep::Moments),
+            pre: self.pre.condensed(Form::HISTORY.inputs),
+            post: self.post.condensed(Form::HISTORY.outputs),
             pre_sample_std: short(self.pre_sample_std),
             post_sample_std: short(self.post_sample_std),
             saturated_fraction: self.saturated_fraction.map(short),

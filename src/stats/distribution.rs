@@ -72,6 +72,24 @@ impl Distribution {
         Self::of_using(values, threads, Instructions::widest())
     }
 
+    /// What [`condensed`](Self::condensed) leaves of the distribution of these values, to the same bits,
+    /// without measuring what is given up.
+    pub fn of_keeping<T: Element>(values: &[T], threads: usize, keep: Keep) -> Self {
+        let (instructions, count) = (Instructions::widest(), values.len() as u64);
+        let tally = match keep {
+            Keep::Moments => tally::without_bins(values, instructions),
+            Keep::Quantiles if values.len() > EXACT_CAPACITY => {
+                tally::with_bins(values, threads, instructions)
+            }
+            _ => return Self::of_parallel(values, threads).condensed(keep),
+        };
+        let d = Self { count, tally, ..Self::default() };
+        if keep == Keep::Quantiles && d.finite() <= EXACT_CAPACITY as u64 {
+            return Self::of_parallel(values, threads).condensed(keep);
+        }
+        d.condensed(keep)
+    }
+
     /// As [`of_parallel`](Self::of_parallel), with these instructions: the result is the same with all.
     pub fn of_using<T: Element>(values: &[T], threads: usize, instructions: Instructions) -> Self {
         let count = values.len() as u64;
@@ -210,16 +228,16 @@ impl Distribution {
     /// extremes stay what they are, up to [`DIGITS`](knots::DIGITS) digits of mean, deviations and norms.
     /// A tensor of so few values that they are shorter than their quantiles keeps them.
     pub fn condensed(&self, keep: Keep) -> Self {
-        if keep == Keep::Quantiles && self.is_exact() && self.finite() <= knots::PROBABILITIES.len() as u64 {
-            return self.clone();
-        }
-        let mut tally = Tally { bins: Vec::new(), ..self.tally.clone() };
-        tally.moments.round();
+        let few = self.is_exact() && self.finite() <= knots::PROBABILITIES.len() as u64;
         let knots = match keep {
-            Keep::Moments => Knots::default(),
+            Keep::Everything => return self.clone(),
+            Keep::Quantiles if few => return self.clone(),
             Keep::Quantiles if !self.has_shape() => self.knots.clone(),
-            Keep::Quantiles => Knots::of(|q| self.quantile(q)),
+            Keep::Quantiles => Knots::of(self.quantiles(knots::PROBABILITIES)),
+            Keep::Moments => Knots::default(),
         };
+        let mut tally = Tally { counts: self.tally.counts, moments: self.tally.moments, bins: Vec::new() };
+        tally.moments.round();
         Self { count: self.count, tally, sample: Vec::new(), knots }
     }
 
@@ -257,32 +275,48 @@ impl Distribution {
     /// a bin, a sixteenth of the value. Of a [`condensed`](Self::condensed) one, so at the quantiles that
     /// it keeps, and interpolated between them; `None` where it keeps none.
     pub fn quantile(&self, q: f64) -> Option<f64> {
+        self.quantiles([q]).map(|[value]| value)
+    }
+
+    /// The same for several that ascend, in one pass over the bins.
+    pub fn quantiles<const N: usize>(&self, ascending: [f64; N]) -> Option<[f64; N]> {
         let n = self.finite();
         if n == 0 {
             return None;
         }
-        let rank = q.clamp(0.0, 1.0) * (n - 1) as f64;
-        let value = if !self.has_shape() {
-            self.knots.quantile(q.clamp(0.0, 1.0), [self.tally.moments.min, self.tally.moments.max])?
+        let range = [self.tally.moments.min, self.tally.moments.max];
+        let ascending = ascending.map(|q| q.clamp(0.0, 1.0));
+        let rank = |q: f64| q * (n - 1) as f64;
+        let values = if !self.has_shape() {
+            let points: Vec<_> = self.knots.points(range)?.collect();
+            ascending.map(|q| knots::between(&points, q))
         } else if self.is_exact() {
-            let (low, high) = (self.sample[rank.floor() as usize], self.sample[rank.ceil() as usize]);
-            f64::from(low) + (f64::from(high) - f64::from(low)) * rank.fract()
+            ascending.map(|q| {
+                let rank = rank(q);
+                let (low, high) = (self.sample[rank.floor() as usize], self.sample[rank.ceil() as usize]);
+                f64::from(low) + (f64::from(high) - f64::from(low)) * rank.fract()
+            })
         } else {
-            self.binned_quantile(rank)
+            self.binned_quantiles(ascending.map(rank))
         };
-        Some(value.clamp(self.tally.moments.min, self.tally.moments.max))
+        Some(values.map(|v| v.clamp(range[0], range[1])))
     }
 
-    fn binned_quantile(&self, rank: f64) -> f64 {
+    fn binned_quantiles<const N: usize>(&self, ranks: [f64; N]) -> [f64; N] {
+        let intervals = self.intervals();
+        let mut rest = intervals.iter().peekable();
         let mut below = 0.0;
-        for Interval { low, high, count, .. } in self.intervals() {
-            let next = below + count as f64;
-            if rank < next {
-                return low + (high - low) * ((rank - below + 0.5) / count as f64).min(1.0);
+        ranks.map(|rank| {
+            while let Some(Interval { low, high, count, .. }) = rest.peek() {
+                let count = *count as f64;
+                if rank < below + count {
+                    return low + (high - low) * ((rank - below + 0.5) / count).min(1.0);
+                }
+                below += count;
+                rest.next();
             }
-            below = next;
-        }
-        self.tally.moments.max
+            self.tally.moments.max
+        })
     }
 
     /// The finite values, evenly from each kept quantile to the next; `None` where none is kept.

@@ -19,6 +19,9 @@ const STEP: usize = 8;
 /// Lanes of sums of squares alone, where nothing else hides the latency.
 const NORM_LANES: usize = 16;
 
+/// Lanes of two sums of squares at once.
+const FOLLOWING_LANES: usize = 8;
+
 /// Counts by the upper 13 bits of a float32: sign, exponent and four bits of the mantissa. Four counters
 /// a bin, as neighbouring values often share one and a counter cannot be raised twice at once.
 pub type Table = [[u32; LANES]; TABLE_LENGTH];
@@ -108,7 +111,7 @@ dispatched! {
     square_lanes<>(values: &[f32]) -> [f64; NORM_LANES], squares_loop
 }
 dispatched! {
-    squared_difference_lanes<>(a: &[f32], b: &[f32]) -> [f64; NORM_LANES], squared_differences_loop
+    following_lanes<>(kept: &mut [f32], values: &[f32]) -> [[f64; FOLLOWING_LANES]; 2], following_loop
 }
 
 /// Sums of the values, which are also counted in the table.
@@ -141,11 +144,19 @@ pub fn squares(instructions: Instructions, values: &[f32]) -> f64 {
     total(&square_lanes(instructions, values), rest.map(|v| v * v))
 }
 
-/// Sum of the squared differences of two equally long slices.
-pub fn squared_differences(instructions: Instructions, a: &[f32], b: &[f32]) -> f64 {
-    let rest = rest::<_, NORM_LANES>(a).iter().zip(rest::<_, NORM_LANES>(b));
-    let rest = rest.map(|(a, b)| f64::from(*a) - f64::from(*b));
-    total(&squared_difference_lanes(instructions, a, b), rest.map(|d| d * d))
+/// Sum of the squared differences of two equally long slices and of the squares of the second, which
+/// then is what the first holds.
+pub fn follow(instructions: Instructions, kept: &mut [f32], values: &[f32]) -> [f64; 2] {
+    let turns = values.len() - rest::<_, FOLLOWING_LANES>(values).len();
+    let (kept, kept_rest) = kept.split_at_mut(turns);
+    let (values, rest) = values.split_at(turns);
+    let [differences, squares] = following_lanes(instructions, kept, values);
+    let wide = |v: &f32| f64::from(*v);
+    let apart = rest.iter().zip(&*kept_rest).map(|(v, k)| wide(v) - wide(k));
+    let sums =
+        [total(&differences, apart.map(|d| d * d)), total(&squares, rest.iter().map(wide).map(|v| v * v))];
+    kept_rest.copy_from_slice(rest);
+    sums
 }
 
 /// What does not fill a turn of the loop.
@@ -286,14 +297,17 @@ fn squares_loop(values: &[f32]) -> [f64; NORM_LANES] {
 }
 
 #[inline(always)]
-fn squared_differences_loop(a: &[f32], b: &[f32]) -> [f64; NORM_LANES] {
-    let mut lanes = [0.0; NORM_LANES];
-    let (a, b) = (a.as_chunks::<NORM_LANES>().0, b.as_chunks::<NORM_LANES>().0);
-    for (a, b) in a.iter().zip(b) {
-        for k in 0..NORM_LANES {
-            let difference = f64::from(a[k]) - f64::from(b[k]);
-            lanes[k] += difference * difference;
+fn following_loop(kept: &mut [f32], values: &[f32]) -> [[f64; FOLLOWING_LANES]; 2] {
+    let [mut differences, mut squares] = [[0.0; FOLLOWING_LANES]; 2];
+    let kept = kept.as_chunks_mut::<FOLLOWING_LANES>().0;
+    for (kept, values) in kept.iter_mut().zip(values.as_chunks::<FOLLOWING_LANES>().0) {
+        for k in 0..FOLLOWING_LANES {
+            let wide = f64::from(values[k]);
+            let difference = wide - f64::from(kept[k]);
+            differences[k] += difference * difference;
+            squares[k] += wide * wide;
         }
+        *kept = *values;
     }
-    lanes
+    [differences, squares]
 }

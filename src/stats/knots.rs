@@ -16,6 +16,8 @@ const DROPPED_BITS: u32 = 8;
 /// How much of a distribution's shape is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Keep {
+    /// All of it.
+    Everything,
     /// Quantiles.
     Quantiles,
     /// Nothing.
@@ -27,18 +29,9 @@ pub enum Keep {
 pub struct Knots(Vec<f32>);
 
 impl Knots {
-    /// From a function that gives quantiles; none where it gives none.
-    pub fn of(quantile: impl Fn(f64) -> Option<f64>) -> Self {
-        let knot = |q: &f64| quantile(*q).map(|v| shortened(v as f32));
-        Self(PROBABILITIES.iter().map(knot).collect::<Option<_>>().unwrap_or_default())
-    }
-
-    /// The q-quantile, interpolated between the kept ones and the extremes.
-    pub fn quantile(&self, q: f64, [min, max]: [f64; 2]) -> Option<f64> {
-        let points: Vec<(f64, f64)> = self.points([min, max])?.collect();
-        let above = points.partition_point(|(p, _)| *p < q).clamp(1, points.len() - 1);
-        let ((p0, v0), (p1, v1)) = (points[above - 1], points[above]);
-        Some(if q == p1 { v1 } else { v0 + (v1 - v0) * ((q - p0) / (p1 - p0)) })
+    /// From the quantiles at these probabilities, if there are any.
+    pub fn of(quantiles: Option<[f64; PROBABILITIES.len()]>) -> Self {
+        Self(quantiles.into_iter().flatten().map(|v| shortened(v as f32)).collect())
     }
 
     /// (probability, value), ascending, from one extreme to the other.
@@ -74,6 +67,13 @@ impl Knots {
         }
         Ok(Self(values))
     }
+}
+
+/// The q-quantile, interpolated between (probability, value) from one extreme to the other.
+pub fn between(points: &[(f64, f64)], q: f64) -> f64 {
+    let above = points.partition_point(|(p, _)| *p < q).clamp(1, points.len() - 1);
+    let ((p0, v0), (p1, v1)) = (points[above - 1], points[above]);
+    if q == p1 { v1 } else { v0 + (v1 - v0) * ((q - p0) / (p1 - p0)) }
 }
 
 /// Rounded to the bits that are kept; a number next to the largest stays finite.
@@ -125,6 +125,27 @@ mod tests {
         assert!((peaks[0] / peaks[1] - 1.0).abs() < 0.2, "{peaks:?}");
         assert_eq!(full.condensed(Keep::Moments).quantile(0.5), None);
         assert_eq!(condensed.condensed(Keep::Quantiles), condensed);
+    }
+
+    #[test]
+    fn what_is_given_up_need_not_be_measured() {
+        for n in [0usize, 9, 22, 1_024, 1_025, 4_096, 300_000] {
+            let mut values: Vec<f32> = (0..n).map(|i| ((i * 7_919) % 9_973) as f32 * 1e-3 - 5.0).collect();
+            for spoilt in [false, true] {
+                if spoilt {
+                    values.iter_mut().step_by(3).for_each(|v| *v = 0.0);
+                    values.iter_mut().skip(1).step_by(50).for_each(|v| *v = f32::NAN);
+                }
+                for keep in [Keep::Everything, Keep::Quantiles, Keep::Moments] {
+                    let (direct, full) =
+                        (Distribution::of_keeping(&values, 2, keep), Distribution::of(&values));
+                    assert_eq!(direct, full.condensed(keep), "{n} {keep:?}");
+                }
+            }
+        }
+        let few = [[f32::NAN; 2_000].as_slice(), &[0.5; 30]].concat();
+        let direct = Distribution::of_keeping(&few, 1, Keep::Quantiles);
+        assert_eq!(direct, Distribution::of(&few).condensed(Keep::Quantiles));
     }
 
     #[test]

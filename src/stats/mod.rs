@@ -25,7 +25,7 @@ pub use element::Element;
 pub use histogram::{histogram, magnitude_histogram};
 pub use kernel::Instructions;
 pub use knots::{Keep, with_digits};
-pub use norm::{l2, l2_of_difference};
+pub use norm::{Followed, follow, l2};
 pub use sample::SAMPLE_CAPACITY;
 pub use spread::Spread;
 

@@ -11,11 +11,22 @@ pub fn l2(values: &[f32]) -> f64 {
     values.chunks(BLOCK).map(|block| kernel::squares(instructions, block)).sum::<f64>().sqrt()
 }
 
-/// L2 norm of the difference of two equally long slices.
-pub fn l2_of_difference(a: &[f32], b: &[f32]) -> f64 {
+/// What [`follow`] measures.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Followed {
+    /// L2 norm of what changed.
+    pub change: f64,
+    /// L2 norm of the new values.
+    pub l2: f64,
+}
+
+/// Measures new values beside those that were kept and keeps the new ones, in one pass over both.
+pub fn follow(kept: &mut [f32], values: &[f32]) -> Followed {
     let instructions = Instructions::widest();
-    let blocks = a.chunks(BLOCK).zip(b.chunks(BLOCK));
-    blocks.map(|(a, b)| kernel::squared_differences(instructions, a, b)).sum::<f64>().sqrt()
+    let blocks = kept.chunks_mut(BLOCK).zip(values.chunks(BLOCK));
+    let sums = blocks.map(|(kept, values)| kernel::follow(instructions, kept, values));
+    let [change, l2] = sums.fold([0.0; 2], |[a, b], [c, d]| [a + c, b + d]).map(f64::sqrt);
+    Followed { change, l2 }
 }
 
 #[cfg(test)]
@@ -31,11 +42,13 @@ mod tests {
             let close = |x: f64, y: f64| (x - y).abs() <= 1e-13 * y;
             assert!(close(l2(&a), direct(&|i| f64::from(a[i]))), "{length}");
             let apart = direct(&|i| f64::from(a[i]) - f64::from(b[i]));
-            assert!(close(l2_of_difference(&a, &b), apart), "{length}");
+            let mut kept = a.clone();
+            let followed = follow(&mut kept, &b);
+            assert!(kept == b && close(followed.change, apart) && close(followed.l2, l2(&b)), "{length}");
             let (baseline, widest) = (Instructions::baseline(), Instructions::widest());
-            assert_eq!(kernel::squares(baseline, &a), kernel::squares(widest, &a));
-            let both = |instructions| kernel::squared_differences(instructions, &a, &b);
+            let both = |instructions| kernel::follow(instructions, &mut a.clone(), &b);
             assert_eq!(both(baseline), both(widest));
+            assert_eq!(kernel::squares(baseline, &a), kernel::squares(widest, &a));
         }
     }
 
@@ -43,6 +56,6 @@ mod tests {
     fn a_value_that_is_not_finite_shows_in_the_norm() {
         assert_eq!(l2(&[1.0, f32::NEG_INFINITY]), f64::INFINITY);
         assert!(l2(&[1.0, f32::INFINITY, f32::NAN]).is_nan());
-        assert!(l2_of_difference(&[f32::INFINITY], &[f32::INFINITY]).is_nan());
+        assert!(follow(&mut [f32::INFINITY], &[f32::INFINITY]).change.is_nan());
     }
 }

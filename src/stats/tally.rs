@@ -57,12 +57,16 @@ impl Counts {
     }
 }
 
-/// Counts and moments alone, of a tensor small enough to be kept whole.
+/// Counts and moments alone, joined in the order of [`with_bins`]: to the same bits.
 pub fn without_bins<T: Element>(values: &[T], instructions: Instructions) -> Tally {
     let mut pass = Pass::new(instructions);
     let mut moments = Moments::default();
-    for block in values.chunks(BLOCK) {
-        moments.merge(&pass.block(block, None));
+    for chunk in values.chunks(CHUNK) {
+        let mut of_chunk = Moments::default();
+        for block in chunk.chunks(BLOCK) {
+            of_chunk.merge(&pass.block(block, None));
+        }
+        moments.merge(&of_chunk);
     }
     Tally { counts: pass.counts, moments, bins: Vec::new() }
 }

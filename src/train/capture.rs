@@ -4,6 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use super::TrainError;
+use crate::record::Form;
 
 /// What is measured of the layers; loss and scores always are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,6 +37,15 @@ impl Capture {
         ("none", Self::NONE),
         ("activations=off", Self::NO_ACTIVATIONS),
     ];
+
+    /// What a capture keeps of the layers that are measured, of one that is drawn or of another.
+    pub fn form(self, drawn: bool) -> Form {
+        match self.parameters {
+            Detail::Distributions if drawn => Form::FULL,
+            Detail::Distributions => Form::HISTORY,
+            Detail::Norms | Detail::Nothing => Form::MOMENTS,
+        }
+    }
 
     /// Whether anything is measured of a layer.
     pub fn layers(self) -> bool {

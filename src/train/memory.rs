@@ -4,8 +4,6 @@ use std::borrow::Cow;
 
 use tch::{Device, Kind, Tensor};
 
-pub use crate::stats::{l2, l2_of_difference};
-
 /// The tensor's values as float32, row-major: borrowed from its own memory where that is possible (a
 /// contiguous float32 tensor on the CPU), else copied.
 pub fn values(tensor: &Tensor) -> Cow<'_, [f32]> {
@@ -39,8 +37,8 @@ fn in_place(tensor: &Tensor) -> Cow<'_, [f32]> {
         return Cow::Borrowed(&[]);
     }
     // SAFETY: the tensor is float32 on the CPU and contiguous, or a transposed matrix that is, so
-    // `length` initialised values lie at `data`, aligned by libtorch's allocator; the borrow of `tensor` keeps the storage alive. Nothing
-    // writes to it meanwhile: tensors are not shared between threads here, and callers drop the slice
-    // before the next operation on the tensor.
+    // `length` initialised values lie at `data`, aligned by libtorch's allocator; the borrow of `tensor`
+    // keeps the storage alive. Nothing writes to it meanwhile: tensors are not shared between threads
+    // here, and callers drop the slice before the next operation on the tensor.
     Cow::Borrowed(unsafe { std::slice::from_raw_parts(data, length) })
 }

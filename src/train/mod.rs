@@ -22,6 +22,7 @@ mod norms;
 mod objective;
 mod optimizer;
 mod probe;
+mod rows;
 mod run;
 mod state;
 mod trainer;

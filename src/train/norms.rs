@@ -6,56 +6,64 @@ use super::TrainError;
 use super::capture::Detail;
 use super::memory;
 use super::network::Network;
-use super::probe;
 use crate::record::{LayerCapture, LayerSteps, StepLayer};
-use crate::stats::{Distribution, Spread};
+use crate::stats::{Distribution, Keep, Spread, follow, l2};
 
 /// Norms that wait before they join the distribution of their epoch.
 const PENDING_NORMS: usize = 4_096;
 
 /// Measures a step around the optimizer's update.
 pub struct StepMeter {
-    detail: Detail,
-    /// Weights before the update, a buffer a layer.
-    weights: Vec<Vec<f32>>,
+    /// The weights as the last update left them, a layer each.
+    weights: Vec<Weights>,
+    /// What the update changed of the layer at hand.
+    difference: Vec<f32>,
     /// cos(ΔW, −W) of every layer at the steps since it was last asked for; only with weight decay.
     shrinking: Option<Vec<Norms>>,
 }
 
+struct Weights {
+    values: Vec<f32>,
+    l2: f64,
+}
+
+impl Weights {
+    fn of(weight: &Tensor) -> Result<Self, TrainError> {
+        let mut values = Vec::new();
+        // An allocation that fails elsewhere ends the process without a word.
+        let bytes = 4 * weight.numel() as u64;
+        values.try_reserve_exact(weight.numel()).map_err(|_| TrainError::Memory { bytes })?;
+        values.extend_from_slice(&memory::values(weight));
+        Ok(Self { l2: l2(&values), values })
+    }
+}
+
 impl StepMeter {
-    /// For this network, with an optimizer of this weight decay.
+    /// For this network, as it is before the next step, with an optimizer of this weight decay.
     ///
     /// # Errors
     /// [`TrainError::Memory`] where a copy of the weights has no room.
     pub fn new(network: &Network, detail: Detail, weight_decay: f64) -> Result<Self, TrainError> {
-        let buffer = |values: usize| {
-            let mut buffer = Vec::new();
-            // An allocation that fails elsewhere ends the process without a word.
-            buffer.try_reserve_exact(values).map_err(|_| TrainError::Memory { bytes: 4 * values as u64 })?;
-            buffer.resize(values, 0.0);
-            Ok(buffer)
-        };
         let measured = network.parameters().iter().filter(|_| detail != Detail::Nothing);
-        let weights = measured.map(|p| buffer(p.weight.numel()));
+        let weights = measured.map(|p| Weights::of(&p.weight)).collect::<Result<_, _>>()?;
         let shrinking = (weight_decay > 0.0 && detail != Detail::Nothing).then(|| no_norms(network));
-        Ok(Self { detail, weights: weights.collect::<Result<_, TrainError>>()?, shrinking })
+        Ok(Self { weights, difference: Vec::new(), shrinking })
     }
 
-    /// Keeps the weights as they are, and measures them and their gradients.
-    pub fn before_update(&mut self, network: &Network) -> (Vec<StepLayer>, f64) {
+    /// Measures the gradients. The weights are what the last update left.
+    pub fn before_update(&self, network: &Network) -> (Vec<StepLayer>, f64) {
         let mut total = 0.0f64;
         let mut layers = Vec::with_capacity(self.weights.len());
-        for (parameters, before) in network.parameters().iter().zip(&mut self.weights) {
-            before.copy_from_slice(&memory::values(&parameters.weight));
+        for (parameters, before) in network.parameters().iter().zip(&self.weights) {
             let grad = |t: &Tensor| {
                 let grad = t.grad();
-                if grad.defined() { memory::l2(&memory::unordered(&grad)) } else { 0.0 }
+                if grad.defined() { l2(&memory::unordered(&grad)) } else { 0.0 }
             };
             let weight_grad = grad(&parameters.weight);
             let bias_grad = parameters.bias.as_ref().map_or(0.0, grad);
             total += weight_grad * weight_grad + bias_grad * bias_grad;
             layers.push(StepLayer {
-                weight_l2: memory::l2(before).into(),
+                weight_l2: before.l2.into(),
                 grad_l2: weight_grad.into(),
                 update_l2: 0.0.into(),
             });
@@ -63,25 +71,31 @@ impl StepMeter {
         (layers, total.sqrt())
     }
 
-    /// Measures what the optimizer changed.
+    /// Measures what the optimizer changed, in one pass over the weights; at a capture also, to so much
+    /// detail, the values of what changed.
     pub fn after_update(
         &mut self,
         network: &Network,
         mut layers: Vec<StepLayer>,
-        mut captured: Option<&mut [LayerCapture]>,
+        mut captured: Option<(&mut [LayerCapture], Keep)>,
     ) -> Vec<StepLayer> {
         let changed = network.parameters().iter().zip(&mut self.weights);
         for (index, ((parameters, before), layer)) in changed.zip(&mut layers).enumerate() {
             let after = memory::values(&parameters.weight);
-            layer.update_l2 = memory::l2_of_difference(&after, before).into();
+            if let Some((captured, keep)) = &mut captured {
+                self.difference.clear();
+                self.difference.extend(after.iter().zip(&before.values).map(|(a, b)| a - b));
+                captured[index].update = Some(Distribution::of_keeping(&self.difference, 1, *keep));
+            }
+            let followed = follow(&mut before.values, &after);
+            layer.update_l2 = followed.change.into();
             if let Some(shrinking) = &mut self.shrinking {
-                let size = layer.update_l2.last * layer.weight_l2.last;
-                shrinking[index].push(-dot_with_difference(&after, before) / size);
+                // |W + ΔW|² = |W|² + 2⟨ΔW, W⟩ + |ΔW|²
+                let squares = [followed.l2, before.l2, followed.change].map(|norm| norm * norm);
+                let product = (squares[0] - squares[1] - squares[2]) / 2.0;
+                shrinking[index].push(-product / (followed.change * before.l2));
             }
-            if let Some(captured) = &mut captured {
-                before.iter_mut().zip(after.iter()).for_each(|(b, a)| *b = a - *b);
-                captured[index].update = Some(probe::measure(before, self.detail, 1));
-            }
+            before.l2 = followed.l2;
         }
         layers
     }
@@ -96,12 +110,6 @@ impl StepMeter {
 
 fn no_norms(network: &Network) -> Vec<Norms> {
     network.layers().iter().map(|_| Norms::default()).collect()
-}
-
-/// ⟨after − before, before⟩, accumulated in float64.
-fn dot_with_difference(after: &[f32], before: &[f32]) -> f64 {
-    let pairs = after.iter().zip(before).map(|(a, b)| (f64::from(*a), f64::from(*b)));
-    pairs.map(|(a, b)| (a - b) * b).sum()
 }
 
 /// One norm over the steps of an epoch, bounded however many they are.

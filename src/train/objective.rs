@@ -3,7 +3,7 @@
 use tch::{Kind, Reduction, Tensor};
 
 use super::data::Rows;
-use super::network::{Mode, Network};
+use super::network::{Mode, Network, Tap};
 use crate::record::{Activation, Loss, Task};
 
 /// Rows of one evaluation batch: bounds the memory of a pass over a large split.
@@ -84,12 +84,27 @@ impl Objective {
 
     /// Mean loss and score over rows, in evaluation mode and without gradients.
     pub fn evaluate(&self, network: &Network, rows: &Rows) -> (f64, f64) {
+        self.evaluate_watched(network, rows, None)
+    }
+
+    /// The same under the eyes of a tap.
+    pub fn evaluate_watched(
+        &self,
+        network: &Network,
+        rows: &Rows,
+        mut tap: Option<&mut dyn Tap>,
+    ) -> (f64, f64) {
         tch::no_grad(|| {
             let (mut loss, mut score) = (0.0, 0.0);
             for start in (0..rows.len()).step_by(EVALUATION_ROWS as usize) {
                 let length = EVALUATION_ROWS.min(rows.len() - start);
                 let (x, y) = (rows.x.narrow(0, start, length), rows.y.narrow(0, start, length));
-                let output = network.forward(&x, Mode::Evaluate, None);
+                // Not a closure: the reborrow has to be as short as the pass.
+                let watching = match &mut tap {
+                    Some(tap) => Some(&mut **tap as &mut dyn Tap),
+                    None => None,
+                };
+                let output = network.forward(&x, Mode::Evaluate, watching);
                 loss += self.loss(&output, &y).double_value(&[]) * length as f64;
                 score += self.score_sum(&output, &y);
             }

@@ -8,11 +8,11 @@ use std::time::{Duration, Instant};
 
 use tch::{Kind, Tensor};
 
-use super::capture::Detail;
 use super::memory;
 use super::network::{Network, Parameters, Tap};
-use crate::record::{Activation, Activations, Activity, Firing, Layer, LayerCapture, OutputSum};
-use crate::stats::{Distribution, Keep};
+use super::rows::{over_units, row_deviation, unit_variances};
+use crate::record::{Activation, Activations, Activity, Firing, Form, Layer, LayerCapture, OutputSum};
+use crate::stats::{Distribution, l2};
 
 /// A unit-sample is saturated where its slope is below this share of the largest (rules.md's
 /// definition of saturation).
@@ -67,20 +67,12 @@ pub fn all_finite(tensor: &Tensor) -> bool {
 }
 
 /// Everything but the update and the firing, after backward and before the optimizer's step; of what a
-/// layer put out only where a probe went with the pass. Nothing where nothing is asked for.
-pub fn capture(
-    network: &Network,
-    probe: Option<&Probe>,
-    detail: Detail,
-    threads: usize,
-) -> Vec<LayerCapture> {
-    if detail == Detail::Nothing {
-        return Vec::new();
-    }
+/// layer put out only where a probe went with the pass.
+pub fn capture(network: &Network, probe: Option<&Probe>, form: &Form, threads: usize) -> Vec<LayerCapture> {
     let unseen = Seen::default();
     let layer = |(index, (layer, parameters))| {
         let seen = probe.and_then(|p| p.layers.get(index)).unwrap_or(&unseen);
-        capture_layer(layer, parameters, seen, detail, threads)
+        capture_layer(layer, parameters, seen, form, threads)
     };
     network.layers().iter().zip(network.parameters()).enumerate().map(layer).collect()
 }
@@ -89,10 +81,10 @@ fn capture_layer(
     layer: &Layer,
     parameters: &Parameters,
     seen: &Seen,
-    detail: Detail,
+    form: &Form,
     threads: usize,
 ) -> LayerCapture {
-    let distribution = |t: &Tensor| measure(&memory::unordered(t), detail, threads);
+    let distribution = |t: &Tensor| Distribution::of_keeping(&memory::unordered(t), threads, form.parameters);
     let grad = |t: &Tensor| Some(t.grad()).filter(Tensor::defined);
     let weight_grad = grad(&parameters.weight);
     let signal = seen.signal.as_ref().and_then(grad);
@@ -102,85 +94,37 @@ fn capture_layer(
         weight_grad: weight_grad.as_ref().map(distribution),
         bias_grad: parameters.bias.as_ref().and_then(grad).as_ref().map(distribution),
         update: None,
-        weight_row_deviation: row_deviation(&parameters.weight),
-        grad_row_deviation: weight_grad.as_ref().and_then(row_deviation),
-        activations: activations(layer, seen, weight_grad.as_ref(), threads),
-        signal_l2: signal.map(|s| memory::l2(&memory::unordered(&s))),
+        weight_row_deviation: if form.rows { row_deviation(&parameters.weight) } else { None },
+        grad_row_deviation: weight_grad.as_ref().filter(|_| form.rows).and_then(row_deviation),
+        activations: activations(layer, seen, weight_grad.as_ref(), form, threads),
+        signal_l2: signal.map(|s| l2(&memory::unordered(&s))),
         steps: None,
     }
-}
-
-/// What these values look like, in so much detail.
-pub fn measure(values: &[f32], detail: Detail, threads: usize) -> Distribution {
-    let distribution = Distribution::of_parallel(values, threads);
-    if detail == Detail::Distributions { distribution } else { distribution.condensed(Keep::Moments) }
-}
-
-/// The largest distance of a row from the mean row, over the norm of the mean row; `None` for vectors
-/// and single rows. Rows of a convolution are its output channels.
-fn row_deviation(matrix: &Tensor) -> Option<f64> {
-    let size = matrix.size();
-    let (rows, columns) = match size.as_slice() {
-        [rows, rest @ ..] if *rows >= 2 && !rest.is_empty() => {
-            (*rows as usize, rest.iter().product::<i64>() as usize)
-        }
-        _ => return None,
-    };
-    let (mut mean, mut distances) = (vec![0.0; columns], vec![0.0; rows]);
-    if memory::is_transposed(matrix) {
-        for (mean, column) in mean.iter_mut().zip(memory::unordered(matrix).chunks_exact(rows)) {
-            *mean = column.iter().map(|v| f64::from(*v)).sum::<f64>() / rows as f64;
-            distances.iter_mut().zip(column).for_each(|(d, v)| *d += (f64::from(*v) - *mean).powi(2));
-        }
-    } else {
-        let values = memory::values(matrix);
-        for row in values.chunks_exact(columns) {
-            mean.iter_mut().zip(row).for_each(|(m, v)| *m += f64::from(*v));
-        }
-        mean.iter_mut().for_each(|m| *m /= rows as f64);
-        for (distance, row) in distances.iter_mut().zip(values.chunks_exact(columns)) {
-            *distance = row.iter().zip(&mean).map(|(v, m)| (f64::from(*v) - m).powi(2)).sum::<f64>();
-        }
-    }
-    let largest = distances.iter().copied().fold(0.0, f64::max).sqrt();
-    let norm = mean.iter().map(|m| m * m).sum::<f64>().sqrt();
-    // `f64::max` drops a NaN, which must stay visible.
-    Some(if !norm.is_finite() {
-        f64::NAN
-    } else if largest == 0.0 {
-        0.0
-    } else {
-        largest / norm
-    })
 }
 
 fn activations(
     layer: &Layer,
     seen: &Seen,
     weight_grad: Option<&Tensor>,
+    form: &Form,
     threads: usize,
 ) -> Option<Activations> {
     let (pre, post) = (seen.pre.as_ref()?, seen.post.as_ref()?);
     let hidden = !layer.output && layer.units > 1;
     let grad = weight_grad.filter(|_| hidden && !layer.activation.can_die());
+    let post_variances = unit_variances(post);
+    let std = || post_variances.iter().map(|v| v.sqrt() as f32).collect();
     Some(Activations {
-        // Of what goes in nobody draws more than its quantiles tell.
-        pre: Distribution::of_parallel(&memory::values(pre), threads).condensed(Keep::Quantiles),
-        post: Distribution::of_parallel(&memory::values(post), threads),
+        pre: Distribution::of_keeping(&memory::values(pre), threads, form.inputs),
+        post: Distribution::of_keeping(&memory::values(post), threads, form.outputs),
         units: post.size()[1] as u64,
-        pre_sample_std: sample_std(pre),
-        post_sample_std: sample_std(post),
+        pre_sample_std: over_units(&unit_variances(pre)),
+        post_sample_std: over_units(&post_variances),
         saturated_fraction: saturated_fraction(seen.kind?, post),
         firing: None,
-        activity: grad.map(|grad| Activity { std: unit_std(post), grad: row_norms(grad) }),
+        activity: grad.map(|grad| Activity { std: std(), grad: row_norms(grad) }),
         output_sum: (layer.output && layer.units > 1).then(|| output_sum(post)),
     })
-}
-
-/// Standard deviation of each unit over the samples (and positions).
-fn unit_std(values: &Tensor) -> Vec<f32> {
-    let std = rows_of_units(values).std_dim(Some([0i64].as_slice()), false, false);
-    memory::values(&std).into_owned()
 }
 
 fn row_norms(matrix: &Tensor) -> Vec<f32> {
@@ -194,22 +138,6 @@ fn row_norms(matrix: &Tensor) -> Vec<f32> {
 fn output_sum(post: &Tensor) -> OutputSum {
     let sums = post.sum_dim_intlist([1i64].as_slice(), false, Kind::Double);
     OutputSum { min: sums.min().double_value(&[]), max: sums.max().double_value(&[]) }
-}
-
-/// `[samples, units]`, where every position of an image is a sample of its channel.
-fn rows_of_units(values: &Tensor) -> Tensor {
-    match values.size().as_slice() {
-        [_, channels, ..] if values.dim() > 2 => values.transpose(0, 1).reshape([*channels, -1]).tr(),
-        _ => values.shallow_clone(),
-    }
-}
-
-/// Standard deviation over samples, root mean square over units, of `[n, units]`; of an image every
-/// position is a sample of its channel.
-fn sample_std(values: &Tensor) -> f64 {
-    let values = rows_of_units(values).to_kind(Kind::Double);
-    let mean = values.mean_dim([0i64].as_slice(), true, Kind::Double);
-    (values - mean).square().mean(Kind::Double).sqrt().double_value(&[])
 }
 
 /// From what came out: the slopes of the logistic function and of tanh are functions of their value.
@@ -245,8 +173,8 @@ impl Fired {
             }
             self.samples += 1;
         }
-        // A comparison passes over a NaN, which must stay visible.
-        if pre.iter().map(|v| v * 0.0).sum::<f32>().is_nan() {
+        // A comparison passes over a NaN, which must stay visible. Nothing is left early: that is faster.
+        if pre.iter().fold(false, |any, v| any | v.is_nan()) {
             for row in pre.chunks_exact(units) {
                 row.iter().zip(&mut self.max_pre).filter(|(v, _)| v.is_nan()).for_each(|(v, max)| *max = *v);
             }
@@ -263,6 +191,11 @@ impl FiringCount {
     /// Layers with a unit that has not fired so far.
     pub fn has_silent_unit(&self) -> bool {
         self.layers.iter().flatten().any(|f| f.fired.contains(&0))
+    }
+
+    /// Whether a layer has no unit that has fired so far.
+    pub fn has_silent_layer(&self) -> bool {
+        self.layers.iter().flatten().any(|f| f.fired.iter().all(|n| *n == 0))
     }
 
     /// Says that not every sample was shown after all.
@@ -365,7 +298,7 @@ mod tests {
         let x = Tensor::from_slice(&[1.0f32, 2.0, 3.0, 4.0]).view([1, 4]);
         let mut probe = Probe::new(&network);
         network.forward(&x, Mode::Train, Some(&mut probe)).sum(Kind::Float).backward();
-        let capture = &capture(&network, Some(&probe), Detail::Distributions, 1)[0];
+        let capture = &capture(&network, Some(&probe), &Form::FULL, 1)[0];
         let activations = capture.activations.as_ref().unwrap();
         assert_eq!(activations.units, 2);
         // Variances 1.25 and 0.
@@ -394,7 +327,7 @@ mod tests {
         let x = Tensor::from_slice(&[-1.0f32, 1.0]).view([2, 1]);
         let mut probe = Probe::new(&network);
         network.forward(&x, Mode::Train, Some(&mut probe)).square().sum(Kind::Float).backward();
-        let layers = capture(&network, Some(&probe), Detail::Distributions, 1);
+        let layers = capture(&network, Some(&probe), &Form::FULL, 1);
         let hidden = layers[0].activations.as_ref().unwrap();
         let activity = hidden.activity.as_ref().unwrap();
         assert!((activity.std[0] - 1f32.tanh()).abs() < 1e-6 && activity.std[1] == 0.0);

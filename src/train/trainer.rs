@@ -18,7 +18,9 @@ use super::optimizer::Optimizer;
 use super::probe::{self, Both, FiringCount, Probe};
 use super::run::{Observer, Stop};
 use super::state::{BestEpoch, Progress, STATE_FILE, State};
-use crate::record::{EarlyStop, End, Epoch, Header, LayerCapture, Line, Outcome, Step, TestResult, in_full};
+use crate::record::{
+    EarlyStop, End, Epoch, Form, Header, LayerCapture, Line, Outcome, Step, TestResult, in_full,
+};
 
 /// The place of the best parameters in a report directory.
 pub const MODEL_FILE: &str = "model.safetensors";
@@ -79,10 +81,8 @@ struct EpochState {
     /// Whether it is one of those that a run of any length captures.
     scheduled: bool,
     capture: Option<Vec<LayerCapture>>,
-    /// The exact count of an epoch that may be the last, where the schedule alone asks for none.
-    exact: Option<FiringCount>,
-    /// Whether the run may end with the present step.
-    may_end: bool,
+    /// Whether a unit was silent in all batches of an epoch in which nothing told more.
+    suspect: bool,
     stopped: Option<Outcome>,
 }
 
@@ -125,8 +125,7 @@ impl Trainer<'_> {
             norms: self.network.layers().iter().map(|_| LayerNorms::default()).collect(),
             scheduled,
             capture: None,
-            exact: None,
-            may_end: false,
+            suspect: false,
             stopped: None,
         };
         for start in (0..rows).step_by(self.batch as usize) {
@@ -138,9 +137,16 @@ impl Trainer<'_> {
             let number = self.progress.steps_done;
             let alone = self.config.capture.layers()
                 && (number == 0 || self.config.capture_every.is_some_and(|k| number.is_multiple_of(k)));
-            let capture = (last && keep) || alone;
-            state.may_end = last && (self.may_be_last(epoch) || state.stopped.is_some());
-            let (mut step, captured) = self.step(epoch, &x, &y, capture, screening.as_mut(), &mut state)?;
+            let of_epoch = last && keep;
+            let may_end = self.may_be_last(epoch) || state.stopped.is_some();
+            let drawn = number == 0 || (of_epoch && (may_end || self.is_in_full()));
+            // Whether rows are still alike is asked of the first captures: later ones of steps, which
+            // are many, need not tell.
+            let early = self.config.capture_every.is_none_or(|k| number <= k);
+            let form = self.config.capture.form(drawn);
+            let form = (of_epoch || alone).then_some(Form { rows: form.rows || of_epoch || early, ..form });
+            let (mut step, captured) =
+                self.step(epoch, &x, &y, form.as_ref(), screening.as_mut(), &mut state)?;
             // Where the run ends does not change what it tells of its steps.
             let inside = alone && !(last && scheduled);
             // Only what was before the first step is looked at again.
@@ -149,7 +155,8 @@ impl Trainer<'_> {
                 (Some(_), 1..) if inside => Some(history()),
                 (first, _) => first.clone().filter(|_| inside),
             };
-            state.capture = captured.filter(|_| last && keep);
+            state.capture = captured.filter(|_| of_epoch);
+            state.suspect = screening.as_ref().is_some_and(FiringCount::has_silent_unit);
             for point in self.progress.step_thinning.push(step) {
                 self.emit(Line::Step(point))?;
             }
@@ -166,6 +173,12 @@ impl Trainer<'_> {
         let patience = self.config.patience.zip(self.progress.best);
         let patient = patience.is_none_or(|(patience, best)| epoch < best.epoch + patience);
         epoch + 1 == self.config.epochs || !patient
+    }
+
+    /// Whether the present epoch, if it is captured, is kept in full whatever follows it.
+    fn is_in_full(&self) -> bool {
+        let number = self.progress.epoch_thinning.kept().saturating_sub(1);
+        in_full(number, self.network.layers().len())
     }
 
     /// The order of the rows in this epoch; none where a step takes them all.
@@ -190,18 +203,18 @@ impl Trainer<'_> {
         }
     }
 
-    /// One step of the optimizer, measured.
+    /// One step of the optimizer, measured, and captured in this form.
     fn step(
         &mut self,
         epoch: u64,
         x: &Tensor,
         y: &Tensor,
-        capture: bool,
+        form: Option<&Form>,
         screening: Option<&mut FiringCount>,
         state: &mut EpochState,
     ) -> Result<(Step, Option<Vec<LayerCapture>>), TrainError> {
         let what = self.config.capture;
-        let mut probe = (capture && what.activations).then(|| Probe::new(self.network));
+        let mut probe = (form.is_some() && what.activations).then(|| Probe::new(self.network));
         self.optimizer.zero_grad();
         let mut taps = Both { probe: probe.as_mut(), firing: screening, spent: Duration::ZERO };
         let watched = taps.probe.is_some() || taps.firing.is_some();
@@ -212,27 +225,22 @@ impl Trainer<'_> {
         loss.f_backward()?;
         let loss = loss.double_value(&[]);
         let non_finite = self.progress.non_finite.forward(self.network, x, loss);
-        let mut firing = None;
-        if capture && what.activations {
+        let mut captured = self.timed(|t| {
+            let form = form?;
+            if !what.layers() {
+                return Some(Vec::new());
+            }
+            let mut layers = probe::capture(t.network, probe.as_deref(), form, t.threads);
             let suspect = screened.as_ref().is_some_and(|s| s.has_silent_unit());
             // In between, the batches of a whole epoch tell well enough.
-            let due = self.cheap_exact_pass || (suspect && self.progress.steps_done == 0);
-            let exact = self.timed(|t| {
-                (due || (suspect && state.may_end))
-                    .then(|| firing::exact(t.network, &t.dataset.train, t.cheap_exact_pass))
-                    .flatten()
-            });
-            // Where the run ends must not change what it would hold if it went on.
-            *if due { &mut firing } else { &mut state.exact } = exact;
-        }
-        let mut captured = self.timed(|t| {
-            capture.then(|| {
-                let mut layers = probe::capture(t.network, probe.as_deref(), what.parameters, t.threads);
-                if let Some(count) = firing.as_ref().or(screened.as_deref()) {
-                    count.write(&mut layers);
-                }
-                layers
-            })
+            let due = t.cheap_exact_pass || (suspect && t.progress.steps_done == 0);
+            let exact = (due && what.activations)
+                .then(|| firing::exact(t.network, &t.dataset.train, t.cheap_exact_pass))
+                .flatten();
+            if let Some(count) = exact.as_ref().or(screened.as_deref()) {
+                count.write(&mut layers);
+            }
+            Some(layers)
         });
         let (layers, grad_l2) = match what.layers() {
             true => self.timed(|t| t.meter.before_update(t.network)),
@@ -245,7 +253,10 @@ impl Trainer<'_> {
             self.optimizer.clip_grad_value(max);
         }
         self.optimizer.step();
-        let layers = self.timed(|t| t.meter.after_update(t.network, layers, captured.as_deref_mut()));
+        let layers = self.timed(|t| {
+            let captured = captured.as_deref_mut().zip(form.map(|form| form.update));
+            t.meter.after_update(t.network, layers, captured)
+        });
         let non_finite = non_finite.or_else(|| self.progress.non_finite.backward(self.network, &layers));
 
         state.loss_sum += loss * x.size()[0] as f64;
@@ -284,7 +295,8 @@ impl Trainer<'_> {
         for (layer, norms) in layers.iter_mut().zip(state.norms) {
             layer.steps = Some(norms.spreads(shrinking.next().flatten()));
         }
-        let (_, train_score) = self.objective.evaluate(self.network, &self.dataset.train);
+        let mut firing = (ends && state.suspect).then(|| FiringCount::new(self.network, true));
+        let (_, train_score) = self.evaluate_train(firing.as_mut());
         // Only to be looked at: nothing is chosen by it.
         let test = self.dataset.test.as_ref().map(|test| self.objective.evaluate(self.network, test));
         let mut line = Epoch {
@@ -302,9 +314,9 @@ impl Trainer<'_> {
             layers,
         };
         // The last one is drawn.
-        let number = self.progress.epoch_thinning.kept().saturating_sub(1);
-        let history = !in_full(number, line.layers.len());
-        if let Some(count) = state.exact.filter(|_| ends) {
+        let history = !self.is_in_full();
+        // Where the run ends must not change what it would hold if it went on.
+        if let Some(count) = firing {
             self.progress.ended = state.scheduled.then(|| {
                 let mut line = line.clone();
                 if history {
@@ -318,6 +330,21 @@ impl Trainer<'_> {
             line.condense();
         }
         self.emit(Line::Epoch(line))
+    }
+
+    /// Loss and score of the training set. The same pass counts how often units fire, where it can.
+    fn evaluate_train(&mut self, firing: Option<&mut FiringCount>) -> (f64, f64) {
+        let train = &self.dataset.train;
+        let Some(firing) = firing else { return self.objective.evaluate(self.network, train) };
+        if !firing::shows_in_evaluation(self.network) {
+            let exact = self.timed(|t| firing::exact(t.network, &t.dataset.train, t.cheap_exact_pass));
+            exact.into_iter().for_each(|exact| *firing = exact);
+            return self.objective.evaluate(self.network, train);
+        }
+        let mut taps = Both { probe: None, firing: Some(firing), spent: Duration::ZERO };
+        let result = self.objective.evaluate_watched(self.network, train, Some(&mut taps));
+        self.progress.capture_s += taps.spent.as_secs_f64();
+        result
     }
 
     /// What an epoch's score on the dev set means: the best so far, or the end of patience.
