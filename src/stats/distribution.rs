@@ -147,7 +147,7 @@ impl Distribution {
     }
 
     /// What the sample is drawn by.
-    fn seed(&self) -> [u64; 3] {
+    pub(super) fn seed(&self) -> [u64; 3] {
         let moments = &self.tally.moments;
         [self.count, moments.l1.to_bits(), moments.sum_of_squares.to_bits()]
     }

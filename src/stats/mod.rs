@@ -2,6 +2,7 @@
 //! that violins are drawn from. Imports nothing of the project.
 
 mod bins;
+mod counted;
 mod density;
 mod distribution;
 mod element;
@@ -19,6 +20,7 @@ mod tally;
 mod wire;
 
 pub use bins::RELATIVE_WIDTH as BIN_RELATIVE_WIDTH;
+pub use counted::Counted;
 pub use density::{Density, GRID_POINTS};
 pub use distribution::{Distribution, EXACT_CAPACITY};
 pub use element::Element;

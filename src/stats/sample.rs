@@ -15,10 +15,10 @@ pub const SAMPLE_CAPACITY: usize = 256;
 /// Sample values in a bin from which they tell its shape, rather than an even spread.
 pub const TELLING: usize = 8;
 /// Values drawn where some bin holds so much that its shape matters: one of so many.
-const DRAWN_OF: usize = 8;
+const DRAWN_OF: u64 = 8;
 /// Values drawn then, at least and at most: the error of a density that 65,536 values are drawn of is 4%
 /// of its peak, with the kernel of a million values.
-const DRAWN: (usize, usize) = (1_024, 65_536);
+const DRAWN: (u64, u64) = (1_024, 65_536);
 
 /// Places in a stratum that a merged sample may take its value from.
 const PLACES: u64 = 1 << 16;
@@ -28,22 +28,28 @@ type Weighted = (f32, u128);
 
 /// A sample of the finite values of a tensor, ascending.
 pub fn draw<T: Element>(values: &[T], tally: &Tally, seed: &[u64]) -> Vec<f32> {
+    let at = |places: &[u64]| places.iter().map(|i| values[*i as usize].one().place()).collect();
+    draw_from(values.len() as u64, tally, seed, at)
+}
+
+/// The same of so many values that lie elsewhere: `at` fetches those of ascending places.
+pub fn draw_from(length: u64, tally: &Tally, seed: &[u64], at: impl FnOnce(&[u64]) -> Vec<f32>) -> Vec<f32> {
     let finite = tally.moments.n;
     let heaviest = tally.bins.iter().map(|(_, count)| *count).max().unwrap_or(0);
     let shape_matters = heaviest as f64 / finite as f64 >= TELLING as f64 / SAMPLE_CAPACITY as f64;
     let wanted =
-        if shape_matters { (values.len() / DRAWN_OF).clamp(DRAWN.0, DRAWN.1) } else { SAMPLE_CAPACITY };
-    let wanted = wanted.min(values.len());
+        if shape_matters { (length / DRAWN_OF).clamp(DRAWN.0, DRAWN.1) } else { SAMPLE_CAPACITY as u64 };
+    let wanted = wanted.min(length);
     let mut random = SplitMix64::new(seed);
     // One of each stretch of the tensor, whose rows may differ; bounds in units of 2⁻¹⁶.
-    let stretch = ((values.len() as u64) << 16) / wanted as u64;
-    let mut one_of = |k: u64| {
+    let stretch = (length << 16) / wanted;
+    let one_of = |k: u64| {
         let (first, end) = ((k * stretch) >> 16, ((k + 1) * stretch) >> 16);
-        values[(first + random.below(end - first)) as usize].one().place()
+        first + random.below(end - first)
     };
+    let places: Vec<u64> = (0..wanted).map(one_of).collect();
     // Adding zero turns -0.0 into 0.0.
-    let drawn = (0..wanted as u64).map(|k| one_of(k) + 0.0).filter(|v| v.is_finite());
-    let mut drawn: Vec<f32> = drawn.collect();
+    let mut drawn: Vec<f32> = at(&places).into_iter().map(|v| v + 0.0).filter(|v| v.is_finite()).collect();
     if drawn.len() <= SAMPLE_CAPACITY {
         drawn.sort_unstable_by(f32::total_cmp);
         return drawn;

@@ -222,6 +222,22 @@ fn zero_counters(table: &Table) -> [[u32; 4]; 2] {
     [table[0], table[TABLE_LENGTH / 2]]
 }
 
+/// The same of values that were counted elsewhere: how many have each upper part of their bits, with so
+/// many zeros of either sign among them.
+pub fn bins_of(rows: &[u64; TABLE_LENGTH], zeros: [u64; 2]) -> Vec<(i16, u64)> {
+    let (positive, negative) = rows.split_at(TABLE_LENGTH / 2);
+    let of = |rows: &[u64], zeros: u64, sign: i16| {
+        let subnormals = rows[..=bins::SUBNORMAL as usize].iter().sum::<u64>() - zeros;
+        let normal = (bins::SUBNORMAL + 1..=bins::LARGEST).map(|row| (row, rows[row as usize]));
+        let all = std::iter::once((bins::SUBNORMAL, subnormals)).chain(normal);
+        all.filter(|(_, count)| *count > 0).map(move |(row, count)| (sign * row, count)).collect::<Vec<_>>()
+    };
+    let mut bins = of(negative, zeros[1], -1);
+    bins.reverse();
+    bins.append(&mut of(positive, zeros[0], 1));
+    bins
+}
+
 /// Adds up two ascending lists of (index, count).
 pub fn merge_bins(a: &[(i16, u64)], b: &[(i16, u64)]) -> Vec<(i16, u64)> {
     let (mut a, mut b) = (a, b);

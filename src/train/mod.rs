@@ -10,6 +10,7 @@ mod config;
 mod data;
 mod decay;
 mod device;
+mod elsewhere;
 mod error;
 mod firing;
 pub mod gradcheck;

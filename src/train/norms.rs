@@ -4,10 +4,10 @@ use tch::Tensor;
 
 use super::TrainError;
 use super::capture::Detail;
-use super::memory;
+use super::elsewhere::{Kept, l2};
 use super::network::Network;
 use crate::record::{LayerCapture, LayerSteps, StepLayer};
-use crate::stats::{Distribution, Keep, Spread, follow, l2};
+use crate::stats::{Distribution, Keep, Spread};
 
 /// Norms that wait before they join the distribution of their epoch.
 const PENDING_NORMS: usize = 4_096;
@@ -23,18 +23,13 @@ pub struct StepMeter {
 }
 
 struct Weights {
-    values: Vec<f32>,
+    values: Kept,
     l2: f64,
 }
 
 impl Weights {
     fn of(weight: &Tensor) -> Result<Self, TrainError> {
-        let mut values = Vec::new();
-        // An allocation that fails elsewhere ends the process without a word.
-        let bytes = 4 * weight.numel() as u64;
-        values.try_reserve_exact(weight.numel()).map_err(|_| TrainError::Memory { bytes })?;
-        values.extend_from_slice(&memory::values(weight));
-        Ok(Self { l2: l2(&values), values })
+        Ok(Self { values: Kept::of(weight)?, l2: l2(weight) })
     }
 }
 
@@ -57,7 +52,7 @@ impl StepMeter {
         for (parameters, before) in network.parameters().iter().zip(&self.weights) {
             let grad = |t: &Tensor| {
                 let grad = t.grad();
-                if grad.defined() { l2(&memory::unordered(&grad)) } else { 0.0 }
+                if grad.defined() { l2(&grad) } else { 0.0 }
             };
             let weight_grad = grad(&parameters.weight);
             let bias_grad = parameters.bias.as_ref().map_or(0.0, grad);
@@ -81,13 +76,11 @@ impl StepMeter {
     ) -> Vec<StepLayer> {
         let changed = network.parameters().iter().zip(&mut self.weights);
         for (index, ((parameters, before), layer)) in changed.zip(&mut layers).enumerate() {
-            let after = memory::values(&parameters.weight);
             if let Some((captured, keep)) = &mut captured {
-                self.difference.clear();
-                self.difference.extend(after.iter().zip(&before.values).map(|(a, b)| a - b));
-                captured[index].update = Some(Distribution::of_keeping(&self.difference, 1, *keep));
+                let change = before.values.change(&parameters.weight, &mut self.difference, *keep);
+                captured[index].update = Some(change);
             }
-            let followed = follow(&mut before.values, &after);
+            let followed = before.values.follow(&parameters.weight);
             layer.update_l2 = followed.change.into();
             if let Some(shrinking) = &mut self.shrinking {
                 // |W + ΔW|² = |W|² + 2⟨ΔW, W⟩ + |ΔW|²

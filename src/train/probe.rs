@@ -8,11 +8,11 @@ use std::time::{Duration, Instant};
 
 use tch::{Kind, Tensor};
 
+use super::elsewhere;
 use super::memory;
 use super::network::{Network, Parameters, Tap};
 use super::rows::{over_units, row_deviation, unit_variances};
 use crate::record::{Activation, Activations, Activity, Firing, Form, Layer, LayerCapture, OutputSum};
-use crate::stats::{Distribution, l2};
 
 /// A unit-sample is saturated where its slope is below this share of the largest (rules.md's
 /// definition of saturation).
@@ -84,7 +84,7 @@ fn capture_layer(
     form: &Form,
     threads: usize,
 ) -> LayerCapture {
-    let distribution = |t: &Tensor| Distribution::of_keeping(&memory::unordered(t), threads, form.parameters);
+    let distribution = |t: &Tensor| elsewhere::or_here(t, threads, form.parameters);
     let grad = |t: &Tensor| Some(t.grad()).filter(Tensor::defined);
     let weight_grad = grad(&parameters.weight);
     let signal = seen.signal.as_ref().and_then(grad);
@@ -97,7 +97,7 @@ fn capture_layer(
         weight_row_deviation: if form.rows { row_deviation(&parameters.weight) } else { None },
         grad_row_deviation: weight_grad.as_ref().filter(|_| form.rows).and_then(row_deviation),
         activations: activations(layer, seen, weight_grad.as_ref(), form, threads),
-        signal_l2: signal.map(|s| l2(&memory::unordered(&s))),
+        signal_l2: signal.as_ref().map(elsewhere::l2),
         steps: None,
     }
 }
@@ -115,8 +115,8 @@ fn activations(
     let post_variances = unit_variances(post);
     let std = || post_variances.iter().map(|v| v.sqrt() as f32).collect();
     Some(Activations {
-        pre: Distribution::of_keeping(&memory::values(pre), threads, form.inputs),
-        post: Distribution::of_keeping(&memory::values(post), threads, form.outputs),
+        pre: elsewhere::or_here(pre, threads, form.inputs),
+        post: elsewhere::or_here(post, threads, form.outputs),
         units: post.size()[1] as u64,
         pre_sample_std: over_units(&unit_variances(pre)),
         post_sample_std: over_units(&post_variances),
