@@ -37,6 +37,8 @@ pub enum Label {
 pub struct Fault {
     /// Rules that may be its root; the first is the usual one.
     pub roots: &'static [&'static str],
+    /// Rules that may be the root of a second fault, independent of the first; empty where there is none.
+    pub second: &'static [&'static str],
     /// Rules that also show it, without being its cause.
     pub signs: &'static [&'static str],
     /// Layers of which the root may speak; empty where the fault is not one of a layer.
@@ -92,7 +94,15 @@ impl Case {
 
     /// Faulty from the start, with these roots, and these signs beside them.
     pub fn fault(mut self, roots: &'static [&'static str], signs: &'static [&'static str]) -> Self {
-        self.label = Label::Fault(Fault { roots, signs, layers: Vec::new(), onset: 0 });
+        self.label = Label::Fault(Fault { roots, second: &[], signs, layers: Vec::new(), onset: 0 });
+        self
+    }
+
+    /// With a second fault, of which these may be the root.
+    pub fn and(mut self, roots: &'static [&'static str]) -> Self {
+        if let Label::Fault(fault) = &mut self.label {
+            fault.second = roots;
+        }
         self
     }
 

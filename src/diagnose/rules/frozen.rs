@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::super::Severity;
 use super::super::cause::Kind;
-use super::super::quantities::Capture;
+use super::super::quantities::{Capture, LEAST_PULL};
 use super::super::rule::{Case, Hit, NO_GRADIENTS, NO_UPDATES, Rule, Unmeasured, span};
 use super::super::settings::Param;
 use crate::record::LayerCapture;
@@ -37,7 +37,7 @@ pub static LAYER_FROZEN: Rule = Rule {
     fires: "Error where gradient or update are exactly 0, or absent, in every batch of {captures} captured \
             epochs in a row (where it began later than the first: without progress); or where the update is \
             under {still} while another layer's is {moving} or more, without progress. It is mis-wired, and \
-            a cause of its own, if the gradient is absent, if the next layer receives {neighbour} of the \
+            a cause of its own, if it was so from the first capture and the gradient is absent, if the next layer receives {neighbour} of the \
             strongest pull, or if it is never changed though it receives {pulled} itself.",
     false_alarms: "Layers frozen by intent are told apart by what the record says of them. A layer that is \
                    alone in being dead, or in front of a dead one, follows from that.",
@@ -99,10 +99,6 @@ fn relatively<'c>(case: &'c Case, index: usize) -> Option<&'c [Capture<'c>]> {
     })
 }
 
-/// The least elasticity of the strongest layer at which a missing gradient or update says anything of the
-/// wiring: below it float32 loses both by itself.
-const PULL: f64 = 1e-3;
-
 /// With a learning rate of 0 nothing moves, by intent.
 fn allowed(case: &Case, capture: &Capture) -> bool {
     capture.lr > 0.0 || case.q.record.header.run.lr == 0.0
@@ -110,7 +106,9 @@ fn allowed(case: &Case, capture: &Capture) -> bool {
 
 fn miswired(case: &Case, index: usize, run: &[Capture]) -> bool {
     let all = &case.q.matrices;
-    run.iter().all(|c| {
+    // What is in the code is so from the start; later it is the training that has cut a layer off.
+    let from_start = run.len() == case.q.captures.len();
+    from_start && run.iter().all(|c| {
         let Some(layer) = c.layers.get(index) else { return false };
         if layer.gradient_norm().is_none() {
             return true;
@@ -118,7 +116,7 @@ fn miswired(case: &Case, index: usize, run: &[Capture]) -> bool {
         let strongest = c.strongest().map_or(0.0, |(_, e)| e);
         // What is in front of it may be silent, or it may pass nothing itself: then that is why.
         let in_front = all.iter().copied().rfind(|i| *i < index);
-        if strongest < PULL || in_front.is_some_and(|i| puts_out_nothing(c, i)) || passes_nothing(c, index) {
+        if strongest < LEAST_PULL || in_front.is_some_and(|i| puts_out_nothing(c, i)) || passes_nothing(c, index) {
             return false;
         }
         let pull = |i: usize| c.pull.get(i).copied().flatten().unwrap_or(0.0);

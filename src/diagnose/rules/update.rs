@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 
 use super::super::Severity;
 use super::super::cause::Kind;
-use super::super::quantities::{self, Capture};
+use super::super::quantities::{self, Capture, LEAST_PULL};
 use super::super::rule::{Case, Hit, NO_STEPS, NO_UPDATES, Rule, Unmeasured};
 use super::super::series::{self, Point};
 use super::super::settings::Param;
 use super::super::text::{self, percent};
-use crate::record::LayerCapture;
+use crate::record::{LayerCapture, Step};
 use crate::text::number;
 
 const LIMIT: Param = Param::limit(
@@ -23,7 +23,7 @@ const WINDOW: Param = Param::count("window", 20, "steps among which they are cou
 const BEFORE: Param = Param::count(
     "before-non-finite",
     10,
-    "steps before a NaN or infinity in which one such update is enough",
+    "steps before a NaN or infinity, or before a layer's last gradient, in which one such update is enough",
 );
 const WORSE: Param = Param::limit(
     "worse",
@@ -48,7 +48,7 @@ pub static UPDATE_HIGH: Rule = Rule {
     measures: "Every step, the norm of the update that was made over the norm of the weights (at least a \
                tenth of what unit rows would have), median over the layers.",
     fires: "At {limit} or more on {count} of {window} steps, or once in the {before-non-finite} steps \
-            before a NaN or infinity, if the run is worse for it: the loss is {worse} times what it was \
+            before a NaN or infinity or before a layer's gradient is zero for good, if the run is worse for it: the loss is {worse} times what it was \
             over the next 10 steps or {much-worse} times over any 5 later, there is no progress, or \
             something is not finite. Error with harm, warning if the loss is above {loss-share} of \
             guessing, else info. Milder: a median over the epoch above {mild} at {mild-captures} captured \
@@ -87,6 +87,7 @@ fn burst(case: &Case) -> Option<Hit> {
     }
     let stuck = q.captures.last().is_some_and(|c| c.noprog);
     let later = largest_later_loss(points);
+    let silenced = silenced(case);
     let first = points.iter().enumerate().position(|(i, point)| {
         if point.updates_from(limit) == 0 {
             return false;
@@ -98,7 +99,8 @@ fn burst(case: &Case) -> Option<Hit> {
         let reach = point.last_step() + case.count(&BEFORE) as u64;
         let breaks =
             q.broken.as_ref().and_then(|b| b.step).is_some_and(|s| (point.step..=reach).contains(&s));
-        breaks || often && (q.broken.is_some() || stuck || worse(case, i, &later))
+        let kills = || stuck && silenced.iter().any(|s| *s > i && points[*s].step <= reach);
+        breaks || kills() || often && (q.broken.is_some() || stuck || worse(case, i, &later))
     })?;
     let point = &points[first];
     let later_high = points[first..].iter().filter(|p| p.updates_from(limit) > 0);
@@ -181,6 +183,15 @@ fn worse(case: &Case, at: usize, later: &[f64]) -> bool {
     let next = series::median(&mut next.iter().map(|p| p.loss.last).collect::<Vec<_>>());
     next.is_some_and(|l| l > case.get(&WORSE) * before)
         || later.get(at + 1).is_some_and(|l| *l > case.get(&MUCH_WORSE) * before)
+}
+
+/// The points from which on a layer that had a gradient has none, to the end: a step that silences it
+/// ends all steps, so that there are no three of them.
+fn silenced(case: &Case) -> Vec<usize> {
+    let steps = &case.q.record.steps;
+    let silent = |step: &Step, i: usize| step.layer(i).is_some_and(|l| l.grad_l2.max == 0.0);
+    let from = |i: &usize| steps.iter().rposition(|s| !silent(s, *i)).map(|last| last + 1);
+    case.q.matrices.iter().filter_map(from).filter(|from| *from < steps.len()).collect()
 }
 
 /// For every point, the largest loss over a few steps from there to the end.
@@ -274,14 +285,17 @@ fn never_updated(case: &Case) -> bool {
 
 fn never_hit(case: &Case, captures: &[Capture]) -> Hit {
     let no_gradient = case.q.all_gradients_zero();
+    let faint = captures.iter().all(|c| c.strongest().is_none_or(|(_, e)| e < LEAST_PULL));
     let why = if no_gradient {
         "because every gradient of a weight was exactly 0"
+    } else if faint {
+        "because every gradient of a weight was too faint"
     } else {
         "although gradients arrived"
     };
     Hit {
         // With gradients it is the optimizer's fault; without, a consequence of what keeps them away.
-        kind: if no_gradient { Kind::Stalled } else { Kind::NeverUpdated },
+        kind: if no_gradient || faint { Kind::Stalled } else { Kind::NeverUpdated },
         severity: Severity::Error,
         layers: case.q.matrices.clone(),
         first_epoch: captures.first().map_or(0, |c| c.epoch),
