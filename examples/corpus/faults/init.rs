@@ -13,6 +13,11 @@ pub const KINDS: &[Kind] = &[
     kind("deep-sigmoid", "a sigmoid's slope is a quarter at most, seven times and more", deep_sigmoid),
     kind("huge-init", "weights that multiply the signal by ten a layer", huge),
     kind("huge-init-adam", "the same with Adam, whose steps are too small against such weights", huge_adam),
+    kind(
+        "large-init",
+        "weights of N(0, 1) to N(0, 2): sure of wrong answers, and Adam's steps too small",
+        large,
+    ),
     kind("orthogonal-huge", "orthogonal weights that multiply the signal by five a layer", orthogonal_huge),
     kind("nan-weights", "weights of 1e25: their products leave float32", nan),
     kind("zeros-init", "every parameter 0", zeros),
@@ -103,6 +108,15 @@ fn huge_adam(d: &mut Draw) -> Case {
         .step("adam", 0.001)
         .with("epochs", 8)
         .fault(EXPLODING, EXPLODED)
+}
+
+fn large(d: &mut Draw) -> Case {
+    let (depth, width) = (d.depth(2, 3), d.width(32, 64));
+    let data = d.pick(&["moons", "circles"]);
+    mlp(d, depth, width, "relu", data)
+        .with("init", format!("normal:0,{:.1}", d.uniform(1.0, 2.0)))
+        .step("adam", d.log(3e-5, 1e-4))
+        .fault(EXPLODING, &["slow", "plateau"])
 }
 
 fn orthogonal_huge(d: &mut Draw) -> Case {

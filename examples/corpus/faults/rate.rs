@@ -15,7 +15,7 @@ pub const KINDS: &[Kind] = &[
     kind("lr-high-adam", "every weight moves by more than itself in a step", high_adam),
     kind("lr-high-rmsprop", "the same with RMSprop", high_rmsprop),
     kind("lr-high-conv", "a convolutional network with steps larger than its kernels", high_conv),
-    kind("momentum-0.99", "a hundred steps of a rate that is high by itself, added up", |d| {
+    kind("lr-high-momentum-0.99", "a hundred steps of a rate that is high by itself, added up", |d| {
         shallow(d).step("sgd", d.log(3.0, 15.0)).with("momentum", 0.99).fault(HIGH, BURST)
     }),
     kind(

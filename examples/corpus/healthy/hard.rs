@@ -107,9 +107,9 @@ fn teaching(d: &mut Draw) -> Case {
 }
 
 fn late_start(d: &mut Draw) -> Case {
-    let (depth, width) = (d.depth(2, 3), d.width(16, 32));
-    mlp(d, depth, width, "sigmoid", "circles")
+    let width = d.width(24, 48);
+    mlp(d, 2, width, "sigmoid", "circles")
         .with("init", init_of("sigmoid"))
         .with("epochs", 60)
-        .step("adam", d.log(5e-3, 0.01))
+        .step("adam", d.log(0.01, 0.02))
 }

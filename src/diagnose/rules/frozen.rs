@@ -108,28 +108,32 @@ fn miswired(case: &Case, index: usize, run: &[Capture]) -> bool {
     let all = &case.q.matrices;
     // What is in the code is so from the start; later it is the training that has cut a layer off.
     let from_start = run.len() == case.q.captures.len();
-    from_start && run.iter().all(|c| {
-        let Some(layer) = c.layers.get(index) else { return false };
-        if layer.gradient_norm().is_none() {
-            return true;
-        }
-        let strongest = c.strongest().map_or(0.0, |(_, e)| e);
-        // What is in front of it may be silent, or it may pass nothing itself: then that is why.
-        let in_front = all.iter().copied().rfind(|i| *i < index);
-        if strongest < LEAST_PULL || in_front.is_some_and(|i| puts_out_nothing(c, i)) || passes_nothing(c, index) {
-            return false;
-        }
-        let pull = |i: usize| c.pull.get(i).copied().flatten().unwrap_or(0.0);
-        let no_gradient = layer.gradient_norm().is_some_and(|g| g.max == 0.0);
-        if no_gradient {
-            let next = all.iter().copied().find(|i| *i > index);
-            next.is_some_and(|next| pull(next) >= case.get(&NEIGHBOUR) * strongest)
-        } else {
-            // Where no layer takes steps worth the name, rounding takes the smallest.
-            let moving = c.largest_update().is_some_and(|u| u >= case.get(&MOVING));
-            moving && pull(index) >= case.get(&PULLED) * strongest
-        }
-    })
+    from_start
+        && run.iter().all(|c| {
+            let Some(layer) = c.layers.get(index) else { return false };
+            if layer.gradient_norm().is_none() {
+                return true;
+            }
+            let strongest = c.strongest().map_or(0.0, |(_, e)| e);
+            // What is in front of it may be silent, or it may pass nothing itself: then that is why.
+            let in_front = all.iter().copied().rfind(|i| *i < index);
+            if strongest < LEAST_PULL
+                || in_front.is_some_and(|i| puts_out_nothing(c, i))
+                || passes_nothing(c, index)
+            {
+                return false;
+            }
+            let pull = |i: usize| c.pull.get(i).copied().flatten().unwrap_or(0.0);
+            let no_gradient = layer.gradient_norm().is_some_and(|g| g.max == 0.0);
+            if no_gradient {
+                let next = all.iter().copied().find(|i| *i > index);
+                next.is_some_and(|next| pull(next) >= case.get(&NEIGHBOUR) * strongest)
+            } else {
+                // Where no layer takes steps worth the name, rounding takes the smallest.
+                let moving = c.largest_update().is_some_and(|u| u >= case.get(&MOVING));
+                moving && pull(index) >= case.get(&PULLED) * strongest
+            }
+        })
 }
 
 fn puts_out_nothing(capture: &Capture, index: usize) -> bool {

@@ -108,7 +108,9 @@ fn hit(case: &Case, layer: usize, run: &[Capture], limit: f64, born: bool) -> Hi
         percent(value),
         percent(limit),
     );
-    let starves = run.last().and_then(|c| c.depth_ratio()).is_some_and(|p| p < case.get(&PASSES));
+    // After a single epoch a run may just have begun.
+    let held = run.len() >= case.count(&CAPTURES);
+    let starves = held && run.last().and_then(|c| c.depth_ratio()).is_some_and(|p| p < case.get(&PASSES));
     let severity = case.with_harm(if starves { Severity::Warning } else { Severity::Info });
     let mut evidence: BTreeMap<String, serde_json::Value> = BTreeMap::new();
     evidence.extend(bias.map(|b| ("bias_mean".to_owned(), text::value(b))));
