@@ -279,7 +279,7 @@ fn units(case: &Case) -> Result<Vec<Hit>, Unmeasured> {
 #[cfg(test)]
 mod tests {
     use super::super::super::Severity;
-    use super::super::super::test_support::Fake;
+    use super::super::super::test_support::{Fake, Norms};
     use crate::stats::Distribution;
 
     #[test]
@@ -365,5 +365,18 @@ mod tests {
         assert_eq!(units(7, 0, false), Some(Severity::Info));
         assert_eq!(units(0, 0, true), None);
         assert_eq!(units(8, 0, true), None);
+    }
+
+    #[test]
+    fn after_one_epoch_or_beside_another_root_dead_units_are_a_note() {
+        let units = |mut fake: Fake| {
+            fake.silence(2, 4, 0, 0.1, -0.2);
+            fake.finding("dead-units").unwrap().severity
+        };
+        assert_eq!(units(Fake::stuck(1)), Severity::Info);
+        assert_eq!(units(Fake::stuck(2)), Severity::Warning);
+        let mut vanishing = Fake::stuck(6);
+        vanishing.set_norms(0, |_| Norms { w: 2.0, g: 1e-6, u: 0.02 });
+        assert_eq!(units(vanishing), Severity::Info);
     }
 }

@@ -220,6 +220,15 @@ mod tests {
     }
 
     #[test]
+    fn what_is_cut_off_later_is_no_matter_of_wiring() {
+        let none = Norms { w: 2.0, g: 0.0, u: 0.0 };
+        let miswired = |from| {
+            third(Fake::stuck(6), from, none).finding("layer-frozen").unwrap().evidence["miswired"] == true
+        };
+        assert!(miswired(0) && !miswired(1));
+    }
+
+    #[test]
     fn a_layer_with_a_gradient_that_never_moves_was_not_given_to_the_optimizer() {
         let still = |g: f64| third(Fake::healthy(6), 0, Norms { w: 2.0, g, u: 0.0 });
         let miswired = |f: Fake| f.finding("layer-frozen").unwrap().evidence["miswired"] == true;

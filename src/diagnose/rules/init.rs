@@ -240,6 +240,22 @@ mod tests {
     }
 
     #[test]
+    fn large_weights_that_are_sure_of_wrong_answers_are_off_however_few_the_layers() {
+        let loud = |rows: f64, start: f64, still: f64, epochs: u64| {
+            let mut fake = through(1.0, rows);
+            fake.set_loss(|_| still * 0.693);
+            fake.record.steps[0].loss = (start * 0.693).into();
+            fake.record.epochs.truncate(epochs as usize);
+            fake.finding("init-scale").map(|f| f.severity)
+        };
+        assert_eq!(loud(3.1, 2.1, 2.1, 2), Some(Severity::Error));
+        assert_eq!(loud(2.9, 2.1, 2.1, 2), None);
+        assert_eq!(loud(3.1, 1.9, 2.1, 2), None);
+        assert_eq!(loud(3.1, 2.1, 1.9, 2), None);
+        assert_eq!(loud(3.1, 2.1, 2.1, 1), None);
+    }
+
+    #[test]
     fn a_network_that_learns_all_the_same_is_only_noted() {
         let mut fake = through(1e-4, 0.1);
         fake.set_loss(|e| 0.693 * 0.8f64.powi(e as i32));

@@ -189,6 +189,14 @@ mod tests {
     }
 
     #[test]
+    fn a_plateau_is_one_when_the_run_is_over() {
+        let mut fake = Fake::stuck(8);
+        assert_eq!(fake.finding("plateau").unwrap().severity, Severity::Warning);
+        fake.record.header.run.epochs = 9;
+        assert_eq!(fake.finding("plateau").unwrap().severity, Severity::Info);
+    }
+
+    #[test]
     fn a_steady_fall_is_many_standard_deviations() {
         assert!((falling(&[1.0, 2.0, 3.0, 4.0, 5.0]) - 10.0 / (300.0f64 / 18.0).sqrt()).abs() < 1e-12);
         assert_eq!((falling(&[]), falling(&[1.0, 1.0])), (0.0, 0.0));

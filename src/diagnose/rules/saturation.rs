@@ -232,6 +232,12 @@ mod tests {
             fake
         };
         assert_eq!(starving(3.1e-3).finding("saturated").unwrap().severity, Severity::Info);
+        // A run that has just begun.
+        let mut one = starving(2.9e-3);
+        one.set_loss(|_| 0.6);
+        one.record.steps[0].loss = 0.693.into();
+        one.record.epochs.truncate(1);
+        assert_eq!(one.finding("saturated").unwrap().severity, Severity::Info);
         let d = starving(2.9e-3).diagnose();
         assert_eq!(d.roots().map(|f| f.rule.as_str()).collect::<Vec<_>>(), ["saturated"]);
         assert!(d.findings.iter().any(|f| f.rule == "vanishing-depth"));

@@ -370,6 +370,27 @@ mod tests {
     }
 
     #[test]
+    fn one_large_step_that_silences_a_layer_is_enough() {
+        let killed = |at: u64, until: u64| {
+            let mut fake = large(&[20], 0.5, 0.7);
+            fake.set_loss(|_| 0.7);
+            for s in &mut fake.record.steps[at as usize..until as usize] {
+                s.layers[1].grad_l2 = 0.0.into();
+            }
+            fake
+        };
+        let f = killed(30, 60).finding("update-high").unwrap();
+        assert_eq!((f.first_step, f.severity), (Some(20), Severity::Error));
+        assert_eq!(killed(31, 60).finding("update-high"), None);
+        // It comes back; it was silent before; the run learns all the same.
+        assert_eq!(killed(21, 59).finding("update-high"), None);
+        assert_eq!(killed(20, 60).finding("update-high"), None);
+        let mut learning = killed(21, 60);
+        learning.set_loss(|e| 0.693 * 0.8f64.powi(e as i32));
+        assert_eq!(learning.finding("update-high"), None);
+    }
+
+    #[test]
     fn a_median_update_somewhat_too_large_is_the_milder_form() {
         let mild = |u: f64, harm: bool| {
             let mut fake = if harm { Fake::stuck(6) } else { Fake::healthy(6) };
@@ -404,6 +425,18 @@ mod tests {
         assert_eq!(fake.finding("stalled"), None);
         fake.record.epochs.iter_mut().for_each(|e| e.lr = 0.001);
         assert!(fake.finding("stalled").is_some());
+    }
+
+    #[test]
+    fn where_gradients_are_too_faint_to_move_anything_the_optimizer_is_not_to_blame() {
+        let faint = |share: f64| {
+            let mut fake = still(0.0);
+            // The elasticity w * g / L at the limit of 1e-3.
+            let g = share * 1e-3 * 0.693 / 2.0;
+            (0..5).for_each(|i| fake.set_norms(i, |_| Norms { w: 2.0, g, u: 0.0 }));
+            fake.finding("stalled").unwrap().message
+        };
+        assert!(faint(0.99).ends_with("too faint") && faint(1.01).ends_with("although gradients arrived"));
     }
 
     #[test]
