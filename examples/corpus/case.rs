@@ -45,9 +45,12 @@ pub struct Fault {
     pub layers: Vec<String>,
     /// Epoch from which it is there.
     pub onset: u64,
+    /// Flags that undo it and nothing else; none where no flag does.
+    pub undone: Vec<(&'static str, String)>,
 }
 
 /// A run that is still to be trained.
+#[derive(Clone)]
 pub struct Case {
     flags: Vec<(String, String)>,
     /// A model file, in place of a name.
@@ -94,7 +97,14 @@ impl Case {
 
     /// Faulty from the start, with these roots, and these signs beside them.
     pub fn fault(mut self, roots: &'static [&'static str], signs: &'static [&'static str]) -> Self {
-        self.label = Label::Fault(Fault { roots, second: &[], signs, layers: Vec::new(), onset: 0 });
+        self.label = Label::Fault(Fault {
+            roots,
+            second: &[],
+            signs,
+            layers: Vec::new(),
+            onset: 0,
+            undone: Vec::new(),
+        });
         self
     }
 
@@ -104,6 +114,31 @@ impl Case {
             fault.second = roots;
         }
         self
+    }
+
+    /// With the flags that undo the fault and nothing else.
+    pub fn undone_by<V: Display>(mut self, flag: &'static str, value: V) -> Self {
+        if let Label::Fault(fault) = &mut self.label {
+            fault.undone.push((flag, value.to_string()));
+        }
+        self
+    }
+
+    /// The same run without its fault, where flags can undo it.
+    pub fn twin(&self) -> Option<Self> {
+        let Label::Fault(fault) = &self.label else { return None };
+        let twin = fault.undone.iter().fold(self.clone(), |case, (flag, value)| case.with(flag, value));
+        (!fault.undone.is_empty()).then_some(twin)
+    }
+
+    /// With so many times the epochs.
+    pub fn longer(self, times: u64) -> Self {
+        let epochs =
+            self.flags.iter().find(|(name, _)| name == "epochs").and_then(|(_, n)| n.parse::<u64>().ok());
+        match epochs {
+            Some(epochs) => self.with("epochs", epochs * times),
+            None => self,
+        }
     }
 
     /// With the layers of which the root may speak.

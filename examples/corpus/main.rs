@@ -1,7 +1,7 @@
 //! The corpus: runs labelled by what was put into them, healthy ones among them, and how often the
 //! verdict says so.
 //!
-//! `cargo run --release --example corpus -- PROGRAM OUT [--quick] [--half calibration|scoring|both]
+//! `cargo run --release --example corpus -- PROGRAM OUT [--quick | --prescribe] [--half calibration|scoring|both]
 //! [--first N] [--only KIND] [--markdown FILE] [--json FILE]`: PROGRAM is gradscope; OUT keeps records, and
 //! a run that is there already is not trained again; from a run of each kind other than the first on,
 //! seeds are new to whoever has looked at the table. The table goes to standard output, or to a file.
@@ -14,6 +14,7 @@ mod faults;
 mod healthy;
 mod markdown;
 mod ours;
+mod prescribe;
 mod score;
 mod train;
 
@@ -39,6 +40,7 @@ struct Options {
     program: PathBuf,
     out: PathBuf,
     quick: bool,
+    prescribe: bool,
     halves: Vec<Half>,
     first: u64,
     only: Option<String>,
@@ -57,6 +59,7 @@ fn options() -> Result<Options, Box<dyn Error>> {
         program: fs::canonicalize(program)?,
         out: fs::canonicalize(out)?,
         quick: false,
+        prescribe: false,
         halves: Half::BOTH.to_vec(),
         first: 0,
         only: None,
@@ -67,6 +70,7 @@ fn options() -> Result<Options, Box<dyn Error>> {
         let mut value = || arguments.next().ok_or(USAGE);
         match flag.as_str() {
             "--quick" => options.quick = true,
+            "--prescribe" => options.prescribe = true,
             "--half" => {
                 let name = value()?;
                 options.halves.retain(|half| name == "both" || name == half.name());
@@ -112,6 +116,14 @@ fn main() -> Result<(), Box<dyn Error>> {
     let options = options()?;
     let runs = runs(&options);
     let images = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/idx");
+    if options.prescribe {
+        let tried = prescribe::prescribe(&runs, &options.program, &images, &options.out)?;
+        let text = prescribe::section(&tried);
+        return Ok(match &options.markdown {
+            Some(file) => fs::write(file, text)?,
+            None => print!("{text}"),
+        });
+    }
     train(&runs, &options.program, &images, &options.out)?;
     let scored = on_all_cores(&runs, |run| read(run, &options.out));
     let scored: Vec<Scored> = scored.into_iter().collect::<Result<_, _>>()?;
@@ -142,7 +154,17 @@ mod tests {
     fn all(quick: bool) -> Vec<Run> {
         let (program, out) = (PathBuf::new(), PathBuf::new());
         let halves = Half::BOTH.to_vec();
-        runs(&Options { program, out, quick, halves, first: 0, only: None, markdown: None, json: None })
+        runs(&Options {
+            program,
+            out,
+            quick,
+            prescribe: false,
+            halves,
+            first: 0,
+            only: None,
+            markdown: None,
+            json: None,
+        })
     }
 
     #[test]

@@ -45,6 +45,8 @@ fn tiny_clip(d: &mut Draw) -> Case {
         .step("sgd", d.log(0.01, 0.1))
         .fault(&["clip-dominated"], &[])
         .and(INIT)
+        .undone_by("init", crate::build::init_of(act))
+        .undone_by("clip-norm", 1)
 }
 
 fn zeros_targets(d: &mut Draw) -> Case {
