@@ -1,12 +1,14 @@
 //! The corpus: runs labelled by what was put into them, healthy ones among them, and how often the
 //! verdict says so.
 //!
-//! `cargo run --release --example corpus -- PROGRAM OUT [--quick | --prescribe] [--half calibration|scoring|both]
-//! [--first N] [--only KIND] [--markdown FILE] [--json FILE]`: PROGRAM is gradscope; OUT keeps records, and
-//! a run that is there already is not trained again; from a run of each kind other than the first on,
-//! seeds are new to whoever has looked at the table. The table goes to standard output, or to a file.
+//! `cargo run --release --example corpus -- PROGRAM OUT [--quick | --prescribe | --calibrate]
+//! [--half calibration|scoring|both] [--first N] [--only KIND] [--markdown FILE] [--json FILE]`: PROGRAM
+//! is gradscope; OUT keeps records, and a run that is there already is not trained again. The page goes to
+//! standard output, or to a file, in which the modes replace their own sections. With `--first` the runs of
+//! every kind are others, of which nobody has seen the verdicts.
 
 mod build;
+mod calibrate;
 mod case;
 mod draw;
 mod earlier;
@@ -14,6 +16,7 @@ mod faults;
 mod healthy;
 mod markdown;
 mod ours;
+mod page;
 mod prescribe;
 mod score;
 mod train;
@@ -35,12 +38,24 @@ const RUNS: u64 = 3;
 /// Runs of the quick subset, at most.
 const QUICK_RUNS: usize = 60;
 
+/// What is to be done with the runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Mode {
+    /// Train and score them.
+    Score,
+    /// A part of them that takes a minute or two.
+    Quick,
+    /// Prescribe for the faulty ones.
+    Prescribe,
+    /// Move the limits that are guesses.
+    Calibrate,
+}
+
 /// What is asked for.
 struct Options {
     program: PathBuf,
     out: PathBuf,
-    quick: bool,
-    prescribe: bool,
+    mode: Mode,
     halves: Vec<Half>,
     first: u64,
     only: Option<String>,
@@ -58,8 +73,7 @@ fn options() -> Result<Options, Box<dyn Error>> {
     let mut options = Options {
         program: fs::canonicalize(program)?,
         out: fs::canonicalize(out)?,
-        quick: false,
-        prescribe: false,
+        mode: Mode::Score,
         halves: Half::BOTH.to_vec(),
         first: 0,
         only: None,
@@ -69,8 +83,9 @@ fn options() -> Result<Options, Box<dyn Error>> {
     while let Some(flag) = arguments.next() {
         let mut value = || arguments.next().ok_or(USAGE);
         match flag.as_str() {
-            "--quick" => options.quick = true,
-            "--prescribe" => options.prescribe = true,
+            "--quick" => options.mode = Mode::Quick,
+            "--prescribe" => options.mode = Mode::Prescribe,
+            "--calibrate" => options.mode = Mode::Calibrate,
             "--half" => {
                 let name = value()?;
                 options.halves.retain(|half| name == "both" || name == half.name());
@@ -89,7 +104,7 @@ fn options() -> Result<Options, Box<dyn Error>> {
 fn runs(options: &Options) -> Vec<Run> {
     let wanted = |kind: &&'static Kind| options.only.as_ref().is_none_or(|only| only == kind.name);
     let kinds: Vec<&Kind> = faults::kinds().chain(healthy::kinds()).filter(wanted).collect();
-    if options.quick {
+    if options.mode == Mode::Quick {
         let quick: Vec<_> = kinds.into_iter().filter(|kind| !kind.long).collect();
         // Evenly spaced over the table, so that every family has its share.
         let place = |i: usize| i * QUICK_RUNS / quick.len().max(QUICK_RUNS);
@@ -116,13 +131,17 @@ fn main() -> Result<(), Box<dyn Error>> {
     let options = options()?;
     let runs = runs(&options);
     let images = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/idx");
-    if options.prescribe {
-        let tried = prescribe::prescribe(&runs, &options.program, &images, &options.out)?;
-        let text = prescribe::section(&tried);
-        return Ok(match &options.markdown {
-            Some(file) => fs::write(file, text)?,
-            None => print!("{text}"),
-        });
+    match options.mode {
+        Mode::Prescribe => {
+            let tried = prescribe::prescribe(&runs, &options.program, &images, &options.out)?;
+            return write(&options, &prescribe::section(&tried), page::part);
+        }
+        Mode::Calibrate => {
+            train(&runs, &options.program, &images, &options.out)?;
+            let section = calibrate::section(&runs, &options.program, &images, &options.out)?;
+            return write(&options, &section, page::part);
+        }
+        Mode::Score | Mode::Quick => {}
     }
     train(&runs, &options.program, &images, &options.out)?;
     let scored = on_all_cores(&runs, |run| read(run, &options.out));
@@ -134,16 +153,24 @@ fn main() -> Result<(), Box<dyn Error>> {
             halves.push((half, summary(&here)));
         }
     }
-    let page = markdown::page(&halves, &scored);
-    match &options.markdown {
-        Some(file) => fs::write(file, page)?,
-        None => print!("{page}"),
-    }
     if let Some(file) = &options.json {
         let named: BTreeMap<&str, &Summary> = halves.iter().map(|(half, s)| (half.name(), s)).collect();
         fs::write(file, serde_json::to_string_pretty(&named)? + "\n")?;
     }
-    Ok(())
+    if options.first > 0 {
+        return write(&options, &markdown::fresh(&halves, &scored), page::part);
+    }
+    write(&options, &markdown::page(&halves, &scored), page::whole)
+}
+
+/// Puts a text into the page that is asked for, or prints it.
+fn write(options: &Options, text: &str, into: fn(&str, &str) -> String) -> Result<(), Box<dyn Error>> {
+    let Some(file) = &options.markdown else {
+        print!("{text}");
+        return Ok(());
+    };
+    let old = if file.exists() { fs::read_to_string(file)? } else { String::new() };
+    Ok(fs::write(file, into(&old, text))?)
 }
 
 #[cfg(test)]

@@ -28,6 +28,19 @@ pub fn page(halves: &[(Half, Summary)], scored: &[Scored]) -> String {
     text
 }
 
+/// The section about runs that were drawn afresh.
+pub fn fresh(halves: &[(Half, Summary)], scored: &[Scored]) -> String {
+    let mut text = String::from(
+        "## Fresh draws\n\nThe same kinds with seeds (and with them networks and data) that nobody had looked \
+         at when the rules were last changed (`make corpus-fresh`).\n\n",
+    );
+    figures(&mut text, halves);
+    let mut missed = String::new();
+    misses(&mut missed, scored);
+    false_alarms(&mut missed, scored);
+    text + &missed.replace("## ", "### ")
+}
+
 fn line(text: &mut String, cells: impl IntoIterator<Item = impl AsRef<str>>) {
     for cell in cells {
         write!(text, "| {} ", cell.as_ref()).expect("a string takes everything");

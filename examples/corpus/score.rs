@@ -6,7 +6,7 @@ use gradscope::diagnose::Verdict;
 use gradscope::record::Record;
 use serde::Serialize;
 
-use crate::case::{Fault, Label};
+use crate::case::Fault;
 use crate::earlier::{self, Alarm};
 use crate::ours::{Asked, Said, ask_along};
 use crate::train::Run;
@@ -38,10 +38,7 @@ impl<'a> Scored<'a> {
     }
 
     pub fn fault(&self) -> Option<&Fault> {
-        match &self.run.case.label {
-            Label::Fault(fault) => Some(fault),
-            Label::Healthy => None,
-        }
+        self.run.fault()
     }
 
     /// Whether how the run ended is against its label.
@@ -91,7 +88,7 @@ impl Fault {
     }
 
     /// The rules that may be roots, of one fault after the other.
-    fn faults(&self) -> impl Iterator<Item = &'static [&'static str]> {
+    pub fn faults(&self) -> impl Iterator<Item = &'static [&'static str]> {
         [self.roots, self.second].into_iter().filter(|roots| !roots.is_empty())
     }
 }

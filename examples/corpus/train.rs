@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use crate::case::{Case, Kind, Label};
+use crate::case::{Case, Fault, Kind, Label};
 use crate::draw::{Draw, Half};
 
 /// A run of the corpus.
@@ -26,7 +26,14 @@ impl Run {
     }
 
     pub fn is_faulty(&self) -> bool {
-        matches!(self.case.label, Label::Fault(_))
+        self.fault().is_some()
+    }
+
+    pub fn fault(&self) -> Option<&Fault> {
+        match &self.case.label {
+            Label::Fault(fault) => Some(fault),
+            Label::Healthy => None,
+        }
     }
 
     /// As a person would type it.

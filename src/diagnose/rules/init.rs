@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::super::Severity;
 use super::super::cause::{Extreme, Kind};
+use super::super::quantities::Capture;
 use super::super::rule::{Case, Hit, Rule, Unmeasured};
 use super::super::series;
 use super::super::settings::Param;
@@ -38,6 +39,12 @@ const WORSE: Param = Param::limit(
 .guessed();
 const WORSE_CAPTURES: Param =
     Param::count("worse-captures", 2, "captured epochs in a row in which the loss is still so high");
+const LOSS_SHARE: Param = Param::limit(
+    "loss-share",
+    0.5,
+    "share of the loss of guessing above which large weights, without harm, are still a warning",
+)
+.guessed();
 
 /// Factor between a layer's row norm and the layers' median from which its weights were drawn otherwise;
 /// its gain alone may be odd because float32 resolves no smaller spread.
@@ -47,14 +54,15 @@ pub static INIT_SCALE: Rule = Rule {
     name: "init-scale",
     family: "init",
     summary: "The initial weights are so small or so large that signals shrink or grow from layer to layer",
-    params: &[SHRINKS, SMALL_ROWS, GROWS, LARGE_ROWS, ODD_GAIN, WORSE, WORSE_CAPTURES],
+    params: &[SHRINKS, SMALL_ROWS, GROWS, LARGE_ROWS, ODD_GAIN, WORSE, WORSE_CAPTURES, LOSS_SHARE],
     measures: "Before the first step, the standard deviation over samples of the last hidden layer's \
                pre-activations over that of the first's, and the RMS length of the rows of weights (Glorot \
                and Bengio, 2010; He and others, 2015: what initialisers are made to keep); and the loss of \
                the first step.",
     fires: "Below {shrinks} with rows of {small-rows} or less in some hidden layer, or above {grows} with \
             rows of {large-rows} or more; or with such rows where the loss is {worse} times that of guessing at \
-            the first step and at {worse-captures} captured epochs in a row. Error with harm, else info. A layer whose gain is {odd-gain} times \
+            the first step and at {worse-captures} captured epochs in a row. Error with harm; of large weights, a warning while the loss is above \
+            {loss-share} of guessing; else info. A layer whose gain is {odd-gain} times \
             off the median is named alone. Not evaluated behind a layer that is dead before the first step: \
             nothing gets through it, whatever the weights.",
     false_alarms: "N(0, 1) or N(0, 0.01) rescued by Adam: only noted, once the loss falls.",
@@ -144,6 +152,12 @@ fn loud(case: &Case) -> Option<Hit> {
     Some(hit(case, Extreme::Large, layers, [start, worse, longest], quantity, message))
 }
 
+/// Whether, with some epochs past, the loss is still open.
+fn lasts(case: &Case) -> bool {
+    let open = |c: &Capture| case.q.chance.is_some_and(|ch| c.loss > case.get(&LOSS_SHARE) * ch);
+    case.q.captures.len() >= case.count(&WORSE_CAPTURES) && case.q.captures.last().is_some_and(open)
+}
+
 /// How the weights were drawn, and the length of their rows.
 fn drawn(case: &Case, rows: f64) -> String {
     format!("init {}; rows of length {}, where He draws 1.41", case.q.record.header.run.init, number(rows))
@@ -159,7 +173,11 @@ fn hit(
 ) -> Hit {
     Hit {
         kind: Kind::InitScale(extreme),
-        severity: case.with_harm(Severity::Info),
+        severity: case.with_harm(if extreme == Extreme::Large && lasts(case) {
+            Severity::Warning
+        } else {
+            Severity::Info
+        }),
         layers,
         first_epoch: 0,
         last_epoch: 0,
