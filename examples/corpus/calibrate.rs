@@ -16,6 +16,8 @@ use crate::train::{Run, on_all_cores, train};
 
 /// What a guess is multiplied by.
 const FACTORS: [f64; 8] = [0.01, 0.1, 0.2, 0.5, 2.0, 5.0, 10.0, 100.0];
+/// Kinds named in a line, at most.
+const NAMED: usize = 4;
 /// Scales of inputs, and of targets.
 const DOSES: [f64; 13] = [0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0, 1000.0];
 /// Seeds of a dose.
@@ -30,7 +32,7 @@ const UNHARMED: f64 = 0.9;
 pub fn section(runs: &[Run], program: &Path, images: &Path, out: &Path) -> Result<String, Box<dyn Error>> {
     let mut text = String::from(
         "## Guessed limits\n\nWritten by `make corpus-calibrate`, on the calibration half. A limit of the rules \
-         that is marked as a guess is multiplied by each of these factors, everything else left as it is. \
+         that began as a guess is multiplied by each of these factors, everything else left as it is. \
          Cells: runs whose verdict or roots change (faulty runs whose root is right, and healthy runs that \
          are alarmed, where these numbers change).\n\n",
     );
@@ -79,12 +81,14 @@ fn sweep(text: &mut String, runs: &[Run], out: &Path) -> Result<(), Box<dyn Erro
         " --- |".repeat(FACTORS.len() + 3)
     )?;
     for rule in rules() {
-        for param in rule.params.iter().filter(|p| p.source == Source::Guess) {
+        for param in rule.params.iter().filter(|p| p.source != Source::Calibrated) {
             write!(text, "| `{}.{}` | {} |", rule.name, param.name, param.default)?;
             let mut first: Vec<(f64, BTreeSet<&str>)> = Vec::new();
             for factor in FACTORS {
                 let mut settings = Settings::default();
-                settings.set(&format!("{}.{}={}", rule.name, param.name, param.default * factor))?;
+                let moved = param.default * factor;
+                let moved = if param.whole { moved.round().max(1.0) } else { moved };
+                settings.set(&format!("{}.{}={moved}", rule.name, param.name))?;
                 let said = ask(&settings);
                 let changed = pairs.iter().zip(usual.iter().zip(&said)).filter(|(_, (a, b))| a != b);
                 let kinds: Vec<&str> = changed.map(|((run, _), _)| run.kind.name).collect();
@@ -101,8 +105,9 @@ fn sweep(text: &mut String, runs: &[Run], out: &Path) -> Result<(), Box<dyn Erro
             let below = first.iter().rfind(|(factor, _)| *factor < 1.0);
             let above = first.iter().find(|(factor, _)| *factor > 1.0);
             let named = below.into_iter().chain(above).map(|(factor, kinds)| {
-                let names: Vec<&str> = kinds.iter().copied().collect();
-                format!("× {factor}: {}", names.join(", "))
+                let names: Vec<&str> = kinds.iter().copied().take(NAMED).collect();
+                let more = if kinds.len() > NAMED { " …" } else { "" };
+                format!("× {factor}: {}{more}", names.join(", "))
             });
             let named = named.collect::<Vec<_>>().join("; ");
             writeln!(text, " {} |", if named.is_empty() { "none" } else { &named })?;
