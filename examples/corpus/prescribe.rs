@@ -34,8 +34,9 @@ pub struct Tried<'a> {
 }
 
 impl Tried<'_> {
-    fn has_twin(&self) -> bool {
-        self.twin < TWIN_LEARNED
+    /// Whether there is something to cure, and to measure a cure by.
+    fn counts(&self) -> bool {
+        self.twin < TWIN_LEARNED && self.outcome != "healthy"
     }
 
     /// The way that the prescription came, over that of the twin.
@@ -125,7 +126,7 @@ fn share(loss: f64) -> f64 {
 
 /// The table, as a part of the page.
 pub fn section(tried: &[Tried]) -> String {
-    let counted: Vec<&Tried> = tried.iter().filter(|t| t.has_twin()).collect();
+    let counted: Vec<&Tried> = tried.iter().filter(|t| t.counts()).collect();
     let cured = counted.iter().filter(|t| t.is_cured()).count();
     let unfounded = tried.iter().filter(|t| t.is_unfounded()).count();
     let percent =
@@ -134,8 +135,8 @@ pub fn section(tried: &[Tried]) -> String {
         "## Prescriptions\n\n`gradscope prescribe` for the faulty runs of the scoring half whose fault a flag \
          undoes, with {LONGER} times the epochs of the corpus, beside a twin in which the fault alone is undone \
          by hand (`make corpus-prescribe`). Progress: the way from the loss of guessing to the final training \
-         loss, over the twin's. Of {} runs {} have a twin that learns (loss below {TWIN_LEARNED} of guessing); \
-         of these\n\n| | aim | |\n| --- | --- | --- |\n",
+         loss, over the twin's. Of {} runs {} count: their twin learns (loss below {TWIN_LEARNED} of guessing), and they \
+         themselves do not in so many epochs. Of these\n\n| | aim | |\n| --- | --- | --- |\n",
         tried.len(),
         counted.len(),
     );
