@@ -490,6 +490,15 @@ fn moving_scale_between_relu_layers_changes_no_finding() {
 }
 
 #[test]
+fn captures_kept_as_a_history_give_the_same_findings() {
+    for (rule, fake) in faulty().into_iter().chain(noted()).chain([("none", Fake::healthy(6))]) {
+        let mut kept = fake.clone();
+        kept.record.epochs.iter_mut().for_each(crate::record::Epoch::condense);
+        assert_eq!(essence(&fake.record), essence(&kept.record), "{rule}");
+    }
+}
+
+#[test]
 fn permuting_units_changes_no_finding() {
     for (rule, fake) in faulty().into_iter().chain(noted()) {
         let mut permuted = fake.clone();
