@@ -17,7 +17,7 @@ IDX = fixtures/idx
 # The corpus; its records are kept under reports/corpus.
 CORPUS = $(CARGO) run --release --locked --quiet --example corpus -- \
 	target/release/gradscope reports/corpus --markdown docs/corpus.md
-FIRST ?= 100
+FIRST ?= 200
 
 .PHONY: help libtorch build demo experiments corpus corpus-prescribe corpus-calibrate corpus-fresh test bench bench-peers bench-guard bench-capture fmt clean distclean
 
