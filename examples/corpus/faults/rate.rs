@@ -12,12 +12,17 @@ pub const KINDS: &[Kind] = &[
         high_regression,
     ),
     kind("lr-high-momentum", "the same, ten times as large by momentum", high_momentum),
+    kind(
+        "lr-high-squash",
+        "steps that throw sigmoid or tanh units into their flat ends at once",
+        high_squash,
+    ),
     kind("lr-high-adam", "every weight moves by more than itself in a step", high_adam),
     kind("lr-high-rmsprop", "the same with RMSprop", high_rmsprop),
     kind("lr-high-conv", "a convolutional network with steps larger than its kernels", high_conv),
     kind("lr-high-momentum-0.99", "a hundred steps of a rate that is high by itself, added up", |d| {
-        shallow(d)
-            .step("sgd", d.log(3.0, 15.0))
+        unforgiving(d)
+            .step("sgd", d.log(1.0, 10.0))
             .with("momentum", 0.99)
             .fault(HIGH, BURST)
             .undone_by("lr", 0.001)
@@ -57,6 +62,16 @@ fn high_regression(d: &mut Draw) -> Case {
 
 fn high_momentum(d: &mut Draw) -> Case {
     shallow(d).step("sgd", d.log(5.0, 50.0)).with("momentum", 0.9).fault(HIGH, BURST).undone_by("lr", 0.01)
+}
+
+fn high_squash(d: &mut Draw) -> Case {
+    let (depth, width) = (d.depth(2, 4), d.width(16, 48));
+    let act = d.pick(&["sigmoid", "tanh"]);
+    mlp(d, depth, width, act, "circles")
+        .with("init", init_of(act))
+        .step("sgd", d.log(50.0, 300.0))
+        .fault(HIGH, BURST)
+        .undone_by("lr", 0.1)
 }
 
 /// Circles, which a network that only grows does not separate, and no leaky ReLU: it bears any growth.
