@@ -146,7 +146,7 @@ impl Kind {
     }
 
     /// The kind without what distinguishes its findings: the rank.
-    pub fn rank(self) -> Kind {
+    fn rank(self) -> Kind {
         match self {
             Kind::BornDead(_) => Kind::BornDead(Silence::Bias),
             Kind::InitScale(_) => Kind::InitScale(Extreme::Small),

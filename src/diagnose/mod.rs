@@ -66,15 +66,15 @@ pub fn diagnose(record: &Record, settings: &Settings) -> Diagnosis {
 }
 
 /// Leaves of what is no fault by itself a note: of units that hardly do anything where nothing explains
-/// them; and of dead units where the harm, which alone makes them a warning, has another root.
+/// them; and of dead units and a plateau where the harm, which alone makes them a warning, has another root.
 fn settle(hits: &mut [Hit], captured: &[u64]) {
     let causes = causes(hits, captured);
     let is_root = |i: usize| causes[i].is_none() && hits[i].severity > Severity::Info;
-    let otherwise_harmed = (0..hits.len()).any(|i| is_root(i) && hits[i].kind.rank() < Kind::DeadUnits);
+    let otherwise_harmed = (0..hits.len()).any(|i| is_root(i) && hits[i].kind < Kind::DeadUnits);
     for (hit, cause) in hits.iter_mut().zip(&causes) {
         let noted = match hit.kind {
             Kind::DormantUnits => true,
-            Kind::DeadUnits => otherwise_harmed,
+            Kind::DeadUnits | Kind::Plateau => otherwise_harmed,
             _ => false,
         };
         if noted && cause.is_none() {
