@@ -56,8 +56,8 @@ impl Param {
         Self { name, default: default as f64, whole: true, why, source: Source::Calibrated }
     }
 
-    /// The same from the corpus.
-    pub(super) const fn from_corpus(self) -> Self {
+    /// The same, moved up and down over the corpus.
+    pub(super) const fn bracketed(self) -> Self {
         Self { source: Source::Corpus, ..self }
     }
 

@@ -24,7 +24,7 @@ const EXPLODED: Param = Param::limit(
     "elasticity of the strongest layer from which it is the gradient that is too large, not the clip too \
      small",
 )
-.from_corpus();
+.bracketed();
 
 pub static CLIP_DOMINATED: Rule = Rule {
     name: "clip-dominated",

@@ -36,7 +36,7 @@ const WORSE: Param = Param::limit(
     2.0,
     "times the loss of guessing at the first step, and still: answers so sure of themselves come of the weights",
 )
-.from_corpus();
+.bracketed();
 const WORSE_CAPTURES: Param =
     Param::count("worse-captures", 2, "captured epochs in a row in which the loss is still so high");
 const LOSS_SHARE: Param = Param::limit(
