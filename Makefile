@@ -14,10 +14,15 @@ RUN_TESTS = $(CARGO) $(if $(shell $(CARGO) nextest --version 2>/dev/null),nextes
 # MNIST or Fashion-MNIST, as they are downloaded; the sample has the same format.
 IDX = fixtures/idx
 
-.PHONY: help libtorch build demo experiments corpus test bench bench-peers bench-guard bench-capture fmt clean distclean
+# The corpus; its records are kept under reports/corpus.
+CORPUS = $(CARGO) run --release --locked --quiet --example corpus -- \
+	target/release/gradscope reports/corpus --markdown docs/corpus.md
+FIRST ?= 200
+
+.PHONY: help libtorch build demo experiments corpus corpus-prescribe corpus-calibrate corpus-fresh test bench bench-peers bench-guard bench-capture fmt clean distclean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-17s %s\n", $$1, $$2 }' Makefile
 
 libtorch: ## fetch libtorch into .libtorch/, once (a LIBTORCH in the environment is used instead)
 	@$(PYTHON) tools/libtorch.py
@@ -36,8 +41,16 @@ experiments: build ## run every exercise of the README into reports/experiments/
 
 # Records are kept: what is trained is not trained again.
 corpus: build ## train and score the labelled corpus, write docs/corpus.md
-	@$(CARGO) run --release --locked --quiet --example corpus -- \
-		target/release/gradscope reports/corpus --markdown docs/corpus.md
+	@$(CORPUS)
+
+corpus-fresh: build ## the same on other draws (FIRST=N: from the N-th of every kind), a section of it
+	@$(CORPUS) --first $(FIRST)
+
+corpus-prescribe: build ## prescribe for faulty runs of the scoring half, a section of docs/corpus.md
+	@$(CORPUS) --prescribe --half scoring
+
+corpus-calibrate: build ## move the limits that began as guesses over it, a section of docs/corpus.md
+	@$(CORPUS) --calibrate --half calibration
 
 # Both builds share target/ and most of what is in it. The slim one goes first: it fails
 # soonest, and target/debug/gradscope is left with all commands.

@@ -53,7 +53,7 @@ fn the_quick_part_of_the_corpus_is_judged_as_its_labels_say() {
 
 /// What must be at least so often right.
 const FLOORS: [(&str, f64); 5] =
-    [("fires", 0.9), ("root", 0.6), ("one_root", 0.8), ("layer", 0.5), ("onset", 0.85)];
+    [("fires", 0.97), ("root", 0.95), ("as_many", 0.95), ("layer", 0.9), ("onset", 0.95)];
 
 /// What must not happen more often.
-const CEILINGS: [(&str, f64); 3] = [("healthy_error", 0.0), ("healthy_alarm", 0.06), ("healthy_ever", 0.12)];
+const CEILINGS: [(&str, f64); 3] = [("healthy_error", 0.0), ("healthy_alarm", 0.0), ("healthy_ever", 0.06)];

@@ -126,6 +126,7 @@ fn broken_runs_have_the_root_that_was_put_in() {
         (format!("{mlp} --optimizer sgd --init normal:0,100000"), "init-scale"),
         (format!("{mlp} --optimizer sgd --init normal:0,1e25"), "non-finite"),
         (format!("{mlp} --bias -100"), "dead-layer"),
+        (format!("{mlp} --optimizer sgd --lr 0.0001 --lr-decay exponential:0.01"), "slow"),
     ];
     for (case, expected) in cases {
         let scratch = Scratch::new();

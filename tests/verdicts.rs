@@ -135,6 +135,27 @@ fn faults_of_training_are_named() {
 }
 
 #[test]
+fn the_teaching_networks_are_judged_alike_however_long_they_train() {
+    let scratch = Scratch::new();
+    let vanishing = ["init-scale", "vanishing-depth", "vanishing-all"];
+    for epochs in [1, 2, 5, 20] {
+        let root = |flags: &str| verdict(&scratch, &format!("{flags} --epochs {epochs}"));
+        let dead = root("relu5 --bias -8");
+        assert_eq!(dead, [("dead-layer".into(), Some("fc1".into()), "error".into())], "{epochs} epochs");
+        for flags in ["sigmoid5", "relu5", "lrelu5", "lrelu5 --bias -8"] {
+            let roots = root(flags);
+            let [(rule, layer, severity)] = roots.as_slice() else { panic!("{flags} {epochs}: {roots:?}") };
+            assert!(vanishing.contains(&rule.as_str()), "{flags} {epochs}: {rule}");
+            assert_eq!((layer.as_deref(), severity.as_str()), (Some("fc1"), "error"), "{flags} {epochs}");
+            let summary = scratch.summary("out");
+            let is =
+                |family: &str| summary["findings"].as_array().unwrap().iter().any(|f| f["family"] == family);
+            assert!(is("vanishing") && !is("dead-relu"), "{flags} {epochs}");
+        }
+    }
+}
+
+#[test]
 fn two_independent_faults_are_two_roots() {
     let scratch = Scratch::new();
     tables(&scratch);

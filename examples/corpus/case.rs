@@ -37,15 +37,20 @@ pub enum Label {
 pub struct Fault {
     /// Rules that may be its root; the first is the usual one.
     pub roots: &'static [&'static str],
+    /// Rules that may be the root of a second fault, independent of the first; empty where there is none.
+    pub second: &'static [&'static str],
     /// Rules that also show it, without being its cause.
     pub signs: &'static [&'static str],
     /// Layers of which the root may speak; empty where the fault is not one of a layer.
     pub layers: Vec<String>,
     /// Epoch from which it is there.
     pub onset: u64,
+    /// Flags that undo it and nothing else; none where no flag does.
+    pub undone: Vec<(&'static str, String)>,
 }
 
 /// A run that is still to be trained.
+#[derive(Clone)]
 pub struct Case {
     flags: Vec<(String, String)>,
     /// A model file, in place of a name.
@@ -92,8 +97,48 @@ impl Case {
 
     /// Faulty from the start, with these roots, and these signs beside them.
     pub fn fault(mut self, roots: &'static [&'static str], signs: &'static [&'static str]) -> Self {
-        self.label = Label::Fault(Fault { roots, signs, layers: Vec::new(), onset: 0 });
+        self.label = Label::Fault(Fault {
+            roots,
+            second: &[],
+            signs,
+            layers: Vec::new(),
+            onset: 0,
+            undone: Vec::new(),
+        });
         self
+    }
+
+    /// With a second fault, of which these may be the root.
+    pub fn and(mut self, roots: &'static [&'static str]) -> Self {
+        if let Label::Fault(fault) = &mut self.label {
+            fault.second = roots;
+        }
+        self
+    }
+
+    /// With the flags that undo the fault and nothing else.
+    pub fn undone_by<V: Display>(mut self, flag: &'static str, value: V) -> Self {
+        if let Label::Fault(fault) = &mut self.label {
+            fault.undone.push((flag, value.to_string()));
+        }
+        self
+    }
+
+    /// The same run without its fault, where flags can undo it.
+    pub fn twin(&self) -> Option<Self> {
+        let Label::Fault(fault) = &self.label else { return None };
+        let twin = fault.undone.iter().fold(self.clone(), |case, (flag, value)| case.with(flag, value));
+        (!fault.undone.is_empty()).then_some(twin)
+    }
+
+    /// With so many times the epochs.
+    pub fn longer(self, times: u64) -> Self {
+        let epochs =
+            self.flags.iter().find(|(name, _)| name == "epochs").and_then(|(_, n)| n.parse::<u64>().ok());
+        match epochs {
+            Some(epochs) => self.with("epochs", epochs * times),
+            None => self,
+        }
     }
 
     /// With the layers of which the root may speak.

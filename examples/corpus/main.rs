@@ -1,11 +1,14 @@
 //! The corpus: runs labelled by what was put into them, healthy ones among them, and how often the
 //! verdict says so.
 //!
-//! `cargo run --release --example corpus -- PROGRAM OUT [--quick] [--half calibration|scoring|both]
-//! [--only KIND] [--markdown FILE] [--json FILE]`: PROGRAM is gradscope; OUT keeps records, and a run
-//! that is there already is not trained again. The table goes to standard output, or to a file.
+//! `cargo run --release --example corpus -- PROGRAM OUT [--quick | --prescribe | --calibrate]
+//! [--half calibration|scoring|both] [--first N] [--only KIND] [--markdown FILE] [--json FILE]`: PROGRAM
+//! is gradscope; OUT keeps records, and a run that is there already is not trained again. The page goes to
+//! standard output, or to a file, in which the modes replace their own sections. With `--first` the runs of
+//! every kind are others, of which nobody has seen the verdicts.
 
 mod build;
+mod calibrate;
 mod case;
 mod draw;
 mod earlier;
@@ -13,6 +16,8 @@ mod faults;
 mod healthy;
 mod markdown;
 mod ours;
+mod page;
+mod prescribe;
 mod score;
 mod train;
 
@@ -33,19 +38,33 @@ const RUNS: u64 = 3;
 /// Runs of the quick subset, at most.
 const QUICK_RUNS: usize = 60;
 
+/// What is to be done with the runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Mode {
+    /// Train and score them.
+    Score,
+    /// A part of them that takes a minute or two.
+    Quick,
+    /// Prescribe for the faulty ones.
+    Prescribe,
+    /// Move the limits that are guesses.
+    Calibrate,
+}
+
 /// What is asked for.
 struct Options {
     program: PathBuf,
     out: PathBuf,
-    quick: bool,
+    mode: Mode,
     halves: Vec<Half>,
+    first: u64,
     only: Option<String>,
     markdown: Option<PathBuf>,
     json: Option<PathBuf>,
 }
 
-const USAGE: &str = "usage: corpus PROGRAM OUT [--quick] [--half calibration|scoring|both] [--only KIND] \
-                     [--markdown FILE] [--json FILE]";
+const USAGE: &str = "usage: corpus PROGRAM OUT [--quick] [--half calibration|scoring|both] [--first N] \
+                     [--only KIND] [--markdown FILE] [--json FILE]";
 
 fn options() -> Result<Options, Box<dyn Error>> {
     let mut arguments = std::env::args().skip(1);
@@ -54,8 +73,9 @@ fn options() -> Result<Options, Box<dyn Error>> {
     let mut options = Options {
         program: fs::canonicalize(program)?,
         out: fs::canonicalize(out)?,
-        quick: false,
+        mode: Mode::Score,
         halves: Half::BOTH.to_vec(),
+        first: 0,
         only: None,
         markdown: None,
         json: None,
@@ -63,11 +83,14 @@ fn options() -> Result<Options, Box<dyn Error>> {
     while let Some(flag) = arguments.next() {
         let mut value = || arguments.next().ok_or(USAGE);
         match flag.as_str() {
-            "--quick" => options.quick = true,
+            "--quick" => options.mode = Mode::Quick,
+            "--prescribe" => options.mode = Mode::Prescribe,
+            "--calibrate" => options.mode = Mode::Calibrate,
             "--half" => {
                 let name = value()?;
                 options.halves.retain(|half| name == "both" || name == half.name());
             }
+            "--first" => options.first = value()?.parse()?,
             "--only" => options.only = Some(value()?),
             "--markdown" => options.markdown = Some(value()?.into()),
             "--json" => options.json = Some(value()?.into()),
@@ -81,15 +104,20 @@ fn options() -> Result<Options, Box<dyn Error>> {
 fn runs(options: &Options) -> Vec<Run> {
     let wanted = |kind: &&'static Kind| options.only.as_ref().is_none_or(|only| only == kind.name);
     let kinds: Vec<&Kind> = faults::kinds().chain(healthy::kinds()).filter(wanted).collect();
-    if options.quick {
+    if options.mode == Mode::Quick {
         let quick: Vec<_> = kinds.into_iter().filter(|kind| !kind.long).collect();
         // Evenly spaced over the table, so that every family has its share.
         let place = |i: usize| i * QUICK_RUNS / quick.len().max(QUICK_RUNS);
         let kept = (0..quick.len()).filter(|i| place(*i) != place(i + 1));
         return kept.map(|i| Run::new(quick[i], Half::Scoring, 0)).collect();
     }
-    let of =
-        |kind| options.halves.iter().flat_map(move |half| (0..RUNS).map(move |i| Run::new(kind, *half, i)));
+    let first = options.first;
+    let of = |kind| {
+        options
+            .halves
+            .iter()
+            .flat_map(move |half| (first..first + RUNS).map(move |i| Run::new(kind, *half, i)))
+    };
     kinds.into_iter().flat_map(of).collect()
 }
 
@@ -103,6 +131,18 @@ fn main() -> Result<(), Box<dyn Error>> {
     let options = options()?;
     let runs = runs(&options);
     let images = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/idx");
+    match options.mode {
+        Mode::Prescribe => {
+            let tried = prescribe::prescribe(&runs, &options.program, &images, &options.out)?;
+            return write(&options, &prescribe::section(&tried), page::part);
+        }
+        Mode::Calibrate => {
+            train(&runs, &options.program, &images, &options.out)?;
+            let section = calibrate::section(&runs, &options.program, &images, &options.out)?;
+            return write(&options, &section, page::part);
+        }
+        Mode::Score | Mode::Quick => {}
+    }
     train(&runs, &options.program, &images, &options.out)?;
     let scored = on_all_cores(&runs, |run| read(run, &options.out));
     let scored: Vec<Scored> = scored.into_iter().collect::<Result<_, _>>()?;
@@ -113,16 +153,24 @@ fn main() -> Result<(), Box<dyn Error>> {
             halves.push((half, summary(&here)));
         }
     }
-    let page = markdown::page(&halves, &scored);
-    match &options.markdown {
-        Some(file) => fs::write(file, page)?,
-        None => print!("{page}"),
-    }
     if let Some(file) = &options.json {
         let named: BTreeMap<&str, &Summary> = halves.iter().map(|(half, s)| (half.name(), s)).collect();
         fs::write(file, serde_json::to_string_pretty(&named)? + "\n")?;
     }
-    Ok(())
+    if options.first > 0 {
+        return write(&options, &markdown::fresh(&halves, &scored), page::part);
+    }
+    write(&options, &markdown::page(&halves, &scored), page::whole)
+}
+
+/// Puts a text into the page that is asked for, or prints it.
+fn write(options: &Options, text: &str, into: fn(&str, &str) -> String) -> Result<(), Box<dyn Error>> {
+    let Some(file) = &options.markdown else {
+        print!("{text}");
+        return Ok(());
+    };
+    let old = if file.exists() { fs::read_to_string(file)? } else { String::new() };
+    Ok(fs::write(file, into(&old, text))?)
 }
 
 #[cfg(test)]
@@ -133,7 +181,17 @@ mod tests {
     fn all(quick: bool) -> Vec<Run> {
         let (program, out) = (PathBuf::new(), PathBuf::new());
         let halves = Half::BOTH.to_vec();
-        runs(&Options { program, out, quick, halves, only: None, markdown: None, json: None })
+        runs(&Options {
+            program,
+            out,
+            quick,
+            prescribe: false,
+            halves,
+            first: 0,
+            only: None,
+            markdown: None,
+            json: None,
+        })
     }
 
     #[test]

@@ -6,7 +6,7 @@ use gradscope::diagnose::Verdict;
 use gradscope::record::Record;
 use serde::Serialize;
 
-use crate::case::{Fault, Label};
+use crate::case::Fault;
 use crate::earlier::{self, Alarm};
 use crate::ours::{Asked, Said, ask_along};
 use crate::train::Run;
@@ -38,10 +38,7 @@ impl<'a> Scored<'a> {
     }
 
     pub fn fault(&self) -> Option<&Fault> {
-        match &self.run.case.label {
-            Label::Fault(fault) => Some(fault),
-            Label::Healthy => None,
-        }
+        self.run.fault()
     }
 
     /// Whether how the run ended is against its label.
@@ -54,9 +51,14 @@ impl<'a> Scored<'a> {
         self.along.iter().chain([&self.end]).any(|a| a.verdict > Verdict::Healthy)
     }
 
-    /// The finding that the verdict speaks of.
+    /// The findings that the verdict speaks of.
+    pub fn roots(&self) -> impl Iterator<Item = &Said> {
+        self.end.said.iter().filter(|s| s.root)
+    }
+
+    /// The first of them.
     pub fn root(&self) -> Option<&Said> {
-        self.end.said.iter().find(|s| s.root)
+        self.roots().next()
     }
 
     /// Rules that were ever said, with the epochs after which.
@@ -78,11 +80,16 @@ impl<'a> Scored<'a> {
 
 impl Fault {
     fn accepts(&self, said: &Said) -> bool {
-        self.roots.iter().chain(self.signs).any(|rule| *rule == said.rule)
+        self.roots.iter().chain(self.second).chain(self.signs).any(|rule| *rule == said.rule)
     }
 
     pub fn has_root(&self, said: &Said) -> bool {
         self.roots.contains(&said.rule.as_str())
+    }
+
+    /// The rules that may be roots, of one fault after the other.
+    pub fn faults(&self) -> impl Iterator<Item = &'static [&'static str]> {
+        [self.roots, self.second].into_iter().filter(|roots| !roots.is_empty())
     }
 }
 
@@ -118,8 +125,10 @@ pub struct Summary {
     pub fires: Count,
     /// Of which the verdict names a cause that is the label's.
     pub root: Count,
-    /// With exactly one root.
-    pub one_root: Count,
+    /// With as many roots as faults.
+    pub as_many: Count,
+    /// Of those with two faults: both are roots.
+    pub both: Count,
     /// Of those with a layer: the root is right and names it.
     pub layer: Count,
     /// The first epoch of what fires is at most one from the label's.
@@ -174,7 +183,8 @@ pub fn summary(runs: &[&Scored]) -> Summary {
         healthy_kinds: kinds(false),
         fires: on_faulty(&|s, f| s.end.said.iter().any(|said| f.accepts(said))),
         root: on_faulty(&is_root_right),
-        one_root: on_faulty(&|s, _| s.end.said.iter().filter(|said| said.root).count() == 1),
+        as_many: on_faulty(&has_as_many_roots),
+        both: Count::of(faulty.iter().filter(|(_, f)| !f.second.is_empty()), |(s, f)| is_root_right(s, f)),
         layer: Count::of(faulty.iter().filter(|(_, f)| !f.layers.is_empty()), |(s, f)| is_layer_right(s, f)),
         onset: on_faulty(&|s, f| {
             let accepted = s.end.said.iter().filter(|said| f.accepts(said));
@@ -193,9 +203,18 @@ pub fn summary(runs: &[&Scored]) -> Summary {
     }
 }
 
-/// Whether the verdict names a cause that is the label's.
+/// Whether the verdict names a cause that is the label's; of two faults, one for each.
 pub fn is_root_right(scored: &Scored, fault: &Fault) -> bool {
-    scored.root().is_some_and(|root| fault.has_root(root))
+    let named = |roots: &[&str]| scored.roots().any(|root| roots.contains(&root.rule.as_str()));
+    match fault.second {
+        [] => scored.root().is_some_and(|root| fault.has_root(root)),
+        _ => fault.faults().all(named),
+    }
+}
+
+/// Whether there are as many roots as faults.
+pub fn has_as_many_roots(scored: &Scored, fault: &Fault) -> bool {
+    scored.roots().count() == fault.faults().count()
 }
 
 /// Whether it does so for one of the label's layers.
@@ -216,7 +235,7 @@ fn rules(runs: &[&Scored], faulty: &[(&Scored, &Fault)]) -> BTreeMap<String, Rul
         epochs.sort_unstable();
         RuleScore {
             precision: Count::of(runs.iter().filter(is_root), |s| {
-                s.fault().is_some_and(|f| f.roots.contains(&name.as_str()))
+                s.fault().is_some_and(|f| f.faults().any(|roots| roots.contains(&name.as_str())))
             }),
             recall: Count::of(usual(), |(s, _)| s.end.said.iter().any(|said| said.rule == *name)),
             epochs: epochs.get(epochs.len() / 2).copied(),

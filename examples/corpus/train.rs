@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use crate::case::{Case, Kind, Label};
+use crate::case::{Case, Fault, Kind, Label};
 use crate::draw::{Draw, Half};
 
 /// A run of the corpus.
@@ -26,7 +26,14 @@ impl Run {
     }
 
     pub fn is_faulty(&self) -> bool {
-        matches!(self.case.label, Label::Fault(_))
+        self.fault().is_some()
+    }
+
+    pub fn fault(&self) -> Option<&Fault> {
+        match &self.case.label {
+            Label::Fault(fault) => Some(fault),
+            Label::Healthy => None,
+        }
     }
 
     /// As a person would type it.
@@ -39,10 +46,31 @@ impl Run {
         out.join("records").join(format!("{}.jsonl", self.id))
     }
 
+    /// The words after `gradscope` of this run or of one like it, with the images in their place.
+    pub fn words(&self, case: &Case, images: &Path) -> Vec<String> {
+        let images = format!("idx:{}", images.display());
+        let words = case.words(&self.id).into_iter();
+        words.map(|word| if word.starts_with("idx:") { images.clone() } else { word }).collect()
+    }
+
+    /// Writes the files that it needs.
+    pub fn write_files(&self, out: &Path) -> std::io::Result<()> {
+        for (ending, text) in self.inputs() {
+            if let Some(text) = text {
+                fs::write(out.join("files").join(format!("{}.{ending}", self.id)), text)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn inputs(&self) -> [(&'static str, &Option<String>); 2] {
+        [("toml", &self.case.model), ("csv", &self.case.table)]
+    }
+
     /// Trains it, unless the same command has been trained here before.
     fn train(&self, program: &Path, images: &Path, out: &Path) -> Result<(), Box<dyn Error>> {
         let files = out.join("files");
-        let inputs = [("toml", &self.case.model), ("csv", &self.case.table)];
+        let inputs = self.inputs();
         let stamp = inputs
             .iter()
             .fold(self.command(), |stamp, (_, text)| stamp + "\n" + text.as_deref().unwrap_or_default());
@@ -51,17 +79,10 @@ impl Run {
         if record.exists() && fs::read_to_string(&stamped).is_ok_and(|known| known == stamp) {
             return Ok(());
         }
-        for (ending, text) in inputs {
-            if let Some(text) = text {
-                fs::write(files.join(format!("{}.{ending}", self.id)), text)?;
-            }
-        }
+        self.write_files(out)?;
         let report = out.join("reports").join(&self.id);
-        let images = format!("idx:{}", images.display());
-        let words = self.case.words(&self.id).into_iter();
-        let words = words.map(|word| if word.starts_with("idx:") { images.clone() } else { word });
         let ran = Command::new(program)
-            .args(words)
+            .args(self.words(&self.case, images))
             .args(["--threads", "1", "--quiet", "--force", "--out"])
             .arg(&report)
             .current_dir(out)

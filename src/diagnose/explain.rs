@@ -31,18 +31,7 @@ impl Rule {
                 text += &format!("  {}.{} = {}\n", self.name, p.name, number(p.default));
                 text += &fill(p.why, WIDTH, "      ");
             }
-            let guesses: Vec<_> =
-                self.params.iter().filter(|p| p.source == Source::Guess).map(|p| p.name).collect();
-            let source = match guesses.as_slice() {
-                [] => format!("All {}.", Source::Calibrated.words()),
-                names => format!(
-                    "{}: {}; the others {}.",
-                    names.join(", "),
-                    Source::Guess.words(),
-                    Source::Calibrated.words()
-                ),
-            };
-            text += &fill(&source, WIDTH, "  ");
+            text += &fill(&self.sources(), WIDTH, "  ");
             text += &format!("  Change one with --set {}.{}=VALUE.\n", self.name, self.params[0].name);
         }
         let mut section = |title: &str, body: &str| {
@@ -51,6 +40,22 @@ impl Rule {
         section("False alarms", self.false_alarms);
         section("Remedies, as they fared in trials", self.remedies);
         text
+    }
+
+    /// Where the limits come from, the usual source last.
+    fn sources(&self) -> String {
+        let of = |source: Source| -> Option<String> {
+            let named = self.params.iter().filter(|p| p.source == source).map(|p| p.name);
+            let named = named.collect::<Vec<_>>().join(", ");
+            (!named.is_empty()).then(|| format!("{named}: {}", source.words()))
+        };
+        let odd: Vec<String> = [Source::Guess, Source::Corpus].into_iter().filter_map(of).collect();
+        let rest = of(Source::Calibrated).map(|_| Source::Calibrated.words());
+        match (odd.as_slice(), rest) {
+            ([], _) => format!("All {}.", Source::Calibrated.words()),
+            (odd, Some(rest)) => format!("{}; the others {rest}.", odd.join("; ")),
+            (odd, None) => format!("{}.", odd.join("; ")),
+        }
     }
 
     fn with_limits(&self, body: &str) -> String {

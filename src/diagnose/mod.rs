@@ -65,19 +65,32 @@ pub fn diagnose(record: &Record, settings: &Settings) -> Diagnosis {
     Diagnosis { verdict, headline, findings, not_measured }
 }
 
+/// Leaves of what is no fault by itself a note: of units that hardly do anything where nothing explains
+/// them; and of dead units and a plateau where the harm, which alone makes them a warning, has another root.
+fn settle(hits: &mut [Hit], captured: &[u64]) {
+    let causes = causes(hits, captured);
+    let is_root = |i: usize| causes[i].is_none() && hits[i].severity > Severity::Info;
+    let otherwise_harmed = (0..hits.len()).any(|i| is_root(i) && hits[i].kind < Kind::DeadUnits);
+    for (hit, cause) in hits.iter_mut().zip(&causes) {
+        let noted = match hit.kind {
+            Kind::DormantUnits => true,
+            Kind::DeadUnits | Kind::Plateau => otherwise_harmed,
+            _ => false,
+        };
+        if noted && cause.is_none() {
+            hit.severity = Severity::Info;
+        }
+    }
+}
+
 /// Puts hits in order and tells roots from consequences.
 ///
 /// An info is never a root, even where nothing explains it: there is nothing to fix.
 fn findings(hits: &[(&'static Rule, Hit)], q: &Quantities) -> Vec<Finding> {
     let mut bare: Vec<Hit> = hits.iter().map(|(_, hit)| hit.clone()).collect();
     let captured: Vec<u64> = q.captures.iter().map(|c| c.epoch).collect();
+    settle(&mut bare, &captured);
     let causes = causes(&bare, &captured);
-    // That units hardly do anything is no fault by itself.
-    for (hit, cause) in bare.iter_mut().zip(&causes) {
-        if hit.kind == Kind::DormantUnits && cause.is_none() {
-            hit.severity = Severity::Info;
-        }
-    }
     let is_root = |i: usize| causes[i].is_none() && bare[i].severity > Severity::Info;
     let mut order: Vec<usize> = (0..bare.len()).collect();
     order.sort_by_key(|&i| (!is_root(i), Reverse(bare[i].severity), cause::order(&bare[i]), i));

@@ -22,6 +22,10 @@ const HARM_CAPTURES: usize = 2;
 /// exactly 0; far below any limit of the rules, since float32 has 38 decades to fall through.
 const FADING: f64 = 1e-6;
 
+/// The least elasticity of the strongest layer at which a missing gradient or update says anything of the
+/// wiring or the optimizer: below it float32 loses both by itself.
+pub const LEAST_PULL: f64 = 1e-3;
+
 /// Update over weight of healthy runs in their first epoch, SGD and Adam alike.
 pub const HEALTHY_UPDATE: [f64; 2] = [0.002, 0.04];
 

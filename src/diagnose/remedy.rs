@@ -35,6 +35,8 @@ const SMALL_CLIP: f64 = 0.01;
 /// Share of the weights that decay takes at a step from which it outruns what gradients build up: half of
 /// them within 70 steps.
 const STRONG_DECAY: f64 = 0.01;
+/// Share of the learning rate that is left where a schedule has all but ended a run.
+const ENDED: f64 = 1e-2;
 /// The largest rate that `--lr` takes.
 const LARGEST_LR: f64 = 1e6;
 
@@ -266,6 +268,12 @@ impl Plan<'_> {
 
     fn too_small(&mut self) {
         let lr = self.run.lr;
+        if self.schedule_ends_it() {
+            let fit = self.fitting_rate().unwrap_or(lr).max(lr);
+            let why = "the schedule has all but ended the run; a cosine leaves it half of its steps";
+            self.add(format!("--lr-decay cosine --lr {}", plain(fit)), why);
+            self.add("--lr-decay cosine --optimizer adam --lr 0.001", why);
+        }
         if lr > 0.0 && lr.is_finite() {
             match self.fitting_rate().filter(|fit| *fit > 2.0 * lr) {
                 Some(fit) => self.add(format!("--lr {}", plain(fit)), self.fitting_why()),
@@ -434,6 +442,13 @@ impl Plan<'_> {
     fn first_update(&self) -> Option<f64> {
         let step = self.q.points.first().filter(|p| p.step == 0).and_then(|p| p.update).map(|u| u.1);
         step.or(self.q.captures.first().and_then(|c| c.median_update()))
+    }
+
+    /// Whether a schedule, other than the gentle cosine, has taken the rate far down.
+    fn schedule_ends_it(&self) -> bool {
+        let steep = self.run.lr_decay.as_ref().is_some_and(|decay| !decay.starts_with("cosine"));
+        let left = |lr: f64| lr < ENDED * self.run.lr;
+        steep && self.q.captures.last().is_some_and(|c| left(c.lr))
     }
 
     fn is_adaptive(&self) -> bool {

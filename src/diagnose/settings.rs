@@ -28,7 +28,9 @@ pub struct Param {
 pub enum Source {
     /// Tried on the labelled runs of a prototype.
     Calibrated,
-    /// Plausible, and untested.
+    /// Plausible at first, and then moved up and down over the labelled runs of the corpus.
+    Corpus,
+    /// Plausible, and nothing that was tried depends on it.
     Guess,
 }
 
@@ -37,6 +39,7 @@ impl Source {
     pub fn words(self) -> &'static str {
         match self {
             Source::Calibrated => "calibrated on 1,728 labelled runs of a PyTorch prototype",
+            Source::Corpus => "moved up and down over the labelled runs of the corpus (docs/corpus.md)",
             Source::Guess => "a guess",
         }
     }
@@ -51,6 +54,11 @@ impl Param {
     /// A number of things.
     pub(super) const fn count(name: &'static str, default: u32, why: &'static str) -> Self {
         Self { name, default: default as f64, whole: true, why, source: Source::Calibrated }
+    }
+
+    /// The same, moved up and down over the corpus.
+    pub(super) const fn bracketed(self) -> Self {
+        Self { source: Source::Corpus, ..self }
     }
 
     /// The same with nothing but plausibility behind it.

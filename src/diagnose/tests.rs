@@ -429,6 +429,75 @@ fn scaling_the_loss_changes_no_finding() {
     }
 }
 
+/// The same ReLU network with a times the weights in its second layer, and a-th parts of them in the
+/// third: it computes the same function.
+fn with_scale_moved(mut fake: Fake, a: f64) -> Fake {
+    for s in &mut fake.record.steps {
+        for (i, c) in [(1, a), (2, 1.0 / a)] {
+            let l = &mut s.layers[i];
+            for (x, c) in [(&mut l.weight_l2, c), (&mut l.update_l2, c), (&mut l.grad_l2, 1.0 / c)] {
+                (x.min, x.max, x.last) = (x.min * c, x.max * c, x.last * c);
+            }
+        }
+    }
+    for (i, c) in [(1, a), (2, 1.0 / a)] {
+        fake.each_capture(i, |_, l| {
+            l.weight = scaled(&l.weight, c);
+            l.update = l.update.as_ref().map(|u| scaled(u, c));
+            l.weight_grad = l.weight_grad.as_ref().map(|g| scaled(g, 1.0 / c));
+            if let Some(steps) = &mut l.steps {
+                let spreads = [&mut steps.weight_l2, &mut steps.update_l2, &mut steps.grad_l2];
+                for (s, c) in spreads.into_iter().zip([c, c, 1.0 / c]) {
+                    let Some(s) = s else { continue };
+                    (s.min, s.median, s.max) = (s.min * c, s.median * c, s.max * c);
+                }
+            }
+            // Only what lies between the two is on another scale.
+            if i == 1 {
+                l.bias = l.bias.as_ref().map(|b| scaled(b, c));
+                l.bias_grad = l.bias_grad.as_ref().map(|g| scaled(g, 1.0 / c));
+                l.signal_l2 = l.signal_l2.map(|s| s / c);
+                let activations = l.activations.as_mut().unwrap();
+                (activations.pre, activations.post) =
+                    (scaled(&activations.pre, c), scaled(&activations.post, c));
+                activations.pre_sample_std *= c;
+                activations.post_sample_std *= c;
+                if let Some(firing) = &mut activations.firing {
+                    firing.max_pre.iter_mut().for_each(|m| *m *= c as f32);
+                }
+            }
+        });
+    }
+    fake
+}
+
+#[test]
+fn moving_scale_between_relu_layers_changes_no_finding() {
+    let relu = |fake: &Fake| fake.record.header.layers[1].activation == Activation::Relu;
+    let all = faulty().into_iter().chain(noted()).chain([("none", Fake::healthy(6))]);
+    for (rule, fake) in all.filter(|(_, fake)| relu(fake)) {
+        for a in [0.5, 2.0, 4.0] {
+            let moved = with_scale_moved(fake.clone(), a);
+            // Which layers' weights are of an odd size is a matter of their size.
+            let essence = |fake: &Fake| {
+                let mut findings = essence(&fake.record);
+                findings.iter_mut().filter(|f| f.rule == "init-scale").for_each(|f| f.layers.clear());
+                findings
+            };
+            assert_eq!(essence(&fake), essence(&moved), "{rule} times {a}");
+        }
+    }
+}
+
+#[test]
+fn captures_kept_as_a_history_give_the_same_findings() {
+    for (rule, fake) in faulty().into_iter().chain(noted()).chain([("none", Fake::healthy(6))]) {
+        let mut kept = fake.clone();
+        kept.record.epochs.iter_mut().for_each(crate::record::Epoch::condense);
+        assert_eq!(essence(&fake.record), essence(&kept.record), "{rule}");
+    }
+}
+
 #[test]
 fn permuting_units_changes_no_finding() {
     for (rule, fake) in faulty().into_iter().chain(noted()) {

@@ -35,10 +35,20 @@ fn inputs_tiny(d: &mut Draw) -> Case {
     } else {
         case.regression(table.regression(d))
     };
-    case.step("sgd", d.log(0.01, 0.05)).fault(
-        &["input-scale"],
-        &["slow", "stalled", "vanishing-all", "vanishing-depth", "constant-output", "plateau", "init-scale"],
-    )
+    case.step("sgd", d.log(0.01, 0.05))
+        .fault(
+            &["input-scale"],
+            &[
+                "slow",
+                "stalled",
+                "vanishing-all",
+                "vanishing-depth",
+                "constant-output",
+                "plateau",
+                "init-scale",
+            ],
+        )
+        .undone_by("standardize", "")
 }
 
 const BURST: &[&str] =
@@ -47,7 +57,7 @@ const BURST: &[&str] =
 fn inputs_huge(d: &mut Draw) -> Case {
     let table = Table { scale: d.log(3e3, 3e4), ..Table::default() };
     let case = network(d).regression(table.regression(d));
-    case.step("sgd", d.log(0.01, 0.05)).fault(&["input-scale"], BURST)
+    case.step("sgd", d.log(0.01, 0.05)).fault(&["input-scale"], BURST).undone_by("standardize", "")
 }
 
 fn targets_huge(d: &mut Draw) -> Case {

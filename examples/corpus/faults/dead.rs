@@ -27,6 +27,7 @@ fn bias(d: &mut Draw) -> Case {
         .step(optimizer, lr)
         .fault(&["dead-layer"], SIGNS)
         .at(&["fc1".into()])
+        .undone_by("bias", 0)
 }
 
 fn tiny(d: &mut Draw) -> Case {
@@ -37,6 +38,8 @@ fn tiny(d: &mut Draw) -> Case {
         .step("sgd", d.log(0.01, 0.1))
         .fault(&["dead-layer"], SIGNS)
         .at(&["fc1".into()])
+        .undone_by("bias", 0)
+        .undone_by("init", "kaiming-normal")
 }
 
 /// A number of a hidden layer, from 2 (counted from 1).
@@ -100,4 +103,5 @@ fn pixels(d: &mut Draw) -> Case {
         .step("adam", d.log(1e-3, 3e-3))
         .fault(&["dead-layer"], SIGNS)
         .at(&["fc1".into()])
+        .undone_by("bias", 0)
 }

@@ -1,6 +1,6 @@
 //! Whole networks that are drawn too small, too large, or all alike.
 
-use crate::build::{conv, file, flatten, images, linear, mlp, pool};
+use crate::build::{conv, file, flatten, images, init_of, linear, mlp, pool};
 use crate::case::{Case, Kind, kind};
 use crate::draw::Draw;
 
@@ -13,6 +13,11 @@ pub const KINDS: &[Kind] = &[
     kind("deep-sigmoid", "a sigmoid's slope is a quarter at most, seven times and more", deep_sigmoid),
     kind("huge-init", "weights that multiply the signal by ten a layer", huge),
     kind("huge-init-adam", "the same with Adam, whose steps are too small against such weights", huge_adam),
+    kind(
+        "large-init",
+        "weights of N(0, 1) to N(0, 2): sure of wrong answers, and Adam's steps too small",
+        large,
+    ),
     kind("orthogonal-huge", "orthogonal weights that multiply the signal by five a layer", orthogonal_huge),
     kind("nan-weights", "weights of 1e25: their products leave float32", nan),
     kind("zeros-init", "every parameter 0", zeros),
@@ -38,6 +43,7 @@ fn tiny(d: &mut Draw) -> Case {
         .with("bias", 0)
         .step("sgd", d.log(0.01, 0.1))
         .fault(VANISHING, VANISHED)
+        .undone_by("init", init_of(act))
 }
 
 fn tiny_tanh(d: &mut Draw) -> Case {
@@ -48,6 +54,7 @@ fn tiny_tanh(d: &mut Draw) -> Case {
         .step("sgd", d.log(0.03, 0.2))
         .with("momentum", d.pick(&[0.0, 0.9]))
         .fault(VANISHING, VANISHED)
+        .undone_by("init", init_of("tanh"))
 }
 
 fn lrelu(d: &mut Draw) -> Case {
@@ -57,6 +64,8 @@ fn lrelu(d: &mut Draw) -> Case {
         .with("bias", -8)
         .step("sgd", d.log(0.01, 0.05))
         .fault(VANISHING, VANISHED)
+        .undone_by("init", init_of("lrelu"))
+        .undone_by("bias", 0)
 }
 
 fn orthogonal_tiny(d: &mut Draw) -> Case {
@@ -67,11 +76,15 @@ fn orthogonal_tiny(d: &mut Draw) -> Case {
         .with("bias", 0)
         .step("sgd", d.log(0.01, 0.1))
         .fault(VANISHING, VANISHED)
+        .undone_by("init", init_of(act))
 }
 
 fn deep_default(d: &mut Draw) -> Case {
     let (depth, width) = (d.depth(12, 19), d.width(8, 32));
-    mlp(d, depth, width, "relu", "moons").step("sgd", d.log(0.01, 0.05)).fault(VANISHING, VANISHED)
+    mlp(d, depth, width, "relu", "moons")
+        .step("sgd", d.log(0.01, 0.05))
+        .fault(VANISHING, VANISHED)
+        .undone_by("init", init_of("relu"))
 }
 
 fn deep_sigmoid(d: &mut Draw) -> Case {
@@ -80,6 +93,8 @@ fn deep_sigmoid(d: &mut Draw) -> Case {
         .with("init", d.pick(&["default", "xavier-normal"]))
         .step("sgd", d.log(0.05, 0.3))
         .fault(VANISHING, VANISHED)
+        .undone_by("act", "relu")
+        .undone_by("init", init_of("relu"))
 }
 
 /// Standard deviation that multiplies the signal of ReLU layers of this width.
@@ -94,6 +109,7 @@ fn huge(d: &mut Draw) -> Case {
         .with("init", gain(width, d.uniform(8.0, 15.0)))
         .step("sgd", d.log(1e-3, 0.05))
         .fault(EXPLODING, EXPLODED)
+        .undone_by("init", init_of(act))
 }
 
 fn huge_adam(d: &mut Draw) -> Case {
@@ -103,6 +119,17 @@ fn huge_adam(d: &mut Draw) -> Case {
         .step("adam", 0.001)
         .with("epochs", 8)
         .fault(EXPLODING, EXPLODED)
+        .undone_by("init", init_of("relu"))
+}
+
+fn large(d: &mut Draw) -> Case {
+    let (depth, width) = (d.depth(2, 3), d.width(32, 64));
+    let data = d.pick(&["moons", "circles"]);
+    mlp(d, depth, width, "relu", data)
+        .with("init", format!("normal:0,{:.1}", d.uniform(1.0, 2.0)))
+        .step("adam", d.log(3e-5, 1e-4))
+        .fault(EXPLODING, &["slow", "plateau"])
+        .undone_by("init", init_of("relu"))
 }
 
 fn orthogonal_huge(d: &mut Draw) -> Case {
@@ -111,6 +138,7 @@ fn orthogonal_huge(d: &mut Draw) -> Case {
         .with("init", format!("orthogonal:gain={:.1}", d.uniform(8.0, 12.0)))
         .step("sgd", d.log(0.01, 0.05))
         .fault(EXPLODING, EXPLODED)
+        .undone_by("init", init_of("relu"))
 }
 
 fn nan(d: &mut Draw) -> Case {
@@ -121,6 +149,7 @@ fn nan(d: &mut Draw) -> Case {
         .step("sgd", 0.01)
         .with("epochs", 4)
         .fault(&["non-finite", "init-scale", "exploding-depth"], EXPLODED)
+        .undone_by("init", init_of(act))
 }
 
 fn zeros(d: &mut Draw) -> Case {
@@ -128,14 +157,14 @@ fn zeros(d: &mut Draw) -> Case {
     let (act, data) = (d.pick(&["relu", "tanh", "sigmoid", "gelu"]), d.pick(&["circles", "spirals"]));
     let (optimizer, lr) = d.pick(&[("sgd", 0.1), ("adam", 0.003)]);
     let case = mlp(d, depth, width, act, data).with("init", "zeros").with("bias", 0);
-    case.step(optimizer, lr).fault(SYMMETRIC, COPIES)
+    case.step(optimizer, lr).fault(SYMMETRIC, COPIES).undone_by("init", init_of(act))
 }
 
 fn zeros_images(d: &mut Draw) -> Case {
     let (depth, width) = (d.depth(1, 3), d.width(16, 48));
     let case = Case::of("mlp").with("hidden", crate::build::hidden(depth, width)).with("act", "relu");
     let case = images(case, d).with("init", "zeros").with("bias", 0);
-    case.step("adam", d.log(1e-3, 3e-3)).fault(SYMMETRIC, COPIES)
+    case.step("adam", d.log(1e-3, 3e-3)).fault(SYMMETRIC, COPIES).undone_by("init", init_of("relu"))
 }
 
 fn zeros_conv(d: &mut Draw) -> Case {
@@ -156,6 +185,7 @@ fn constant(d: &mut Draw) -> Case {
         .with("bias", 0)
         .step("adam", d.log(1e-3, 5e-3))
         .fault(SYMMETRIC, COPIES)
+        .undone_by("init", init_of(act))
 }
 
 fn ones(d: &mut Draw) -> Case {
@@ -166,4 +196,5 @@ fn ones(d: &mut Draw) -> Case {
         .with("bias", 0)
         .step("adam", d.log(1e-3, 5e-3))
         .fault(SYMMETRIC, &["exploding-depth", "update-high", "saturated", "plateau", "dead-layer"])
+        .undone_by("init", init_of(act))
 }

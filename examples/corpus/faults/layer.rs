@@ -8,19 +8,24 @@ pub const KINDS: &[Kind] = &[
     kind(
         "tiny-layers",
         "two layers in a row pass on next to nothing each, and neither gets a gradient by the other",
-        tiny,
+        |d| tiny(d, "normal:0,1e-10"),
+    ),
+    kind(
+        "tiny-layers-1e-6",
+        "the same of N(0, 1e-6): a ten-thousandth of what weights of this width are drawn with",
+        |d| tiny(d, "normal:0,1e-6"),
     ),
     kind("huge-layer", "one layer passes on a thousand times what reaches it", huge),
 ];
 
-fn tiny(d: &mut Draw) -> Case {
+fn tiny(d: &mut Draw, init: &str) -> Case {
     let (depth, width) = (d.depth(4, 7), d.width(8, 48));
     let k = d.pick(&(2..depth).collect::<Vec<_>>());
     let act = d.pick(&["tanh", "lrelu"]);
     let mut parts = parts(depth, width, act);
     // One alone recovers: its own gradient is as large as ever.
     for tiny in [k, k + 1] {
-        parts[tiny as usize - 1] = linear(Some(width), "normal:0,1e-10", "0");
+        parts[tiny as usize - 1] = linear(Some(width), init, "0");
     }
     run_of(d, file(act, "identity", &parts), "moons")
         .step("sgd", d.log(0.005, 0.02))

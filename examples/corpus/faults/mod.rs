@@ -1,6 +1,7 @@
 //! Kinds of fault, by family. Each is true by construction: what is broken is drawn far inside the range
 //! in which it breaks the run.
 
+mod both;
 mod data;
 mod dead;
 mod init;
@@ -13,7 +14,15 @@ use crate::case::Kind;
 
 /// Every kind of fault.
 pub fn kinds() -> impl Iterator<Item = &'static Kind> {
-    [dead::KINDS, init::KINDS, layer::KINDS, rate::KINDS, step::KINDS, saturated::KINDS, data::KINDS]
-        .into_iter()
-        .flatten()
+    let families = [
+        dead::KINDS,
+        init::KINDS,
+        layer::KINDS,
+        rate::KINDS,
+        step::KINDS,
+        saturated::KINDS,
+        data::KINDS,
+        both::KINDS,
+    ];
+    families.into_iter().flatten()
 }

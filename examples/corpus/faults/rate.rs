@@ -12,9 +12,21 @@ pub const KINDS: &[Kind] = &[
         high_regression,
     ),
     kind("lr-high-momentum", "the same, ten times as large by momentum", high_momentum),
+    kind(
+        "lr-high-squash",
+        "steps that throw sigmoid or tanh units into their flat ends at once",
+        high_squash,
+    ),
     kind("lr-high-adam", "every weight moves by more than itself in a step", high_adam),
     kind("lr-high-rmsprop", "the same with RMSprop", high_rmsprop),
     kind("lr-high-conv", "a convolutional network with steps larger than its kernels", high_conv),
+    kind("lr-high-momentum-0.99", "a hundred steps of a rate that is high by itself, added up", |d| {
+        unforgiving(d)
+            .step("sgd", d.log(1.0, 10.0))
+            .with("momentum", 0.99)
+            .fault(HIGH, BURST)
+            .undone_by("lr", 0.001)
+    }),
     kind(
         "momentum-0.999",
         "a momentum that adds up a thousand steps of a rate that is high by itself",
@@ -38,18 +50,28 @@ fn shallow(d: &mut Draw) -> Case {
 }
 
 fn high_sgd(d: &mut Draw) -> Case {
-    shallow(d).step("sgd", d.log(30.0, 300.0)).fault(HIGH, BURST)
+    shallow(d).step("sgd", d.log(30.0, 300.0)).fault(HIGH, BURST).undone_by("lr", 0.1)
 }
 
 fn high_regression(d: &mut Draw) -> Case {
     let (depth, width) = (d.depth(1, 4), d.width(8, 32));
     let data = "polynomial:w=2,-1,deg=2";
     let case = mlp(d, depth, width, "relu", data).with("init", init_of("relu"));
-    case.step("sgd", d.log(1.0, 10.0)).fault(HIGH, BURST)
+    case.step("sgd", d.log(1.0, 10.0)).fault(HIGH, BURST).undone_by("lr", 0.01)
 }
 
 fn high_momentum(d: &mut Draw) -> Case {
-    shallow(d).step("sgd", d.log(5.0, 50.0)).with("momentum", 0.9).fault(HIGH, BURST)
+    shallow(d).step("sgd", d.log(5.0, 50.0)).with("momentum", 0.9).fault(HIGH, BURST).undone_by("lr", 0.01)
+}
+
+fn high_squash(d: &mut Draw) -> Case {
+    let (depth, width) = (d.depth(2, 4), d.width(16, 48));
+    let act = d.pick(&["sigmoid", "tanh"]);
+    mlp(d, depth, width, act, "circles")
+        .with("init", init_of(act))
+        .step("sgd", d.log(50.0, 300.0))
+        .fault(HIGH, BURST)
+        .undone_by("lr", 0.1)
 }
 
 /// Circles, which a network that only grows does not separate, and no leaky ReLU: it bears any growth.
@@ -60,11 +82,11 @@ fn unforgiving(d: &mut Draw) -> Case {
 }
 
 fn high_adam(d: &mut Draw) -> Case {
-    unforgiving(d).step("adam", d.log(3.0, 30.0)).fault(HIGH, BURST)
+    unforgiving(d).step("adam", d.log(3.0, 30.0)).fault(HIGH, BURST).undone_by("lr", 0.003)
 }
 
 fn high_rmsprop(d: &mut Draw) -> Case {
-    unforgiving(d).step("rmsprop", d.log(5.0, 30.0)).fault(HIGH, BURST)
+    unforgiving(d).step("rmsprop", d.log(5.0, 30.0)).fault(HIGH, BURST).undone_by("lr", 0.001)
 }
 
 fn high_conv(d: &mut Draw) -> Case {
@@ -74,28 +96,41 @@ fn high_conv(d: &mut Draw) -> Case {
     let parts = [conv(channels, init, "0"), pool(), conv(channels, init, "0"), pool(), flatten(), output];
     let (optimizer, lr) = d.pick(&[("sgd", 50.0), ("adam", 1.0), ("adam", 3.0)]);
     let case = images(Case::of_file(file("relu", "identity", &parts)), d);
-    case.step(optimizer, lr).fault(HIGH, BURST)
+    case.step(optimizer, lr).fault(HIGH, BURST).undone_by("lr", if optimizer == "sgd" { 0.1 } else { 0.003 })
 }
 
 fn momentum(d: &mut Draw) -> Case {
-    shallow(d).step("sgd", d.log(1.0, 5.0)).with("momentum", 0.999).fault(HIGH, BURST)
+    shallow(d)
+        .step("sgd", d.log(1.0, 5.0))
+        .with("momentum", 0.999)
+        .fault(HIGH, BURST)
+        .undone_by("momentum", 0.9)
+        .undone_by("lr", 0.01)
 }
 
 fn low_sgd(d: &mut Draw) -> Case {
-    shallow(d).step("sgd", d.log(1e-9, 1e-6)).fault(LOW, STILL)
+    shallow(d).step("sgd", d.log(1e-9, 1e-6)).fault(LOW, STILL).undone_by("lr", 0.1)
 }
 
 fn low_adam(d: &mut Draw) -> Case {
-    shallow(d).step("adam", d.log(1e-9, 1e-6)).fault(LOW, STILL)
+    shallow(d).step("adam", d.log(1e-9, 1e-6)).fault(LOW, STILL).undone_by("lr", 0.003)
 }
 
 fn low_images(d: &mut Draw) -> Case {
     let (depth, width) = (d.depth(1, 4), d.width(16, 48));
     let case = Case::of("mlp").with("hidden", crate::build::hidden(depth, width)).with("act", "relu");
     let (optimizer, lr) = d.pick(&[("sgd", 1e-6), ("adam", 1e-7), ("rmsprop", 1e-7)]);
-    images(case, d).step(optimizer, lr).fault(LOW, STILL)
+    images(case, d)
+        .step(optimizer, lr)
+        .fault(LOW, STILL)
+        .undone_by("lr", if optimizer == "sgd" { 0.1 } else { 0.001 })
 }
 
 fn schedule(d: &mut Draw) -> Case {
-    shallow(d).step("sgd", d.log(1e-4, 1e-3)).with("lr-decay", "exponential:0.01").fault(LOW, STILL)
+    shallow(d)
+        .step("sgd", d.log(1e-4, 1e-3))
+        .with("lr-decay", "exponential:0.01")
+        .fault(LOW, STILL)
+        .undone_by("lr", 0.1)
+        .undone_by("lr-decay", "cosine")
 }

@@ -1,6 +1,6 @@
 //! Units that sit where their nonlinearity is flat.
 
-use crate::build::{file, linear, mlp, parts, run_of};
+use crate::build::{file, init_of, linear, mlp, parts, run_of};
 use crate::case::{Case, Kind, kind};
 use crate::draw::Draw;
 
@@ -31,6 +31,7 @@ fn sigmoid_bias(d: &mut Draw) -> Case {
         .with("bias", sign * d.uniform(25.0, 40.0).round())
         .step("sgd", d.log(0.01, 0.05))
         .fault(&["saturated"], SIGNS)
+        .undone_by("bias", 0)
 }
 
 fn tanh_bias(d: &mut Draw) -> Case {
@@ -41,6 +42,7 @@ fn tanh_bias(d: &mut Draw) -> Case {
         .with("bias", sign * d.uniform(15.0, 30.0).round())
         .step("sgd", d.log(1e-3, 0.01))
         .fault(&["saturated"], SIGNS)
+        .undone_by("bias", 0)
 }
 
 fn tanh_init(d: &mut Draw) -> Case {
@@ -49,6 +51,7 @@ fn tanh_init(d: &mut Draw) -> Case {
         .with("init", format!("normal:0,{:.1}", d.uniform(5.0, 15.0)))
         .step("sgd", d.log(1e-4, 1e-3))
         .fault(&["saturated", "init-scale", "exploding-depth"], SIGNS)
+        .undone_by("init", init_of("tanh"))
 }
 
 fn output(d: &mut Draw) -> Case {

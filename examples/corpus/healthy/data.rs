@@ -10,6 +10,7 @@ pub const KINDS: &[Kind] = &[
     kind("polynomial", "regression on a polynomial", polynomial),
     kind("polynomial-noise", "regression that leaves a third of the variance unexplained", polynomial_noise),
     kind("moons-noise", "classes that overlap", moons_noise),
+    kind("linear", "layers without a nonlinearity on what is linear", linear_net),
     kind("table-regression", "a table of four columns", |d| regression(d, Table::default())),
     kind("table-noise", "a table with irreducible noise", |d| {
         regression(d, Table { noise: 0.6, ..Table::default() })
@@ -116,4 +117,11 @@ fn images_mlp(d: &mut Draw) -> Case {
     let (depth, width) = (d.depth(1, 3), d.width(32, 64));
     let case = Case::of("mlp").with("hidden", hidden(depth, width)).with("act", "relu");
     images(case, d).step("adam", d.log(2e-3, 5e-3))
+}
+
+fn linear_net(d: &mut Draw) -> Case {
+    let (depth, width) = (d.depth(1, 4), d.width(8, 32));
+    mlp(d, depth, width, "identity", "polynomial:w=2,-1,deg=1")
+        .with("init", init_of("tanh"))
+        .step("adam", d.log(3e-3, 0.01))
 }

@@ -22,6 +22,7 @@ pub const KINDS: &[Kind] = &[
     kind("high-rate", "a rate at the high end that still learns", |d| {
         shape(d, 32).step("sgd", d.log(0.5, 1.0))
     }),
+    kind("late-start", "sigmoids that sit at the loss of guessing for epochs, and then learn", late_start),
     long("moons-5", "the teaching network of two moons at rate 5", teaching),
 ];
 
@@ -103,4 +104,12 @@ fn no_bias(d: &mut Draw) -> Case {
 fn teaching(d: &mut Draw) -> Case {
     let model = d.pick(&["moons1", "moons2"]);
     Case::of(model).with("lr", 5).with("epochs", 150).with("seed", d.seed)
+}
+
+fn late_start(d: &mut Draw) -> Case {
+    let width = d.width(24, 48);
+    mlp(d, 2, width, "sigmoid", "circles")
+        .with("init", init_of("sigmoid"))
+        .with("epochs", 60)
+        .step("adam", d.log(0.01, 0.02))
 }

@@ -7,8 +7,18 @@ use crate::draw::Draw;
 pub const KINDS: &[Kind] = &[
     kind("sgd", "plain SGD", |d| shallow(d).step("sgd", d.log(0.1, 0.4))),
     kind("sgd-momentum", "SGD with momentum 0.9", momentum),
+    kind("momentum-0.99", "a momentum that adds up a hundred small steps", |d| {
+        shallow(d).step("sgd", d.log(2e-3, 8e-3)).with("momentum", 0.99)
+    }),
+    kind("rmsprop-momentum", "RMSprop with momentum", |d| {
+        shallow(d).step("rmsprop", d.log(3e-4, 1e-3)).with("momentum", 0.9)
+    }),
     kind("rmsprop", "RMSprop at its usual rate", |d| shallow(d).step("rmsprop", 1e-3)),
     kind("adamw", "AdamW with mild decay", |d| adam(d).with("optimizer", "adamw").with("weight-decay", 0.01)),
+    kind("adamw-strong", "AdamW that takes a thousandth of the weights a step", |d| {
+        let lr = d.log(3e-3, 8e-3);
+        shallow(d).step("adamw", lr).with("weight-decay", format!("{:.2}", 1e-3 / lr))
+    }),
     kind("weight-decay", "SGD with mild decay", |d| momentum(d).with("weight-decay", d.log(1e-4, 1e-3))),
     kind("clip-norm", "clipping that rarely bites", |d| {
         adam(d).with("clip-norm", d.uniform(2.0, 5.0).round())

@@ -24,7 +24,7 @@ const EXPLODED: Param = Param::limit(
     "elasticity of the strongest layer from which it is the gradient that is too large, not the clip too \
      small",
 )
-.guessed();
+.bracketed();
 
 pub static CLIP_DOMINATED: Rule = Rule {
     name: "clip-dominated",
@@ -120,19 +120,26 @@ const BALANCE: Param = Param::limit(
      a balance, and steps no longer point anywhere",
 )
 .guessed();
+const NOTHING: Param = Param::limit(
+    "nothing",
+    1e-3,
+    "share that is left where decay alone is to blame: there are no weights any more whose steps could point \
+     anywhere, and soon they are 0",
+)
+.guessed();
 
 pub static DECAY_DOMINATED: Rule = Rule {
     name: "decay-dominated",
     family: "update",
     summary: "Weight decay shrinks the weights faster than the gradient can build them up",
-    params: &[COSINE, SHRUNK, COSINE_LATE, HALF, BALANCE, CAPTURES],
+    params: &[COSINE, SHRUNK, COSINE_LATE, HALF, BALANCE, NOTHING, CAPTURES],
     measures: "The cosine between each step and minus the weights, median of the epoch and of the layers, \
                and the norm of all weights over what it was before the first step. What decay takes is its share \
                of the gradient, or of the step where it is decoupled (AdamW).",
     fires: "Error, with weight decay on and a loss no better than guessing, at a cosine of {cosine} or more \
             with {shrunk} or less of the weights left at {captures} captured epochs in a row, or of \
             {cosine-late} with {half} left once. Or, with {half} left {captures} times in a row, where decay \
-            takes {balance} or more of what the gradient gives.",
+            takes {balance} or more of what the gradient gives; or with {nothing} left {captures} times in a row.",
     false_alarms: "None known.",
     remedies: "Weight decay / 100 4 of 4; learning rate / 10 0 of 4.",
     evaluate: decay,
@@ -168,7 +175,13 @@ fn decay(case: &Case) -> Result<Vec<Hit>, Unmeasured> {
         };
         case.held(case.count(&CAPTURES), holds).map(|r| (r, &BALANCE))
     };
-    let Some((run, limit)) = twice.or_else(once).or_else(balanced) else { return Ok(Vec::new()) };
+    let gone = || {
+        let holds = |c: &Capture| c.near && left(c) <= case.get(&NOTHING);
+        case.held(case.count(&CAPTURES), holds).map(|r| (r, &NOTHING))
+    };
+    let Some((run, limit)) = twice.or_else(once).or_else(balanced).or_else(gone) else {
+        return Ok(Vec::new());
+    };
     let Some(last) = run.last() else { return Ok(Vec::new()) };
     let (first_epoch, last_epoch) = span(run);
     let (value, quantity, how) = if limit.name == BALANCE.name {
@@ -178,6 +191,8 @@ fn decay(case: &Case) -> Result<Vec<Hit>, Unmeasured> {
             "what decay takes over what the gradient gives",
             "decay takes as much as the gradient gives",
         )
+    } else if limit.name == NOTHING.name {
+        (left(last), "share of the weights' norm that is left", "no more than a trace of them")
     } else {
         let cosine = cosine(case, last).unwrap_or(f64::NAN);
         (cosine, "cosine between steps and minus the weights", "steps point where weights only shrink")
@@ -335,6 +350,17 @@ mod tests {
         assert_eq!(adamw.finding("decay-dominated"), None);
         adamw.record.header.run.weight_decay = 101.0 * 0.51 * 0.02 / 0.98;
         assert!(adamw.finding("decay-dominated").is_some());
+    }
+
+    #[test]
+    fn weights_that_are_gone_are_decay_wherever_the_last_steps_point() {
+        // A decay that takes next to nothing of what the gradient gives.
+        let gone = |left: f64| {
+            let mut fake = decayed(0.0, left);
+            fake.record.header.run.weight_decay = 1e-9;
+            fake.finding("decay-dominated").is_some()
+        };
+        assert!(gone(0.9e-3) && !gone(1.1e-3));
     }
 
     #[test]

@@ -202,8 +202,11 @@ const SHARE: Param = Param::limit(
 );
 const UNITS: Param =
     Param::count("units", 8, "least units of a layer for a warning: half of three is an accident");
-const CAPTURES: Param =
-    Param::count("captures", 2, "captured epochs in a row (or all there are) for a warning");
+const CAPTURES: Param = Param::count(
+    "captures",
+    2,
+    "captured epochs in a row for a warning: after one a run may just have begun",
+);
 const NOTE: Param = Param::limit("note", 0.1, "share of a layer's units that is worth a note");
 
 pub static DEAD_UNITS: Rule = Rule {
@@ -214,7 +217,7 @@ pub static DEAD_UNITS: Rule = Rule {
     measures: "The share of a layer's units whose pre-activation is above zero on no sample of the whole \
                training set, in evaluation mode. Layers that are dead altogether are left to dead-layer.",
     fires: "Warning at {share} of a layer of at least {units} units, at {captures} captured epochs in a \
-            row, with harm. Info at {note}.",
+            row, with harm that has no other root. Info at {note}.",
     false_alarms: "None above info without harm. Earlier tools alarm at shares of silent units or zeros \
                    alone, harm or not (SageMaker Debugger, DeepDiagnosis), which flags healthy layers.",
     remedies: "As dead-layer: bias 0 or BatchNorm; smaller steps where units died in training.",
@@ -233,7 +236,8 @@ fn units(case: &Case) -> Result<Vec<Hit>, Unmeasured> {
     let (mut warned, mut noted) = (Vec::new(), Vec::new());
     for i in relu {
         let warning = case.held(case.count(&CAPTURES), |c| from(c, i, limit));
-        if let Some(run) = warning.filter(|_| case.q.harm && large(i)) {
+        let held = |run: &&[Capture]| run.len() >= case.count(&CAPTURES);
+        if let Some(run) = warning.filter(held).filter(|_| case.q.harm && large(i)) {
             warned.push((i, run));
         } else if let Some(run) = case.held(1, |c| from(c, i, note)) {
             noted.push((i, run));
@@ -275,7 +279,7 @@ fn units(case: &Case) -> Result<Vec<Hit>, Unmeasured> {
 #[cfg(test)]
 mod tests {
     use super::super::super::Severity;
-    use super::super::super::test_support::Fake;
+    use super::super::super::test_support::{Fake, Norms};
     use crate::stats::Distribution;
 
     #[test]
@@ -361,5 +365,18 @@ mod tests {
         assert_eq!(units(7, 0, false), Some(Severity::Info));
         assert_eq!(units(0, 0, true), None);
         assert_eq!(units(8, 0, true), None);
+    }
+
+    #[test]
+    fn after_one_epoch_or_beside_another_root_dead_units_are_a_note() {
+        let units = |mut fake: Fake| {
+            fake.silence(2, 4, 0, 0.1, -0.2);
+            fake.finding("dead-units").unwrap().severity
+        };
+        assert_eq!(units(Fake::stuck(1)), Severity::Info);
+        assert_eq!(units(Fake::stuck(2)), Severity::Warning);
+        let mut vanishing = Fake::stuck(6);
+        vanishing.set_norms(0, |_| Norms { w: 2.0, g: 1e-6, u: 0.02 });
+        assert_eq!(units(vanishing), Severity::Info);
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::super::Severity;
 use super::super::cause::Kind;
-use super::super::quantities::Capture;
+use super::super::quantities::{Capture, LEAST_PULL};
 use super::super::rule::{Case, Hit, NO_GRADIENTS, NO_UPDATES, Rule, Unmeasured, span};
 use super::super::settings::Param;
 use crate::record::LayerCapture;
@@ -37,7 +37,7 @@ pub static LAYER_FROZEN: Rule = Rule {
     fires: "Error where gradient or update are exactly 0, or absent, in every batch of {captures} captured \
             epochs in a row (where it began later than the first: without progress); or where the update is \
             under {still} while another layer's is {moving} or more, without progress. It is mis-wired, and \
-            a cause of its own, if the gradient is absent, if the next layer receives {neighbour} of the \
+            a cause of its own, if it was so from the first capture and the gradient is absent, if the next layer receives {neighbour} of the \
             strongest pull, or if it is never changed though it receives {pulled} itself.",
     false_alarms: "Layers frozen by intent are told apart by what the record says of them. A layer that is \
                    alone in being dead, or in front of a dead one, follows from that.",
@@ -99,10 +99,6 @@ fn relatively<'c>(case: &'c Case, index: usize) -> Option<&'c [Capture<'c>]> {
     })
 }
 
-/// The least elasticity of the strongest layer at which a missing gradient or update says anything of the
-/// wiring: below it float32 loses both by itself.
-const PULL: f64 = 1e-3;
-
 /// With a learning rate of 0 nothing moves, by intent.
 fn allowed(case: &Case, capture: &Capture) -> bool {
     capture.lr > 0.0 || case.q.record.header.run.lr == 0.0
@@ -110,28 +106,34 @@ fn allowed(case: &Case, capture: &Capture) -> bool {
 
 fn miswired(case: &Case, index: usize, run: &[Capture]) -> bool {
     let all = &case.q.matrices;
-    run.iter().all(|c| {
-        let Some(layer) = c.layers.get(index) else { return false };
-        if layer.gradient_norm().is_none() {
-            return true;
-        }
-        let strongest = c.strongest().map_or(0.0, |(_, e)| e);
-        // What is in front of it may be silent, or it may pass nothing itself: then that is why.
-        let in_front = all.iter().copied().rfind(|i| *i < index);
-        if strongest < PULL || in_front.is_some_and(|i| puts_out_nothing(c, i)) || passes_nothing(c, index) {
-            return false;
-        }
-        let pull = |i: usize| c.pull.get(i).copied().flatten().unwrap_or(0.0);
-        let no_gradient = layer.gradient_norm().is_some_and(|g| g.max == 0.0);
-        if no_gradient {
-            let next = all.iter().copied().find(|i| *i > index);
-            next.is_some_and(|next| pull(next) >= case.get(&NEIGHBOUR) * strongest)
-        } else {
-            // Where no layer takes steps worth the name, rounding takes the smallest.
-            let moving = c.largest_update().is_some_and(|u| u >= case.get(&MOVING));
-            moving && pull(index) >= case.get(&PULLED) * strongest
-        }
-    })
+    // What is in the code is so from the start; later it is the training that has cut a layer off.
+    let from_start = run.len() == case.q.captures.len();
+    from_start
+        && run.iter().all(|c| {
+            let Some(layer) = c.layers.get(index) else { return false };
+            if layer.gradient_norm().is_none() {
+                return true;
+            }
+            let strongest = c.strongest().map_or(0.0, |(_, e)| e);
+            // What is in front of it may be silent, or it may pass nothing itself: then that is why.
+            let in_front = all.iter().copied().rfind(|i| *i < index);
+            if strongest < LEAST_PULL
+                || in_front.is_some_and(|i| puts_out_nothing(c, i))
+                || passes_nothing(c, index)
+            {
+                return false;
+            }
+            let pull = |i: usize| c.pull.get(i).copied().flatten().unwrap_or(0.0);
+            let no_gradient = layer.gradient_norm().is_some_and(|g| g.max == 0.0);
+            if no_gradient {
+                let next = all.iter().copied().find(|i| *i > index);
+                next.is_some_and(|next| pull(next) >= case.get(&NEIGHBOUR) * strongest)
+            } else {
+                // Where no layer takes steps worth the name, rounding takes the smallest.
+                let moving = c.largest_update().is_some_and(|u| u >= case.get(&MOVING));
+                moving && pull(index) >= case.get(&PULLED) * strongest
+            }
+        })
 }
 
 fn puts_out_nothing(capture: &Capture, index: usize) -> bool {
@@ -215,6 +217,15 @@ mod tests {
         assert!(third(Fake::stuck(6), 2, none).finding("layer-frozen").is_some());
         let some = Norms { w: 2.0, g: 1e-12, u: 1e-12 };
         assert_eq!(third(Fake::healthy(6), 0, some).finding("layer-frozen"), None);
+    }
+
+    #[test]
+    fn what_is_cut_off_later_is_no_matter_of_wiring() {
+        let none = Norms { w: 2.0, g: 0.0, u: 0.0 };
+        let miswired = |from| {
+            third(Fake::stuck(6), from, none).finding("layer-frozen").unwrap().evidence["miswired"] == true
+        };
+        assert!(miswired(0) && !miswired(1));
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::super::Severity;
 use super::super::cause::{Extreme, Kind};
+use super::super::quantities::Capture;
 use super::super::rule::{Case, Hit, Rule, Unmeasured};
 use super::super::series;
 use super::super::settings::Param;
@@ -30,6 +31,20 @@ const ODD_GAIN: Param = Param::limit(
     30.0,
     "factor between a layer's own gain and the layers' median from which that layer is named",
 );
+const WORSE: Param = Param::limit(
+    "worse",
+    2.0,
+    "times the loss of guessing at the first step, and still: answers so sure of themselves come of the weights",
+)
+.bracketed();
+const WORSE_CAPTURES: Param =
+    Param::count("worse-captures", 2, "captured epochs in a row in which the loss is still so high");
+const LOSS_SHARE: Param = Param::limit(
+    "loss-share",
+    0.5,
+    "share of the loss of guessing above which large weights, without harm, are still a warning",
+)
+.guessed();
 
 /// Factor between a layer's row norm and the layers' median from which its weights were drawn otherwise;
 /// its gain alone may be odd because float32 resolves no smaller spread.
@@ -39,12 +54,15 @@ pub static INIT_SCALE: Rule = Rule {
     name: "init-scale",
     family: "init",
     summary: "The initial weights are so small or so large that signals shrink or grow from layer to layer",
-    params: &[SHRINKS, SMALL_ROWS, GROWS, LARGE_ROWS, ODD_GAIN],
+    params: &[SHRINKS, SMALL_ROWS, GROWS, LARGE_ROWS, ODD_GAIN, WORSE, WORSE_CAPTURES, LOSS_SHARE],
     measures: "Before the first step, the standard deviation over samples of the last hidden layer's \
                pre-activations over that of the first's, and the RMS length of the rows of weights (Glorot \
-               and Bengio, 2010; He and others, 2015: what initialisers are made to keep).",
+               and Bengio, 2010; He and others, 2015: what initialisers are made to keep); and the loss of \
+               the first step.",
     fires: "Below {shrinks} with rows of {small-rows} or less in some hidden layer, or above {grows} with \
-            rows of {large-rows} or more. Error with harm, else info. A layer whose gain is {odd-gain} times \
+            rows of {large-rows} or more; or with such rows where the loss is {worse} times that of guessing at \
+            the first step and at {worse-captures} captured epochs in a row. Error with harm; of large weights, a warning while the loss is above \
+            {loss-share} of guessing; else info. A layer whose gain is {odd-gain} times \
             off the median is named alone. Not evaluated behind a layer that is dead before the first step: \
             nothing gets through it, whatever the weights.",
     false_alarms: "N(0, 1) or N(0, 0.01) rescued by Adam: only noted, once the loss falls.",
@@ -54,6 +72,12 @@ pub static INIT_SCALE: Rule = Rule {
 };
 
 fn evaluate(case: &Case) -> Result<Vec<Hit>, Unmeasured> {
+    let hits = through(case)?;
+    Ok(if hits.is_empty() { loud(case).into_iter().collect() } else { hits })
+}
+
+/// What becomes of a signal from the first hidden layer to the last.
+fn through(case: &Case) -> Result<Vec<Hit>, Unmeasured> {
     let start = case.q.start.ok_or(Unmeasured("the layers were not captured before the first step"))?;
     let hidden: Vec<usize> = case.q.hidden().collect();
     let [first, .., last] = hidden.as_slice() else { return Ok(Vec::new()) };
@@ -83,19 +107,7 @@ fn evaluate(case: &Case) -> Result<Vec<Hit>, Unmeasured> {
     let layers = odd(case, start, extreme, &hidden, &layers).map_or(layers, |odd| vec![odd]);
     let norms: Vec<f64> = layers.iter().filter_map(|&i| rows(i)).collect();
     let worst = norms.into_iter().reduce(if extreme == Extreme::Small { f64::min } else { f64::max });
-    Ok(vec![hit(case, extreme, layers, [*first, *last], value, limit, worst.unwrap_or(f64::NAN))])
-}
-
-fn hit(
-    case: &Case,
-    extreme: Extreme,
-    layers: Vec<usize>,
-    [first, last]: [usize; 2],
-    value: f64,
-    limit: f64,
-    rows: f64,
-) -> Hit {
-    let [front, back] = [first, last].map(|l| case.names(&[l]));
+    let worst = worst.unwrap_or(f64::NAN);
     let (size, verb, then) = match extreme {
         Extreme::Small => ("small", "shrink", "Gradients shrink as fast on their way back."),
         Extreme::Large => {
@@ -103,24 +115,76 @@ fn hit(
         }
     };
     let message = format!(
-        "the initial weights of {} are too {size} (init {}; rows of length {}, where He draws 1.41): before \
-         the first step signals {verb} from {front} to {back} to {} times their spread (limit {}). {then}",
+        "the initial weights of {} are too {size} ({}): before the first step signals {verb} from {} to {} to \
+         {} times their spread (limit {}). {then}",
         case.names(&layers),
-        case.q.record.header.run.init,
-        number(rows),
+        drawn(case, worst),
+        case.names(&[*first]),
+        case.names(&[*last]),
         number(value),
         number(limit),
     );
+    let quantity = "spread of the last hidden pre-activations over the first, before the first step";
+    Ok(vec![hit(case, extreme, layers, [value, limit, worst], quantity, message)])
+}
+
+/// Large weights whose network is sure of wrong answers from the start, however few its layers.
+fn loud(case: &Case) -> Option<Hit> {
+    let (chance, worse) = (case.q.chance?, case.get(&WORSE));
+    let start = case.q.points.first().filter(|p| p.step == 0)?.loss.max / chance;
+    let loud = case.held(case.count(&WORSE_CAPTURES), |c| c.loss >= worse * chance)?;
+    let last = loud.last().filter(|_| start >= worse && loud.len() >= case.count(&WORSE_CAPTURES))?;
+    let rows = |i: usize| case.q.row_norm(i).filter(|w| *w > case.get(&LARGE_ROWS));
+    let layers: Vec<usize> = case.q.matrices.iter().copied().filter(|&i| rows(i).is_some()).collect();
+    let longest = layers.iter().filter_map(|&i| rows(i)).reduce(f64::max)?;
+    let message = format!(
+        "the initial weights of {} are too large ({}): the network starts at {} times the loss of guessing \
+         (limit {}) and is at {} times after epoch {}. It is sure of its wrong answers, and has first to \
+         unlearn them.",
+        case.names(&layers),
+        drawn(case, longest),
+        number(start),
+        number(worse),
+        number(last.loss / chance),
+        last.epoch,
+    );
+    let quantity = "loss of the first step over that of guessing";
+    Some(hit(case, Extreme::Large, layers, [start, worse, longest], quantity, message))
+}
+
+/// Whether, with some epochs past, the loss is still open.
+fn lasts(case: &Case) -> bool {
+    let open = |c: &Capture| case.q.chance.is_some_and(|ch| c.loss > case.get(&LOSS_SHARE) * ch);
+    case.q.captures.len() >= case.count(&WORSE_CAPTURES) && case.q.captures.last().is_some_and(open)
+}
+
+/// How the weights were drawn, and the length of their rows.
+fn drawn(case: &Case, rows: f64) -> String {
+    format!("init {}; rows of length {}, where He draws 1.41", case.q.record.header.run.init, number(rows))
+}
+
+fn hit(
+    case: &Case,
+    extreme: Extreme,
+    layers: Vec<usize>,
+    [value, threshold, rows]: [f64; 3],
+    quantity: &'static str,
+    message: String,
+) -> Hit {
     Hit {
         kind: Kind::InitScale(extreme),
-        severity: case.with_harm(Severity::Info),
+        severity: case.with_harm(if extreme == Extreme::Large && lasts(case) {
+            Severity::Warning
+        } else {
+            Severity::Info
+        }),
         layers,
         first_epoch: 0,
         last_epoch: 0,
         first_step: Some(0),
         value,
-        threshold: limit,
-        quantity: "spread of the last hidden pre-activations over the first, before the first step",
+        threshold,
+        quantity,
         message,
         evidence: BTreeMap::from([("row_norm".to_owned(), text::value(rows))]),
     }
@@ -191,6 +255,22 @@ mod tests {
         }
         let f = through(1e-4, 0.1).finding("init-scale").unwrap();
         assert_eq!((f.layers.len(), f.first_step, f.severity), (4, Some(0), Severity::Error));
+    }
+
+    #[test]
+    fn large_weights_that_are_sure_of_wrong_answers_are_off_however_few_the_layers() {
+        let loud = |rows: f64, start: f64, still: f64, epochs: u64| {
+            let mut fake = through(1.0, rows);
+            fake.set_loss(|_| still * 0.693);
+            fake.record.steps[0].loss = (start * 0.693).into();
+            fake.record.epochs.truncate(epochs as usize);
+            fake.finding("init-scale").map(|f| f.severity)
+        };
+        assert_eq!(loud(3.1, 2.1, 2.1, 2), Some(Severity::Error));
+        assert_eq!(loud(2.9, 2.1, 2.1, 2), None);
+        assert_eq!(loud(3.1, 1.9, 2.1, 2), None);
+        assert_eq!(loud(3.1, 2.1, 1.9, 2), None);
+        assert_eq!(loud(3.1, 2.1, 2.1, 1), None);
     }
 
     #[test]

@@ -39,8 +39,9 @@ pub static PLATEAU: Rule = Rule {
     params: &[SHARE, EPOCHS, STEPS, TREND],
     measures: "The mean training loss of the last epoch against what the best constant prediction costs \
                (entropy of the classes; variance of the targets).",
-    fires: "Warning at {share} of it or more, after at least {epochs} epochs and {steps} steps; info where \
-            the loss falls with a trend of {trend} standard deviations: the run is short, not stuck.",
+    fires: "Warning at {share} of it or more at the end, after at least {epochs} epochs and {steps} steps; \
+            info while the run goes on, and where the loss falls with a trend of {trend} standard \
+            deviations: the run is short, not stuck.",
     false_alarms: "A plateau that the run would have left later; targets that the inputs do not determine.",
     remedies: "Belong to its cause. Where none is found: Adam with 1e-3; learning rate x 1000 where updates \
                are small.",
@@ -58,7 +59,10 @@ fn evaluate(case: &Case) -> Result<Vec<Hit>, Unmeasured> {
     let first = run.iter().find(|c| c.epoch + 1 >= epochs && c.step + 1 >= steps);
     let (Some(first), Some(last)) = (first, run.last()) else { return Ok(Vec::new()) };
     let tail = case.q.captures.iter().rev().take(TREND_CAPTURES).map(|c| c.loss);
-    let leaving = falling(&tail.collect::<Vec<_>>()) >= case.get(&TREND);
+    // Of a run that is still going on nobody can tell whether it will leave it.
+    let wanted = case.q.record.header.run.epochs;
+    let going_on = case.q.record.end.is_none() && last.epoch + 1 < wanted;
+    let leaving = going_on || falling(&tail.collect::<Vec<_>>()) >= case.get(&TREND);
     let message = format!(
         "the loss is {} that of guessing after {}: {} where guessing costs {}",
         if last.loss > WORSE * chance { "worse than" } else { "hardly below" },
@@ -182,6 +186,14 @@ mod tests {
         // 36 pairs of 45 fall, and 27.
         assert_eq!(noisy(&[5]), Severity::Info);
         assert_eq!(noisy(&[8, 9]), Severity::Warning);
+    }
+
+    #[test]
+    fn a_plateau_is_one_when_the_run_is_over() {
+        let mut fake = Fake::stuck(8);
+        assert_eq!(fake.finding("plateau").unwrap().severity, Severity::Warning);
+        fake.record.header.run.epochs = 9;
+        assert_eq!(fake.finding("plateau").unwrap().severity, Severity::Info);
     }
 
     #[test]

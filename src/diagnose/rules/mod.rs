@@ -14,6 +14,7 @@ mod output_activation;
 mod saturation;
 mod scale;
 mod slow;
+mod stalled;
 mod symmetry;
 mod update;
 mod vanishing;
@@ -39,7 +40,7 @@ pub static RULES: &[&Rule] = &[
     &output_activation::OUTPUT_ACTIVATION,
     &output::CONSTANT,
     &update::UPDATE_HIGH,
-    &update::STALLED,
+    &stalled::STALLED,
     &frozen::LAYER_FROZEN,
     &slow::SLOW,
     &brakes::CLIP_DOMINATED,

@@ -108,7 +108,9 @@ fn hit(case: &Case, layer: usize, run: &[Capture], limit: f64, born: bool) -> Hi
         percent(value),
         percent(limit),
     );
-    let starves = run.last().and_then(|c| c.depth_ratio()).is_some_and(|p| p < case.get(&PASSES));
+    // After a single epoch a run may just have begun.
+    let held = run.len() >= case.count(&CAPTURES);
+    let starves = held && run.last().and_then(|c| c.depth_ratio()).is_some_and(|p| p < case.get(&PASSES));
     let severity = case.with_harm(if starves { Severity::Warning } else { Severity::Info });
     let mut evidence: BTreeMap<String, serde_json::Value> = BTreeMap::new();
     evidence.extend(bias.map(|b| ("bias_mean".to_owned(), text::value(b))));
@@ -230,6 +232,12 @@ mod tests {
             fake
         };
         assert_eq!(starving(3.1e-3).finding("saturated").unwrap().severity, Severity::Info);
+        // A run that has just begun.
+        let mut one = starving(2.9e-3);
+        one.set_loss(|_| 0.6);
+        one.record.steps[0].loss = 0.693.into();
+        one.record.epochs.truncate(1);
+        assert_eq!(one.finding("saturated").unwrap().severity, Severity::Info);
         let d = starving(2.9e-3).diagnose();
         assert_eq!(d.roots().map(|f| f.rule.as_str()).collect::<Vec<_>>(), ["saturated"]);
         assert!(d.findings.iter().any(|f| f.rule == "vanishing-depth"));

@@ -13,15 +13,17 @@ use crate::text::number;
 const SMALL: Param = Param::limit(
     "small",
     0.03,
-    "RMS of the inputs below which the first layer hardly sees them: weights are drawn for inputs of about 1",
+    "RMS of the inputs below which the first layer hardly sees them: weights are drawn for inputs of about 1. At \
+     0.03 SGD was harmed in 5 runs of 5, Adam in none",
 )
-.guessed();
+.bracketed();
 const LARGE: Param = Param::limit(
     "large",
     30.0,
-    "RMS above which steps that suit the rest are far too large for the first layer",
+    "RMS above which steps that suit the rest are far too large for the first layer. At 10 both SGD and Adam were \
+     harmed in 5 runs of 5, but data are often that large and learned all the same",
 )
-.guessed();
+.bracketed();
 
 pub static INPUT_SCALE: Rule = Rule {
     name: "input-scale",
@@ -84,9 +86,10 @@ fn hit(case: &Case, kind: Kind, value: f64, threshold: f64, quantity: &'static s
 const TARGET: Param = Param::limit(
     "limit",
     30.0,
-    "size of mean or standard deviation: a network starts at outputs of about 1 and has that far to go",
+    "size of mean or standard deviation: a network starts at outputs of about 1 and has that far to go. At 10 SGD \
+     was harmed in 5 runs of 5, Adam in none",
 )
-.guessed();
+.bracketed();
 
 pub static TARGET_SCALE: Rule = Rule {
     name: "target-scale",

@@ -140,4 +140,17 @@ mod tests {
         assert_eq!(d.findings[0].remedies[0].flag, "--lr 10");
         assert!(d.findings.iter().any(|f| f.rule == "plateau"));
     }
+
+    #[test]
+    fn a_schedule_that_has_ended_the_run_is_to_be_changed_first() {
+        let remedy = |decay: &str, left: f64| {
+            let mut fake = creeping(1e-5, 8);
+            fake.record.header.run.lr_decay = Some(decay.into());
+            fake.record.epochs[7].lr = left * fake.record.header.run.lr;
+            fake.finding("slow").unwrap().remedies[0].flag.clone()
+        };
+        assert_eq!(remedy("exponential:0.5", 0.9e-2), "--lr-decay cosine --lr 10");
+        assert_eq!(remedy("exponential:0.5", 1.1e-2), "--lr 10");
+        assert_eq!(remedy("cosine", 0.0), "--lr 10");
+    }
 }

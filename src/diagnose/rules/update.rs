@@ -1,4 +1,4 @@
-//! Updates that are too large, or none.
+//! Updates that are too large.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use super::super::rule::{Case, Hit, NO_STEPS, NO_UPDATES, Rule, Unmeasured};
 use super::super::series::{self, Point};
 use super::super::settings::Param;
 use super::super::text::{self, percent};
-use crate::record::LayerCapture;
+use crate::record::Step;
 use crate::text::number;
 
 const LIMIT: Param = Param::limit(
@@ -23,7 +23,7 @@ const WINDOW: Param = Param::count("window", 20, "steps among which they are cou
 const BEFORE: Param = Param::count(
     "before-non-finite",
     10,
-    "steps before a NaN or infinity in which one such update is enough",
+    "steps before a NaN or infinity, or before a layer's last gradient, in which one such update is enough",
 );
 const WORSE: Param = Param::limit(
     "worse",
@@ -40,19 +40,35 @@ const MILD: Param =
     Param::limit("mild", 0.1, "median over the steps of an epoch, more than twice what is healthy");
 const MILD_CAPTURES: Param = Param::count("mild-captures", 2, "captured epochs in a row (or all there are)");
 
+const WAY: Param = Param::limit(
+    "way",
+    1.0,
+    "sizes of its weights that the median layer goes in so many steps (window), where a layer's gradient is then \
+     zero for good: momentum adds up what no single step shows",
+)
+.guessed();
+const AFTER: Param = Param::count(
+    "after",
+    200,
+    "steps from there to the last gradient, at most: momentum carries on, twice its usual hundred steps",
+)
+.guessed();
+
 pub static UPDATE_HIGH: Rule = Rule {
     name: "update-high",
     family: "update",
     summary: "The optimizer's steps are too large for the weights that they change",
-    params: &[LIMIT, COUNT, WINDOW, BEFORE, WORSE, MUCH_WORSE, LOSS_SHARE, MILD, MILD_CAPTURES],
+    params: &[LIMIT, COUNT, WINDOW, BEFORE, WORSE, MUCH_WORSE, LOSS_SHARE, WAY, AFTER, MILD, MILD_CAPTURES],
     measures: "Every step, the norm of the update that was made over the norm of the weights (at least a \
                tenth of what unit rows would have), median over the layers.",
-    fires: "At {limit} or more on {count} of {window} steps, or once in the {before-non-finite} steps \
-            before a NaN or infinity, if the run is worse for it: the loss is {worse} times what it was \
-            over the next 10 steps or {much-worse} times over any 5 later, there is no progress, or \
-            something is not finite. Error with harm, warning if the loss is above {loss-share} of \
-            guessing, else info. Milder: a median over the epoch above {mild} at {mild-captures} captured \
-            epochs in a row; warning with harm, else info.",
+    fires: "At {limit} or more on {count} of {window} steps, or once by {way} times their size, or once in \
+            the {before-non-finite} steps before a NaN or infinity or before a layer's gradient is zero for \
+            good, if the run is worse for it: the loss is {worse} times what it was over the next 10 steps \
+            or {much-worse} times over any 5 later, there is no progress, or something is not finite. Error \
+            with harm, warning if the loss is above {loss-share} of guessing, else info. As well where {window} \
+            steps together went {way} times the weights' size without progress and, at most {after} steps on, \
+            a layer gets no gradient or takes no step to the end. Milder: a median over the epoch above {mild} \
+            at {mild-captures} captured epochs in a row; warning with harm, else info.",
     false_alarms: "Weights that start near zero grow quickly by right. Bursts that the run gets over are \
                    only noted. TheDeepChecker's range for log10 of the ratio, -4 to -1, alarms at these.",
     remedies: "SGD: learning rate / 100 4 of 4, Adam 1e-3 3 of 4, clipping with learning rate / 10 3 of 4; \
@@ -76,7 +92,7 @@ fn high(case: &Case) -> Result<Vec<Hit>, Unmeasured> {
     if case.q.points.iter().all(|p| p.update.is_none()) && !case.q.has_updates() {
         return Err(NO_UPDATES);
     }
-    Ok(burst(case).or_else(|| mild(case)).into_iter().collect())
+    Ok(burst(case).or_else(|| drift(case)).or_else(|| mild(case)).into_iter().collect())
 }
 
 fn burst(case: &Case) -> Option<Hit> {
@@ -87,6 +103,7 @@ fn burst(case: &Case) -> Option<Hit> {
     }
     let stuck = q.captures.last().is_some_and(|c| c.noprog);
     let later = largest_later_loss(points);
+    let silenced = silenced(case);
     let first = points.iter().enumerate().position(|(i, point)| {
         if point.updates_from(limit) == 0 {
             return false;
@@ -98,7 +115,13 @@ fn burst(case: &Case) -> Option<Hit> {
         let reach = point.last_step() + case.count(&BEFORE) as u64;
         let breaks =
             q.broken.as_ref().and_then(|b| b.step).is_some_and(|s| (point.step..=reach).contains(&s));
-        breaks || often && (q.broken.is_some() || stuck || worse(case, i, &later))
+        let kills = || stuck && silenced.iter().any(|(s, _)| *s > i && points[*s].step <= reach);
+        // One step as large as the weights leaves nothing of what they were.
+        let replaces = || {
+            let largest = point.update.is_some_and(|u| u.1 >= case.get(&WAY));
+            largest && stuck && worse(case, i, &later)
+        };
+        breaks || kills() || replaces() || often && (q.broken.is_some() || stuck || worse(case, i, &later))
     })?;
     let point = &points[first];
     let later_high = points[first..].iter().filter(|p| p.updates_from(limit) > 0);
@@ -183,6 +206,60 @@ fn worse(case: &Case, at: usize, later: &[f64]) -> bool {
         || later.get(at + 1).is_some_and(|l| *l > case.get(&MUCH_WORSE) * before)
 }
 
+/// The points from which on a layer that had a gradient has none, or takes no step, to the end; with the
+/// layer. A step that silences it ends all steps, so that there are no three of them.
+fn silenced(case: &Case) -> Vec<(usize, usize)> {
+    let steps = &case.q.record.steps;
+    let silent =
+        |step: &Step, i: usize| step.layer(i).is_some_and(|l| l.grad_l2.max == 0.0 || l.update_l2.max == 0.0);
+    let from = |i: &usize| steps.iter().rposition(|s| !silent(s, *i)).map(|last| (last + 1, *i));
+    let mut silenced: Vec<_> =
+        case.q.matrices.iter().filter_map(from).filter(|(from, _)| *from < steps.len()).collect();
+    silenced.sort_unstable();
+    silenced
+}
+
+/// Steps none of which is large by itself, and which together have carried the network to where no gradient
+/// reaches it.
+fn drift(case: &Case) -> Option<Hit> {
+    let (points, limit) = (&case.q.points, case.get(&WAY));
+    case.q.captures.last().filter(|c| c.noprog)?;
+    let (end, layer) = silenced(case).into_iter().next()?;
+    let (window, after) = (case.count(&WINDOW) as u64, case.count(&AFTER) as u64);
+    let way = |i: usize| -> f64 {
+        let within = points[i..end].iter().take_while(|p| p.step < points[i].step + window);
+        within.filter_map(|p| Some(p.steps as f64 * f64::midpoint(p.update?.0, p.update?.1))).sum()
+    };
+    let near = |i: &usize| points[*i].step + window + after >= points[end].step;
+    let (first, value) = (0..end).filter(near).map(|i| (i, way(i))).find(|(_, way)| *way >= limit)?;
+    let (point, last) = (&points[first], &points[end]);
+    let message = format!(
+        "the optimizer's steps were too large: the {window} steps from step {} (epoch {}) on moved the median \
+         layer by {} of its size (limit {}; a healthy step is {}), and from step {} on no gradient moves {} any \
+         more.",
+        point.step,
+        point.epoch,
+        percent(value),
+        percent(limit),
+        healthy(),
+        last.step,
+        case.names(&[layer]),
+    );
+    Some(Hit {
+        kind: Kind::UpdateHigh,
+        severity: case.with_harm(Severity::Warning),
+        layers: Vec::new(),
+        first_epoch: point.epoch,
+        last_epoch: last.epoch,
+        first_step: Some(point.step),
+        value,
+        threshold: limit,
+        quantity: "update over weight, median over layers, summed over some steps",
+        message,
+        evidence: BTreeMap::from([("silent_from_step".to_owned(), last.step.into())]),
+    })
+}
+
 /// For every point, the largest loss over a few steps from there to the end.
 fn largest_later_loss(points: &[Point]) -> Vec<f64> {
     let mut later: Vec<f64> = series::rolling_loss(points, LOSS_LATER)
@@ -193,109 +270,6 @@ fn largest_later_loss(points: &[Point]) -> Vec<f64> {
         later[i - 1] = later[i - 1].max(later[i]);
     }
     later
-}
-
-const SMALL: Param = Param::limit(
-    "limit",
-    1e-6,
-    "largest update over weight of any layer; float32 weights no longer change at 6e-8",
-);
-const CAPTURES: Param = Param::count("captures", 2, "captured epochs in a row (or all there are)");
-const SCHEDULE: Param = Param::limit(
-    "schedule",
-    0.1,
-    "share of the largest learning rate below which a schedule is holding it down by intent",
-);
-
-pub static STALLED: Rule = Rule {
-    name: "stalled",
-    family: "update",
-    summary: "The weights no longer move, or never did",
-    params: &[SMALL, CAPTURES, SCHEDULE],
-    measures: "The norm of the update that was made over the norm of the weights, median of the epoch, of \
-               the layer where it is largest.",
-    fires: "Error where no weight matrix was ever updated, or below {limit} without progress at {captures} \
-            captured epochs in a row; not while a schedule holds the learning rate under {schedule} of its \
-            maximum.",
-    false_alarms: "A learning rate too small where one layer still moves is missed.",
-    remedies: "Learning rate x 1000 or Adam with 1e-3; learning rate x 10 is not enough. Where gradients \
-               are zero, the remedy belongs to what makes them so.",
-    evaluate: stalled,
-};
-
-fn stalled(case: &Case) -> Result<Vec<Hit>, Unmeasured> {
-    let q = case.q;
-    let captures = case.captures()?;
-    if q.matrices.is_empty() {
-        return Ok(Vec::new());
-    }
-    if !q.has_updates() {
-        return Err(NO_UPDATES);
-    }
-    let top_lr = captures.iter().map(|c| c.lr).chain([q.record.header.run.lr]).fold(0.0, f64::max);
-    let free = |c: &Capture| c.lr >= case.get(&SCHEDULE) * top_lr;
-    if never_updated(case) && captures.last().is_some_and(free) {
-        return Ok(vec![never_hit(case, captures)]);
-    }
-    let limit = case.get(&SMALL);
-    let still = |c: &Capture| c.noprog && free(c) && c.largest_update().is_some_and(|u| u < limit);
-    let Some(run) = case.held(case.count(&CAPTURES), still) else { return Ok(Vec::new()) };
-    let value = run.iter().filter_map(Capture::largest_update).fold(0.0, f64::max);
-    let epoch = |c: Option<&Capture>| c.map_or(0, |c| c.epoch);
-    let message = format!(
-        "the weights have all but stopped moving since epoch {}: no layer's step is more than {} of its \
-         size (limit {}), and there is no progress",
-        epoch(run.first()),
-        number(value),
-        number(limit),
-    );
-    Ok(vec![Hit {
-        kind: Kind::Stalled,
-        severity: Severity::Error,
-        layers: q.matrices.clone(),
-        first_epoch: epoch(run.first()),
-        last_epoch: epoch(run.last()),
-        first_step: None,
-        value,
-        threshold: limit,
-        quantity: "largest update over weight of any layer, median of the epoch",
-        message,
-        evidence: BTreeMap::new(),
-    }])
-}
-
-fn never_updated(case: &Case) -> bool {
-    let q = case.q;
-    let largest = |c: &Capture, i: usize| c.layers.get(i).and_then(LayerCapture::update_norm).map(|u| u.max);
-    let zero = |c: &Capture| q.matrices.iter().all(|&i| largest(c, i).is_none_or(|u| u == 0.0));
-    let points_zero = q.points.iter().all(|p| p.update.is_none_or(|u| u.1 == 0.0));
-    q.captures.iter().all(zero) && points_zero
-}
-
-fn never_hit(case: &Case, captures: &[Capture]) -> Hit {
-    let no_gradient = case.q.all_gradients_zero();
-    let why = if no_gradient {
-        "because every gradient of a weight was exactly 0"
-    } else {
-        "although gradients arrived"
-    };
-    Hit {
-        // With gradients it is the optimizer's fault; without, a consequence of what keeps them away.
-        kind: if no_gradient { Kind::Stalled } else { Kind::NeverUpdated },
-        severity: Severity::Error,
-        layers: case.q.matrices.clone(),
-        first_epoch: captures.first().map_or(0, |c| c.epoch),
-        last_epoch: captures.last().map_or(0, |c| c.epoch),
-        first_step: Some(0),
-        value: 0.0,
-        threshold: case.get(&SMALL),
-        quantity: "largest update over weight of any layer",
-        message: format!(
-            "no weight matrix has ever changed: every update of {} was exactly 0, {why}",
-            case.names(&case.q.matrices)
-        ),
-        evidence: BTreeMap::from([("gradients_zero".to_owned(), no_gradient.into())]),
-    }
 }
 
 #[cfg(test)]
@@ -356,6 +330,27 @@ mod tests {
     }
 
     #[test]
+    fn one_large_step_that_silences_a_layer_is_enough() {
+        let killed = |at: u64, until: u64| {
+            let mut fake = large(&[20], 0.31, 0.7);
+            fake.set_loss(|_| 0.7);
+            for s in &mut fake.record.steps[at as usize..until as usize] {
+                s.layers[1].grad_l2 = 0.0.into();
+            }
+            fake
+        };
+        let f = killed(30, 60).finding("update-high").unwrap();
+        assert_eq!((f.first_step, f.severity), (Some(20), Severity::Error));
+        assert_eq!(killed(31, 60).finding("update-high"), None);
+        // It comes back; it was silent before; the run learns all the same.
+        assert_eq!(killed(21, 59).finding("update-high"), None);
+        assert_eq!(killed(20, 60).finding("update-high"), None);
+        let mut learning = killed(21, 60);
+        learning.set_loss(|e| 0.693 * 0.8f64.powi(e as i32));
+        assert_eq!(learning.finding("update-high"), None);
+    }
+
+    #[test]
     fn a_median_update_somewhat_too_large_is_the_milder_form() {
         let mild = |u: f64, harm: bool| {
             let mut fake = if harm { Fake::stuck(6) } else { Fake::healthy(6) };
@@ -367,44 +362,40 @@ mod tests {
         assert_eq!(mild(0.09, true), None);
     }
 
-    /// A stuck run whose updates over weights are this.
-    fn still(u: f64) -> Fake {
-        let mut fake = Fake::stuck(6);
-        (0..5).for_each(|i| fake.set_norms(i, |_| Norms { w: 2.0, g: 0.05, u: 2.0 * u }));
-        fake
+    #[test]
+    fn one_step_as_large_as_the_weights_is_enough_if_the_run_never_gets_over_it() {
+        let replaced = |u: f64, loss: f64| {
+            let mut fake = large(&[20], u, loss);
+            fake.record.epochs[2..].iter_mut().for_each(|e| e.train_loss = loss);
+            fake.finding("update-high").map(|f| f.severity)
+        };
+        assert_eq!(replaced(1.01, 0.7), Some(Severity::Error));
+        assert_eq!(replaced(0.99, 0.7), None);
+        // Hardly worse than before, or better than guessing.
+        assert_eq!(replaced(1.01, 0.59), None);
     }
 
     #[test]
-    fn updates_below_the_limit_stall_a_run() {
-        assert_eq!(still(0.9e-6).finding("stalled").unwrap().severity, Severity::Error);
-        assert_eq!(still(1.1e-6).finding("stalled"), None);
-        let mut learning = still(0.9e-6);
-        learning.set_loss(|e| 0.693 * 0.8f64.powi(e as i32));
-        assert_eq!(learning.finding("stalled"), None);
-    }
-
-    #[test]
-    fn a_schedule_may_hold_the_weights_still() {
-        let mut fake = still(0.9e-6);
-        fake.record.epochs.iter_mut().for_each(|e| e.lr = 0.0009);
-        assert_eq!(fake.finding("stalled"), None);
-        fake.record.epochs.iter_mut().for_each(|e| e.lr = 0.001);
-        assert!(fake.finding("stalled").is_some());
-    }
-
-    #[test]
-    fn weights_that_never_moved_are_a_cause_where_gradients_arrived() {
-        let d = still(0.0).diagnose();
-        assert!(d.findings[0].root && d.findings[0].message.ends_with("although gradients arrived"));
-        assert_eq!(d.findings[0].remedies[0].flag, "--lr 10");
-        let mut once = still(0.0);
-        once.record.header.run.lr = 0.0;
-        once.record.epochs.iter_mut().for_each(|e| e.lr = 0.0);
-        assert_eq!(once.finding("stalled").unwrap().remedies[0].flag, "--lr 0.01");
-        let mut learning = still(0.0);
-        learning.set_loss(|e| 0.693 * 0.8f64.powi(e as i32));
-        assert!(learning.finding("stalled").is_some());
-        set_step(&mut learning, 7, |s| s.layers.iter_mut().for_each(|l| l.update_l2 = 1e-9.into()));
-        assert_eq!(learning.finding("stalled"), None);
+    fn many_steps_that_add_up_and_silence_a_layer_are_too_large() {
+        let drifting = |u: f64, silent_from: usize| {
+            let mut fake = Fake::stuck(24);
+            (0..5).for_each(|i| fake.set_norms(i, |_| Norms { w: 2.0, g: 0.05, u: 2.0 * u }));
+            for s in &mut fake.record.steps[20..] {
+                s.layers.iter_mut().for_each(|l| l.update_l2 = 0.001.into());
+            }
+            for s in &mut fake.record.steps[silent_from..] {
+                s.layers[1].grad_l2 = 0.0.into();
+            }
+            fake
+        };
+        let f = drifting(0.051, 40).finding("update-high").unwrap();
+        assert_eq!((f.first_step, f.severity), (Some(0), Severity::Error));
+        assert!(f.message.contains("from step 40 on no gradient moves fc2"), "{}", f.message);
+        assert_eq!(drifting(0.049, 40).finding("update-high"), None);
+        assert!(drifting(0.051, 220).finding("update-high").is_some());
+        assert_eq!(drifting(0.051, 221).finding("update-high"), None);
+        let mut learning = drifting(0.051, 40);
+        learning.set_loss(|e| 0.693 * 0.9f64.powi(e as i32));
+        assert_eq!(learning.finding("update-high"), None);
     }
 }
