@@ -245,7 +245,7 @@ class Distribution:
                 line["q"] = _knots(self.quantiles())
             return line
         line.update(moments)
-        if not self.exact:
+        if not self.exact and self.bins:
             line["bins"] = _packed_bins(self.own_bins())
         if self.sample:
             line["values"] = floats(self.sample)

@@ -251,7 +251,7 @@ class Activations:
 
         pre, post = self.moments
         line: Dict[str, Any] = {
-            "pre": self.pre.wire("moments" if history else "quantiles"),
+            "pre": self.pre.wire("moments" if history else "all" if shared else "quantiles"),
             "post": self.post.wire("moments" if history else "all"),
             "units": self.units,
             "pre_sample_std": number(spread(pre)),

@@ -397,7 +397,7 @@ class Scope:
                 "steps_per_epoch": self._every if isinstance(self._every, int) else 0,
                 "init": "unknown",
                 "bias": "unknown",
-                "activation": max(set(activations), key=activations.count) if activations else "identity",
+                "activation": max(activations, key=activations.count) if activations else "identity",
                 "lrelu_slope": slopes[0] if slopes else 0.01,
                 "norm": norms[0] if norms else "none",
                 "dropout": max(dropout) if dropout else 0.0,

@@ -12,7 +12,7 @@ use super::ranks::{PerUnit, RankDifference, Ranks};
 use super::{
     Activations, End, Envelope, Epoch, Firing, Header, LayerCapture, Outcome, OutputSum, Record, Step,
 };
-use crate::stats::Distribution;
+use crate::stats::{Distribution, Keep};
 
 /// Why records do not make one.
 #[derive(Debug, Error, PartialEq, Eq)]
@@ -314,6 +314,7 @@ fn add_activations(ranks: Vec<&Activations>) -> Option<Activations> {
         }
     }
     merged.per_unit = None;
+    merged.pre = merged.pre.condensed(Keep::Quantiles);
     Some(merged)
 }
 
