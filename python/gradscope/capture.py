@@ -18,8 +18,10 @@ PARTS = ("weight", "bias", "weight_grad", "bias_grad", "update")
 class Capture:
     """One step: after backward and before the update, and what the update then was."""
 
-    def __init__(self, number: int, layers: List[Layer], probe: Probe, inverse: Optional[Tensor]) -> None:
-        self.number, self.layers = number, layers
+    def __init__(
+        self, number: int, layers: List[Layer], probe: Probe, inverse: Optional[Tensor], lean: bool
+    ) -> None:
+        self.number, self.layers, self.lean = number, layers, lean
         self.scaled = inverse is not None
         #: ‖g‖ of all parameters.
         self.grad_l2 = math.nan
@@ -46,7 +48,7 @@ class Capture:
         self._deviations: Dict[Tuple[int, str], float] = {}
 
     def _see(self, index: int, name: str, tensor: Tensor) -> None:
-        self._found[index, name] = measure(tensor)
+        self._found[index, name] = measure(tensor, sample=not self.lean)
         if name in ("weight", "weight_grad"):
             pair = row_deviation(tensor)
             if pair is not None:
@@ -55,7 +57,7 @@ class Capture:
     def finish(self, updates: List[Tensor]) -> None:
         """Takes the update, and fetches everything."""
         for index, update in enumerate(updates):
-            self._found[index, "update"] = measure(update)
+            self._found[index, "update"] = measure(update, shape=not self.lean)
         self._measured = dict(zip(self._found, fetch(list(self._found.values()))))
         if self._pairs:
             pairs = torch.stack(list(self._pairs.values())).tolist()

@@ -65,9 +65,13 @@ class Fired:
 class Probe:
     """Watches the modules of the layers."""
 
-    def __init__(self, layers: List[Layer]) -> None:
+    def __init__(self, layers: List[Layer], shared: bool) -> None:
         self.layers = layers
+        #: Whether the record is to be merged with those of other ranks.
+        self.shared = shared
         self.level = NOTHING
+        #: Whether moments of what layers put out are enough.
+        self.lean = False
         #: Number of the step under way.
         self.step = 0
         #: Whether the nonlinearities are known.
@@ -178,13 +182,13 @@ class Probe:
             out = source.apply.apply(rows)
         else:
             out = torch.softmax(rows, -1) if source.softmax else rows
-        same = out is rows
         saturated = None
         if kind == "sigmoid":
             saturated = (out * (1 - out) * 4 < SATURATED).float().mean()
         elif kind == "tanh":
             saturated = (1 - out * out < SATURATED).float().mean()
-        measured = measure(rows)
+        same = out is rows
+        measured = measure(rows, not self.lean, same or self.shared)
         units = _units(rows)
         layer = self.layers[source.layer]
         sums = None
@@ -194,7 +198,7 @@ class Probe:
         self.passes.setdefault(source.layer, []).append(
             Pass(
                 measured,
-                measured if same else measure(out),
+                measured if same else measure(out, not self.lean),
                 units,
                 units if same else _units(out),
                 saturated,

@@ -24,6 +24,9 @@ __version__ = "0.1.0"
 EVERY = 100
 #: Parts of an epoch in each of which weights, updates and firing are measured once.
 PARTS = 10
+#: Captures closer than this many steps hold no more than a history does, the first apart, of a model of more
+#: parameters than that.
+DENSE, SMALL = 10, 100_000
 #: Steps that wait on the device at most.
 WAITING = 1000
 
@@ -118,6 +121,8 @@ class Scope:
         self.rank, self.world = _ranks()
         self.path = _rank_path(os.fspath(path), self.rank, self.world)
         self._every = every
+        numel = sum(p.numel() for p in self.model.parameters())
+        self._dense = isinstance(every, int) and every < DENSE and numel > SMALL
         self._optimizers = _listed(optimizer)
         self._scaler = scaler
         self._loss_name, self._targets, self._rows = loss, targets, rows
@@ -125,7 +130,7 @@ class Scope:
         self._epochs, self._clip = epochs, (clip_norm, clip_value)
         self._name, self._data = name or type(self.model).__name__, data
         self._parameters = parameters
-        self._probe = Probe(self.layers if activations else [])
+        self._probe = Probe(self.layers if activations else [], self.world > 1)
         self._meter: Optional[Meter] = None
         self._writer: Optional[Writer] = None
         self._steps = StepThinning(len(self.layers))
@@ -210,6 +215,7 @@ class Scope:
         self._capture_now = self._number == 0 or (due and self._keep)
         self._weighed = self._capture_now or due or (index + 1) % part == 0
         level = EVERYTHING if self._capture_now else FIRING if self._weighed and self._keep else NOTHING
+        self._probe.lean = self._dense and self._number > 0
         self._probe.begin(level, self._number)
 
     # What a script calls.
@@ -235,7 +241,7 @@ class Scope:
         step.scaled = inverse is not None
         self._meter.before(step, loss, inverse)
         if self._capture_now:
-            self._open = Capture(self._number, self.layers, self._probe, inverse)
+            self._open = Capture(self._number, self.layers, self._probe, inverse, self._probe.lean)
             self._captured[self._number] = self._open
         self._probe.begin(NOTHING, self._number)
         self._last = step

@@ -11,7 +11,11 @@ use super::{exit, output};
 /// Writes one record of those of all ranks.
 pub fn run(args: &MergeArgs) -> anyhow::Result<u8> {
     let out = &args.out;
-    ensure!(Packing::of(out) != Packing::Gzip, "{}: records are not written as gzip; use .zst", out.display());
+    ensure!(
+        Packing::of(out) != Packing::Gzip,
+        "{}: records are not written as gzip; use .zst",
+        out.display()
+    );
     let same = |path: &PathBuf| path.canonicalize().ok().is_some_and(|p| out.canonicalize().ok() == Some(p));
     if let Some(source) = args.records.iter().find(|path| same(path)) {
         bail!("{} is one of the records to be merged; give another name with --out", source.display());
@@ -28,7 +32,9 @@ pub fn run(args: &MergeArgs) -> anyhow::Result<u8> {
     let names: Vec<String> = args.records.iter().map(|p| p.display().to_string()).collect();
     let (mut merged, lost) = Record::merge(records).with_context(|| names.join(", "))?;
     if lost > 0 {
-        output::note(&format!("the last {lost} steps of the longest record are missing in another, and left out"));
+        output::note(&format!(
+            "the last {lost} steps of the longest record are missing in another, and left out"
+        ));
     }
     let mut writer = Writer::create(out, &merged.header)?;
     for step in merged.steps.drain(..) {

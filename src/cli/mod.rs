@@ -94,7 +94,11 @@ fn with_libtorch(command: Command, colours: bool) -> anyhow::Result<u8> {
         Command::Gradcheck(args) => gradcheck::run(&args),
         Command::Init(args) => init::init(&args),
         // The others have been dispatched.
-        Command::Report(_) | Command::Check(_) | Command::Merge(_) | Command::Explain { .. } | Command::Rules => Ok(exit::DONE),
+        Command::Report(_)
+        | Command::Check(_)
+        | Command::Merge(_)
+        | Command::Explain { .. }
+        | Command::Rules => Ok(exit::DONE),
     }
 }
 

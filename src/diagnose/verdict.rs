@@ -82,9 +82,7 @@ fn ending(q: &Quantities) -> String {
     let of = if wanted > 0 { format!(" of {}", count(wanted, "epoch")) } else { " epochs".into() };
     let Some(end) = &q.record.end else {
         let seen = q.record.epochs.iter().filter(|e| !e.partial).map(|e| e.epoch + 1).max().unwrap_or(0);
-        return format!(
-            " (ended early or still running: the record stops after {seen}{of})"
-        );
+        return format!(" (ended early or still running: the record stops after {seen}{of})");
     };
     let how = match end.outcome {
         Outcome::Finished => {

@@ -24,7 +24,9 @@ pub enum MergeError {
     #[error("record {0}: it is of a run by one process, with no rank to it")]
     NoRank(usize),
     /// Ranks that are missing or there twice.
-    #[error("the ranks do not make one run: records of ranks {found:?}, where there should be one each of 0 to {last}")]
+    #[error(
+        "the ranks do not make one run: records of ranks {found:?}, where there should be one each of 0 to {last}"
+    )]
     Ranks {
         /// Those that are there.
         found: Vec<u64>,
@@ -223,8 +225,7 @@ fn add_captures(
             own.iter().map(|l| l.activations.as_ref()).collect::<Option<Vec<_>>>().and_then(add_activations);
         // The loss is the mean of the ranks': of its gradient each holds so many times too much.
         let signals: Option<Vec<f64>> = own.iter().map(|l| l.signal_l2).collect();
-        merged.signal_l2 =
-            signals.map(|s| s.iter().map(|v| v * v).sum::<f64>().sqrt() / own.len() as f64);
+        merged.signal_l2 = signals.map(|s| s.iter().map(|v| v * v).sum::<f64>().sqrt() / own.len() as f64);
         Some(merged)
     };
     header.layers.iter().enumerate().filter_map(layer).collect()
@@ -292,8 +293,7 @@ fn add_activations(ranks: Vec<&Activations>) -> Option<Activations> {
         merged.pre.merge(&other.pre);
         merged.post.merge(&other.post);
     }
-    let weighted =
-        |values: Vec<f64>| values.iter().zip(&weights).map(|(v, w)| v * w).sum::<f64>() / all;
+    let weighted = |values: Vec<f64>| values.iter().zip(&weights).map(|(v, w)| v * w).sum::<f64>() / all;
     let fractions: Option<Vec<f64>> = ranks.iter().map(|a| a.saturated_fraction).collect();
     merged.saturated_fraction = fractions.map(weighted);
     let firing: Option<Vec<&Firing>> = ranks.iter().map(|a| a.firing.as_ref()).collect();

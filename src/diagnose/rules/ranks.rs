@@ -38,7 +38,9 @@ fn evaluate(case: &Case) -> Result<Vec<Hit>, Unmeasured> {
     let header = &case.q.record.header;
     let Some(ranks) = &header.ranks else { return Ok(Vec::new()) };
     if ranks.rank.is_some() {
-        return Err(Unmeasured("this is the record of one rank: gradscope merge compares it with the others"));
+        return Err(Unmeasured(
+            "this is the record of one rank: gradscope merge compares it with the others",
+        ));
     }
     let limit = case.get(&LIMIT);
     let off: Vec<&RankDifference> = ranks.differences.iter().filter(|d| d.value > limit).collect();
@@ -107,11 +109,14 @@ mod tests {
 
     #[test]
     fn the_first_difference_is_named_and_rounding_is_none() {
-        let fake = with(&[("fc1", "gradient", 30, 0.5), ("fc2", "weight", 30, 2e-5), ("fc3", "update", 40, 1.0)]);
+        let fake =
+            with(&[("fc1", "gradient", 30, 0.5), ("fc2", "weight", 30, 2e-5), ("fc3", "update", 40, 1.0)]);
         let f = fake.finding("ranks-differ").unwrap();
         assert_eq!((f.first_step, f.first_epoch, f.root, f.value), (Some(30), 3, true, 2e-5));
         assert_eq!(f.layers, ["fc1", "fc2", "fc3"]);
-        assert!(f.message.starts_with("Rank 1 does not hold what rank 0 does: weights and gradients and updates"));
+        assert!(
+            f.message.starts_with("Rank 1 does not hold what rank 0 does: weights and gradients and updates")
+        );
         assert_eq!(with(&[("fc1", "weight", 0, 0.9e-5)]).finding("ranks-differ"), None);
     }
 
