@@ -65,8 +65,10 @@ class Fired:
 class Probe:
     """Watches the modules of the layers."""
 
-    def __init__(self, layers: List[Layer], shared: bool) -> None:
+    def __init__(self, layers: List[Layer], shared: bool, start: Callable[[], None]) -> None:
         self.layers = layers
+        #: Called by every pass: a step may begin with any of the modules.
+        self.start = start
         #: Whether the record is to be merged with those of other ranks.
         self.shared = shared
         self.level = NOTHING
@@ -107,7 +109,10 @@ class Probe:
         weighted = layer.kind in WEIGHTED
 
         def hook(module: nn.Module, inputs: Any, output: Any) -> None:
-            if self.level == NOTHING or _is_compiling() or not torch.is_grad_enabled() or not module.training:
+            if _is_compiling() or not torch.is_grad_enabled() or not module.training:
+                return
+            self.start()
+            if self.level == NOTHING:
                 return
             if not isinstance(output, Tensor) or output.numel() == 0:
                 return

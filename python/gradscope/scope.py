@@ -130,7 +130,7 @@ class Scope:
         self._epochs, self._clip = epochs, (clip_norm, clip_value)
         self._name, self._data = name or type(self.model).__name__, data
         self._parameters = parameters
-        self._probe = Probe(self.layers if activations else [], self.world > 1)
+        self._probe = Probe(self.layers if activations else [], self.world > 1, self._start)
         self._meter: Optional[Meter] = None
         self._writer: Optional[Writer] = None
         self._steps = StepThinning(len(self.layers))
@@ -183,18 +183,25 @@ class Scope:
             return
         if self.closed or not module.training or not torch.is_grad_enabled():
             return
-        if not self._planned:
-            self._plan()
+        self._start()
         self._versions = sum(p._version for p in self._parameters)
         first = next((x for x in inputs if isinstance(x, Tensor) and x.dim() > 0), None)
         if first is not None:
             self._batch += int(first.shape[0])
-        if self._number == 0 and self._first_weights is None:
-            self._first_weights = [layer.weight.detach().clone() for layer in self.layers]
+        if self._number == 0 and math.isnan(self._inputs[1]):
             if first is not None and first.dim() > 1:
                 columns = math.prod(first.shape[1:])
                 square = float(first.detach().double().square().mean()) if first.is_floating_point() else UNKNOWN
                 self._inputs = (columns, math.sqrt(square) if square >= 0.0 else UNKNOWN)
+
+    def _start(self) -> None:
+        """A pass through the model, or a part of it, begins."""
+        if self._planned or self.closed:
+            return
+        self._plan()
+        self._versions = sum(p._version for p in self._parameters)
+        if self._number == 0:
+            self._first_weights = [layer.weight.detach().clone() for layer in self.layers]
 
     def _plan(self) -> None:
         """What the step that begins will show."""

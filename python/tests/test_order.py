@@ -1,6 +1,5 @@
 """`scope.step(loss)` in the wrong place is an error, and what is not known is said to be so."""
 
-import json
 import os
 import signal
 import subprocess
@@ -110,6 +109,5 @@ def test_a_killed_run_leaves_a_readable_record_and_an_unended_one_is_ended_at_ex
         assert done.returncode == {"kill": -signal.SIGKILL, "fail": 1, "end": 0}[how], done.stderr
         told = summary(folder / "run.jsonl", folder / "out")
         assert told["run"]["outcome"] == ("finished" if how == "end" else "killed")
-        assert len(told["epochs"]) == (3 if how != "kill" else 2 if len(told["epochs"]) == 2 else 1)
-        assert json.dumps(told)
+        assert len(told["epochs"]) == 2
     gradscope("check", tmp_path / "end" / "run.jsonl")
