@@ -33,9 +33,9 @@ def lines(record, kind=None):
     return [line for line in found if kind in (None, line["kind"])]
 
 
-def moons():
-    """The first 640 rows of the sample table, as the program's `--split 640,160,200` takes them."""
-    rows = list(csv.reader(open(ROOT / "fixtures" / "moons.csv")))[1:641]
+def moons(first=0, last=640):
+    """Rows of the sample table; the program's `--split 640,160,200` trains on the first 640."""
+    rows = list(csv.reader(open(ROOT / "fixtures" / "moons.csv")))[1 + first : 1 + last]
     table = torch.tensor([[float(v) for v in row] for row in rows])
     return table[:, :2].clone(), table[:, 2:].clone()
 
