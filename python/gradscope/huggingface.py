@@ -1,6 +1,6 @@
 """For the Trainer of Hugging Face's transformers: ``gradscope.huggingface.watch(trainer, "run.jsonl")``."""
 
-from typing import Any, Dict, Optional
+from typing import Any, Optional
 
 import torch
 from transformers import TrainerCallback
@@ -26,7 +26,14 @@ def watch(trainer: Any, path: str, **settings: Any) -> "GradscopeCallback":
         callback.after_backward(trainer, loss)
         return loss
 
-    trainer.training_step = training_step
+    compute = trainer.compute_loss
+
+    def compute_loss(*rest: Any, **named: Any) -> Any:
+        found = compute(*rest, **named)
+        callback.graph = found[0] if isinstance(found, tuple) else found
+        return found
+
+    trainer.training_step, trainer.compute_loss = training_step, compute_loss
     trainer.add_callback(callback)
     return callback
 
@@ -38,8 +45,8 @@ class GradscopeCallback(TrainerCallback):  # type: ignore[misc]
         self.path, self.settings = path, settings
         self.scope: Optional[Scope] = None
         self._losses: Any = 0.0
-        self._passes = 0
-        self._scores: Dict[str, float] = {}
+        #: The last loss with its graph, which the trainer's own steps do not give away.
+        self.graph: Optional[torch.Tensor] = None
 
     def begin(self, trainer: Any, model: Any) -> None:
         """Before the first pass: by now the trainer has wrapped the model and made its optimizer."""
@@ -53,11 +60,14 @@ class GradscopeCallback(TrainerCallback):  # type: ignore[misc]
     def after_backward(self, trainer: Any, loss: Any) -> None:
         """After every pass; a step of the optimizer follows where gradients are whole."""
         self._losses = self._losses + (loss.detach() if isinstance(loss, torch.Tensor) else loss)
-        self._passes += 1
         if self.scope is not None and trainer.accelerator.sync_gradients:
             # The trainer divides each loss by the passes of a step.
-            self.scope.step(self._losses)
-            self._losses, self._passes = 0.0, 0
+            value = self._losses
+            if self.graph is not None and self.graph.grad_fn is not None and isinstance(value, torch.Tensor):
+                # Its value, and the other's graph.
+                value = self.graph + (value.to(self.graph.device) - self.graph).detach()
+            self.scope.step(value)
+            self._losses, self.graph = 0.0, None
 
     def on_evaluate(self, args: Any, state: Any, control: Any, metrics: Any = None, **_: Any) -> None:
         if self.scope is not None and metrics and "eval_loss" in metrics:
