@@ -2,6 +2,8 @@
 
 CARGO  ?= cargo
 PYTHON ?= python3
+# A Python that has torch and pytest, such as Debian's with python3-torch and python3-pytest.
+TORCH_PYTHON ?= /usr/bin/python3
 DEMO    = reports/demo
 
 # The program without the training commands, which builds without libtorch.
@@ -19,7 +21,9 @@ CORPUS = $(CARGO) run --release --locked --quiet --example corpus -- \
 	target/release/gradscope reports/corpus --markdown docs/corpus.md
 FIRST ?= 200
 
-.PHONY: help libtorch build demo experiments corpus corpus-prescribe corpus-calibrate corpus-fresh test bench bench-peers bench-guard bench-capture fmt clean distclean
+.PHONY: help libtorch build demo experiments corpus corpus-prescribe corpus-calibrate corpus-fresh \
+	test test-recorder test-torch bench bench-peers bench-guard bench-capture bench-recorder fmt \
+	clean distclean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-17s %s\n", $$1, $$2 }' Makefile
@@ -65,6 +69,26 @@ test: libtorch ## check format and lints, run every test, with and without libto
 	$(RUN_TESTS)
 	$(CARGO) test --doc --locked
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --no-deps --locked
+	@$(MAKE) --no-print-directory test-recorder
+
+# The recorder's tests compare it with target/debug/gradscope.
+RECORDER_TESTS = -m pytest -q -c python/pyproject.toml -p no:cacheprovider python/tests
+
+# Those that need no more than torch; where it is missing they are skipped, unless nothing may be.
+test-recorder: ## test the PyTorch recorder with the system's torch
+	@if $(TORCH_PYTHON) -c "import torch, pytest" 2>/dev/null; then \
+		PYTHONPATH=python $(TORCH_PYTHON) $(RECORDER_TESTS) -m "not torchvision and not callbacks"; \
+	elif [ -n "$$GRADSCOPE_REQUIRE_ALL" ]; then \
+		echo "No torch and pytest for $(TORCH_PYTHON): the recorder cannot be tested." >&2; exit 1; \
+	else echo "No torch and pytest for $(TORCH_PYTHON): the recorder's tests are skipped."; fi
+
+# A directory of its own for the packages, which is deleted afterwards.
+test-torch: libtorch ## test the recorder with the current PyTorch, torchvision, Lightning and transformers
+	$(CARGO) build --locked
+	venv=$$(mktemp -d) && trap 'rm -rf "$$venv"' EXIT && $(PYTHON) -m venv "$$venv" \
+		&& "$$venv/bin/pip" install --quiet --disable-pip-version-check \
+			torch torchvision lightning "transformers[torch]" pytest ./python \
+		&& "$$venv/bin/python" $(RECORDER_TESTS)
 
 bench: libtorch ## run the benchmarks, write docs/benchmarks.md
 	$(CARGO) bench --locked --bench parts
@@ -82,6 +106,11 @@ bench-guard: ## count the instructions of the inner loops (needs valgrind)
 
 bench-capture: build ## time runs with and without measuring, side by side
 	@$(PYTHON) benches/capture.py target/release/gradscope
+
+bench-recorder: ## time PyTorch training with and without the recorder, beside TensorBoard
+	@venv=$$(mktemp -d) && trap 'rm -rf "$$venv"' EXIT && $(PYTHON) -m venv "$$venv" \
+		&& "$$venv/bin/pip" install --quiet --disable-pip-version-check torch tensorboard numpy \
+		&& "$$venv/bin/python" benches/recorder.py
 
 fmt: ## format the code
 	$(CARGO) fmt --all

@@ -41,6 +41,8 @@ pub enum Command {
     Report(ReportArgs),
     /// The findings of a record or summary, a line each, and the exit status
     Check(CheckArgs),
+    /// Make one record of those of several ranks or shards of a distributed run
+    Merge(MergeArgs),
     /// What a rule measures, its threshold and source, its false alarms, its remedies
     Explain {
         /// Name of the rule (`gradscope rules` lists them)
@@ -72,6 +74,19 @@ pub enum Command {
     Init(InitArgs),
     /// Autograd against numerical differentiation, in float64
     Gradcheck(GradcheckArgs),
+}
+
+#[derive(Debug, Args)]
+pub struct MergeArgs {
+    /// The records of all ranks, in any order
+    #[arg(required = true, value_name = "RECORD")]
+    pub records: Vec<PathBuf>,
+    /// Where the one record goes; compressed where the name ends in .zst
+    #[arg(short, long, value_name = "FILE")]
+    pub out: PathBuf,
+    /// Write over a file that is there
+    #[arg(long)]
+    pub force: bool,
 }
 
 #[derive(Debug, Args)]

@@ -12,6 +12,7 @@ mod gradcheck;
 #[cfg(feature = "train")]
 mod init;
 mod list;
+mod merge;
 mod number;
 mod output;
 #[cfg(feature = "train")]
@@ -70,6 +71,7 @@ fn dispatch(cli: Cli) -> anyhow::Result<u8> {
     match cli.command {
         Command::Report(args) => render::run(&args, colours),
         Command::Check(args) => check::run(&args, colours),
+        Command::Merge(args) => merge::run(&args),
         Command::Sweep(args) if args.collect.is_some() => sweep::collect(&args, colours),
         Command::Explain { rule } => list::explain(&rule),
         Command::Rules => list::rules(),
@@ -92,7 +94,11 @@ fn with_libtorch(command: Command, colours: bool) -> anyhow::Result<u8> {
         Command::Gradcheck(args) => gradcheck::run(&args),
         Command::Init(args) => init::init(&args),
         // The others have been dispatched.
-        Command::Report(_) | Command::Check(_) | Command::Explain { .. } | Command::Rules => Ok(exit::DONE),
+        Command::Report(_)
+        | Command::Check(_)
+        | Command::Merge(_)
+        | Command::Explain { .. }
+        | Command::Rules => Ok(exit::DONE),
     }
 }
 

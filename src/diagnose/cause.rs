@@ -10,6 +10,8 @@ use super::rule::Hit;
 /// What kind of fault a finding shows, earliest cause first: the order is the rank.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Kind {
+    /// Ranks of a distributed run that train models of their own.
+    RanksDiffer,
     OutputActivation,
     TargetScale,
     InputScale(Extreme),
@@ -82,7 +84,8 @@ impl Kind {
 
     /// What somebody has done to the code or the data: nothing else in the run has made it so.
     fn is_put_in(self) -> bool {
-        matches!(self, Kind::OutputActivation | Kind::TargetScale | Kind::InputScale(_) | Kind::Miswired)
+        use Kind::{InputScale, Miswired, OutputActivation, RanksDiffer, TargetScale};
+        matches!(self, RanksDiffer | OutputActivation | TargetScale | InputScale(_) | Miswired)
     }
 
     /// What a network is before the first step: nothing that training does has made it so.
@@ -95,7 +98,7 @@ impl Kind {
     fn can_cause(self, effect: Kind) -> bool {
         use Kind::*;
         match self {
-            Note => false,
+            Note | RanksDiffer => false,
             _ if effect == Note || effect.is_put_in() => false,
             // What stands behind the network cannot have made it what it was before the first step.
             OutputActivation | TargetScale => !effect.is_from_the_start() && effect != NeverUpdated,
@@ -230,7 +233,8 @@ mod tests {
     }
 
     const BORN: Kind = BornDead(Silence::Bias);
-    const ALL: [Kind; 30] = [
+    const ALL: [Kind; 31] = [
+        RanksDiffer,
         OutputActivation,
         TargetScale,
         InputScale(Extreme::Small),

@@ -81,6 +81,7 @@ impl Fake {
             run,
             data,
             layers: layers.collect(),
+            ranks: None,
         };
         Self { record: Record::new(header) }
     }
@@ -286,6 +287,7 @@ pub fn capture(layer: &Layer, n: Norms) -> LayerCapture {
             firing,
             activity: active.then(|| Activity { std: vec![0.2; units], grad: vec![1.0; units] }),
             output_sum: (layer.output && units > 1).then_some(OutputSum { min: -1.0, max: 1.0 }),
+            per_unit: None,
         }),
         signal_l2: Some(1.0),
         steps: Some(LayerSteps {

@@ -79,12 +79,10 @@ fn scores(q: &Quantities) -> String {
 /// That the run did not come to its end, if so.
 fn ending(q: &Quantities) -> String {
     let wanted = q.record.header.run.epochs;
+    let of = if wanted > 0 { format!(" of {}", count(wanted, "epoch")) } else { " epochs".into() };
     let Some(end) = &q.record.end else {
         let seen = q.record.epochs.iter().filter(|e| !e.partial).map(|e| e.epoch + 1).max().unwrap_or(0);
-        return format!(
-            " (ended early or still running: the record stops after {seen} of {})",
-            count(wanted, "epoch")
-        );
+        return format!(" (ended early or still running: the record stops after {seen}{of})");
     };
     let how = match end.outcome {
         Outcome::Finished => {
@@ -101,5 +99,5 @@ fn ending(q: &Quantities) -> String {
         Outcome::Interrupted => "interrupted",
         Outcome::Terminated => "terminated",
     };
-    format!(" (ended early: {how} after {} of {})", end.epochs_done, count(wanted, "epoch"))
+    format!(" (ended early: {how} after {}{of})", end.epochs_done)
 }

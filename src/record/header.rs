@@ -2,6 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::number;
+use super::ranks::Ranks;
+
 /// Name and version of the format; the first line of every record carries it.
 pub const SCHEMA: &str = "gradscope.record/1";
 
@@ -24,6 +27,9 @@ pub struct Header {
     pub data: Data,
     /// Every layer with parameters, in forward order.
     pub layers: Vec<Layer>,
+    /// The processes that trained together, where there were several.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ranks: Option<Ranks>,
 }
 
 /// Settings that may differ between two parts of one run.
@@ -65,20 +71,25 @@ pub struct Run {
     pub loss: Loss,
     /// Seed of data, initial weights, shuffling and dropout.
     pub seed: i64,
-    /// Epochs asked for.
+    /// Epochs asked for; 0 where it is unknown.
     pub epochs: u64,
     /// Epochs without a better dev score after which it was to stop.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub patience: Option<u64>,
     /// Name of the optimizer: `sgd`, `adam`, `adamw`, `rmsprop`.
     pub optimizer: String,
-    /// Learning rate at the start.
+    /// Learning rate at the start; this and the numbers after it are NaN where they are unknown.
+    #[serde(with = "number")]
     pub lr: f64,
     /// Momentum (SGD, RMSprop); 0 for none.
+    #[serde(with = "number")]
     pub momentum: f64,
     /// Weight decay; 0 for none.
+    #[serde(with = "number")]
     pub weight_decay: f64,
-    /// Largest global L2 norm of the gradient that is let through, if clipped.
+    /// Largest global L2 norm of the gradient that is let through, if clipped; NaN where it
+    /// is unknown whether it was.
+    #[serde(default, with = "number::option")]
     pub clip_norm: Option<f64>,
     /// Largest magnitude of a gradient's value that is let through, if clipped.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -121,6 +132,8 @@ pub enum Loss {
     Mse,
     /// Cross-entropy over classes, of logits.
     CrossEntropy,
+    /// Not one of these, or not known.
+    Unknown,
 }
 
 impl Loss {
@@ -130,6 +143,7 @@ impl Loss {
             Loss::Bce => "bce",
             Loss::Mse => "mse",
             Loss::CrossEntropy => "cross-entropy",
+            Loss::Unknown => "unknown",
         }
     }
 }
@@ -175,9 +189,11 @@ pub struct Data {
     /// Names of the classes; empty for regression.
     pub classes: Vec<String>,
     /// Mean training loss of the best constant prediction: entropy of the classes, or variance of the
-    /// targets. What guessing costs.
+    /// targets. What guessing costs; NaN where it is unknown.
+    #[serde(with = "number")]
     pub chance_loss: f64,
-    /// Root mean square of the training inputs as the model sees them.
+    /// Root mean square of the training inputs as the model sees them; NaN where it is unknown.
+    #[serde(with = "number")]
     pub input_rms: f64,
     /// Mean of the training targets (regression).
     pub target_mean: Option<f64>,
@@ -218,27 +234,55 @@ pub struct Layer {
 pub enum LayerKind {
     /// Fully connected.
     Linear,
-    /// A convolution over images; its units are the output channels.
+    /// A convolution over rows; its units are the output channels, here and below.
+    Conv1d,
+    /// A convolution over images.
     Conv2d,
+    /// A convolution over volumes.
+    Conv3d,
+    /// A transposed convolution.
+    ConvTranspose,
+    /// A weight of a recurrent layer.
+    Recurrent,
+    /// A vector a word: nothing is mixed.
+    Embedding,
     /// Batch normalisation: a gain and a shift a feature.
     BatchNorm,
     /// Layer normalisation: a gain and a shift a feature.
     LayerNorm,
+    /// Group normalisation.
+    GroupNorm,
+    /// Instance normalisation.
+    InstanceNorm,
+    /// Normalisation by the root mean square: a gain a feature.
+    RmsNorm,
+    /// A weight of another kind.
+    Other,
 }
 
 impl LayerKind {
     /// Whether its weight is a matrix or kernel: gains are left out of rules that compare gradients.
     pub fn is_matrix(self) -> bool {
-        matches!(self, LayerKind::Linear | LayerKind::Conv2d)
+        use LayerKind::{Conv1d, Conv2d, Conv3d, ConvTranspose, Linear, Recurrent};
+        matches!(self, Linear | Conv1d | Conv2d | Conv3d | ConvTranspose | Recurrent)
     }
 
     /// As it stands in files.
     pub fn name(self) -> &'static str {
         match self {
             LayerKind::Linear => "linear",
+            LayerKind::Conv1d => "conv1d",
             LayerKind::Conv2d => "conv2d",
+            LayerKind::Conv3d => "conv3d",
+            LayerKind::ConvTranspose => "conv-transpose",
+            LayerKind::Recurrent => "recurrent",
+            LayerKind::Embedding => "embedding",
             LayerKind::BatchNorm => "batch-norm",
             LayerKind::LayerNorm => "layer-norm",
+            LayerKind::GroupNorm => "group-norm",
+            LayerKind::InstanceNorm => "instance-norm",
+            LayerKind::RmsNorm => "rms-norm",
+            LayerKind::Other => "other",
         }
     }
 }

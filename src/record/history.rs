@@ -120,6 +120,7 @@ impl Activations {
             saturated_fraction: self.saturated_fraction.map(short),
             firing: self.firing.as_ref().map(Firing::condensed),
             activity: self.activity.clone(),
+            per_unit: self.per_unit.clone(),
             ..*self
         }
     }

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::ranks::PerUnit;
 use super::{Activity, OutputSum, number};
 use crate::stats::{Distribution, Spread, packed_floats};
 
@@ -72,6 +73,9 @@ pub struct Activations {
     /// several.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub output_sum: Option<OutputSum>,
+    /// What adding up with other ranks needs; only in the record of one of several.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub per_unit: Option<Box<PerUnit>>,
 }
 
 /// How often each unit of a ReLU layer fired (pre-activation above zero).

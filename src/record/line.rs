@@ -78,12 +78,13 @@ pub struct Epoch {
     /// The run was stopped inside this epoch; it counts the batches until then.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub partial: bool,
-    /// Learning rate.
+    /// Learning rate; NaN where it is unknown.
+    #[serde(with = "number")]
     pub lr: f64,
     /// Mean loss over its batches, as they were trained on.
     #[serde(with = "number")]
     pub train_loss: f64,
-    /// Score on the training set after the epoch, evaluation mode.
+    /// Score on the training set after the epoch, evaluation mode; NaN where it was not measured.
     #[serde(with = "number")]
     pub train_score: f64,
     /// Loss on the dev set after the epoch, evaluation mode; `None` without a dev set.

@@ -104,6 +104,7 @@ impl Config {
             },
             data: dataset.info.clone(),
             layers: plan.layers.iter().map(|l| l.layer.clone()).collect(),
+            ranks: None,
         }
     }
 }

@@ -131,7 +131,7 @@ fn generated(sizes: Sizes, loss: Loss, rows: i64) -> (Tensor, Tensor) {
     let y = match loss {
         Loss::CrossEntropy => Tensor::randint(sizes.outputs as i64, [rows], (Kind::Int64, Device::Cpu)),
         Loss::Bce => Tensor::randint(2, [rows, 1], floats),
-        Loss::Mse => Tensor::randn([rows, sizes.outputs as i64], floats),
+        Loss::Mse | Loss::Unknown => Tensor::randn([rows, sizes.outputs as i64], floats),
     };
     (x, y)
 }

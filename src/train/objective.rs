@@ -33,7 +33,8 @@ impl Objective {
     /// `torch.nn.BCELoss` does, of logits in its stable form.
     pub fn loss(&self, output: &Tensor, target: &Tensor) -> Tensor {
         match self.loss {
-            Loss::Mse => output.mse_loss(target, Reduction::Mean),
+            // The last is for what others have trained: nothing here is asked for it.
+            Loss::Mse | Loss::Unknown => output.mse_loss(target, Reduction::Mean),
             // tch's own shorthand goes through float32, whatever the kind of the output.
             Loss::CrossEntropy => {
                 output.cross_entropy_loss::<Tensor>(target, None, Reduction::Mean, NO_IGNORED_CLASS, 0.0)

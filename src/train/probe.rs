@@ -124,6 +124,7 @@ fn activations(
         firing: None,
         activity: grad.map(|grad| Activity { std: std(), grad: row_norms(grad) }),
         output_sum: (layer.output && layer.units > 1).then(|| output_sum(post)),
+        per_unit: None,
     })
 }
 

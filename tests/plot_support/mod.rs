@@ -103,6 +103,7 @@ impl Scenario {
                 target_std: None,
             },
             layers: names.iter().enumerate().map(layer).collect(),
+            ranks: None,
         };
         Self { record: Record::new(header), flagged: BTreeSet::new() }
     }
@@ -155,6 +156,7 @@ pub fn capture(weight: &[f32], grad: Option<&[f32]>, post: Option<&[f32]>) -> La
         activations: post.map(|p| Activations {
             activity: None,
             output_sum: None,
+            per_unit: None,
             pre: Distribution::of(p),
             post: Distribution::of(p),
             units: 3,

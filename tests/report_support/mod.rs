@@ -111,6 +111,7 @@ fn header(names: [&str; 2]) -> Header {
                 trainable: true,
             })
             .to_vec(),
+        ranks: None,
     }
 }
 
@@ -128,6 +129,7 @@ fn layer(gradient: &[f32], relu: bool) -> LayerCapture {
         activations: Some(Activations {
             activity: None,
             output_sum: None,
+            per_unit: None,
             pre: Distribution::of(&[-8.0, -7.5]),
             post: Distribution::of(if relu { &[0.0, 0.0] } else { &[-8.0, -7.5] }),
             units: units as u64,

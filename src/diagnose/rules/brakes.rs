@@ -47,6 +47,9 @@ fn clip(case: &Case) -> Result<Vec<Hit>, Unmeasured> {
     case.captures()?;
     case.chance()?;
     let run = &case.q.record.header.run;
+    if run.clip_norm.is_some_and(f64::is_nan) {
+        return Err(Unmeasured("the record does not say whether gradients were clipped (clip_norm)"));
+    }
     if run.clip_norm.is_none() && run.clip_value.is_none() {
         return Ok(Vec::new());
     }

@@ -101,7 +101,8 @@ fn relatively<'c>(case: &'c Case, index: usize) -> Option<&'c [Capture<'c>]> {
 
 /// With a learning rate of 0 nothing moves, by intent.
 fn allowed(case: &Case, capture: &Capture) -> bool {
-    capture.lr > 0.0 || case.q.record.header.run.lr == 0.0
+    // One that is unknown is none of these.
+    capture.lr != 0.0 || case.q.record.header.run.lr == 0.0
 }
 
 fn miswired(case: &Case, index: usize, run: &[Capture]) -> bool {

@@ -11,6 +11,7 @@ mod non_finite;
 mod note;
 mod output;
 mod output_activation;
+mod ranks;
 mod saturation;
 mod scale;
 mod slow;
@@ -47,6 +48,7 @@ pub static RULES: &[&Rule] = &[
     &brakes::DECAY_DOMINATED,
     &loss::PLATEAU,
     &loss::OVERFIT,
+    &ranks::RANKS_DIFFER,
     &note::EXPECTED_ZERO,
 ];
 

@@ -33,8 +33,10 @@ pub static OUTPUT_ACTIVATION: Rule = Rule {
 
 fn evaluate(case: &Case) -> Result<Vec<Hit>, Unmeasured> {
     let q = case.q;
-    if q.record.header.run.loss != Loss::CrossEntropy {
-        return Ok(Vec::new());
+    match q.record.header.run.loss {
+        Loss::CrossEntropy => {}
+        Loss::Unknown => return Err(Unmeasured("the record does not say what is minimised (loss)")),
+        Loss::Bce | Loss::Mse => return Ok(Vec::new()),
     }
     let Some(output) = q.record.header.layers.iter().rposition(|l| l.output) else { return Ok(Vec::new()) };
     // The start of a full-batch run is its first captured epoch: not to be counted twice.

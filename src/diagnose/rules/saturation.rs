@@ -160,9 +160,14 @@ fn output(case: &Case) -> Result<Vec<Hit>, Unmeasured> {
     case.captures()?;
     case.chance()?;
     let limit = case.get(&SHARE);
-    let bce = case.q.record.header.run.loss == Loss::Bce;
+    let loss = case.q.record.header.run.loss;
+    let bce = loss == Loss::Bce;
     let mut hits = Vec::new();
-    for i in layers(case, true)? {
+    let layers = layers(case, true)?;
+    if loss == Loss::Unknown && !layers.is_empty() {
+        return Err(Unmeasured("the record does not say what is minimised (loss)"));
+    }
+    for i in layers {
         let lost = |c: &Capture| {
             let activations = c.layers.get(i).and_then(|l| l.activations.as_ref());
             activations.is_some_and(|a| a.pre.l1() / a.pre.finite().max(1) as f64 >= LOST_TO_FLOAT32)

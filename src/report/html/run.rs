@@ -22,7 +22,7 @@ pub(super) fn context(summary: &Summary) -> [Vec<String>; 2] {
         format!("{}, {}", run.settings.model, counted(summary.layers.len() as u64, "layer")),
         counted(run.parameters, "parameter"),
         run.data.clone(),
-        format!("{} lr {}", run.settings.optimizer, number(run.settings.lr)),
+        format!("{} lr {}", run.settings.optimizer, known(run.settings.lr)),
         format!("seed {}", run.settings.seed),
     ];
     let mut how = vec![counted(run.epochs_done, "epoch")];
@@ -67,6 +67,11 @@ fn stopped_early(run: &RunSummary, stop: EarlyStop) -> String {
     )
 }
 
+/// A number that a source of records may not know.
+fn known(value: f64) -> String {
+    if value.is_nan() { "unknown".into() } else { number(value) }
+}
+
 /// Where the run stands: at its last epoch beside what guessing gets (the headline of a healthy run
 /// says that already), and on the test set.
 pub(super) fn result(summary: &Summary) -> Option<String> {
@@ -76,13 +81,16 @@ pub(super) fn result(summary: &Summary) -> Option<String> {
     let mut sentences = Vec::new();
     if summary.verdict != Verdict::Healthy {
         let dev = last.dev_score.map_or(String::new(), |s| format!(", {} on the dev set", shown(s)));
+        let train = match last.train_score {
+            unknown if unknown.is_nan() => dev.trim_start_matches(", ").to_owned(),
+            score => format!("{} {} on the training set{dev}", run.score, shown(score)),
+        };
         sentences.push(format!(
-            "After epoch {}: training loss {} (guessing: {}), {} {} on the training set{dev}.",
+            "After epoch {}: training loss {} (guessing: {}){}{train}.",
             last.epoch,
             number(last.train_loss),
-            number(run.chance_loss),
-            run.score,
-            shown(last.train_score)
+            known(run.chance_loss),
+            if train.is_empty() { "" } else { ", " },
         ));
     }
     if let Some(test) = summary.test {
@@ -158,15 +166,15 @@ pub(super) fn facts(summary: &Summary) -> Vec<Fact> {
     };
     fact("data", format!("{} ({task})", run.data));
     fact("rows", format!("{} train, {} dev, {} test", count(run.train), count(run.dev), count(run.test)));
-    fact("loss", format!("{} (guessing costs {})", run.settings.loss.name(), number(run.chance_loss)));
+    fact("loss", format!("{} (guessing costs {})", run.settings.loss.name(), known(run.chance_loss)));
     let mut optimizer = format!("{}, learning rate {}", run.settings.optimizer, number(run.settings.lr));
     for (name, value) in [("momentum", run.settings.momentum), ("weight decay", run.settings.weight_decay)] {
         if value != 0.0 {
-            optimizer += &format!(", {name} {}", number(value));
+            optimizer += &format!(", {name} {}", known(value));
         }
     }
     if let Some(clip) = run.settings.clip_norm {
-        optimizer += &format!(", gradient clipped to L2 {}", number(clip));
+        optimizer += &format!(", gradient clipped to L2 {}", known(clip));
     }
     if let Some(clip) = run.settings.clip_value {
         optimizer += &format!(", gradient values clipped to {}", number(clip));

@@ -1,0 +1,11 @@
+"""Records how the layers of a PyTorch model learn.
+
+>>> scope = gradscope.watch(model, "run.jsonl")     # once
+>>> scope.step(loss)                                # after loss.backward(), before optimizer.step()
+
+``gradscope report run.jsonl`` then says which layers do not learn, since when, why, and what fixes it.
+"""
+
+from .scope import EVERY, OrderError, Scope, __version__, chance_loss, watch
+
+__all__ = ["EVERY", "OrderError", "Scope", "__version__", "chance_loss", "watch"]

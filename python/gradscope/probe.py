@@ -1,0 +1,324 @@
+"""What layers put out, seen by forward hooks; nothing is kept but sums on the model's device."""
+
+import math
+from typing import Any, Callable, Dict, List, NamedTuple, Optional, Set, Tuple
+
+import torch
+from torch import Tensor, nn
+
+from .distribution import Distribution, Measured, fetch, floats, measure, wide
+from .graph import DROPPED, NORM, Graph, Nonlinearity, name_of, nonlinearity
+from .layers import CHANNELS_SECOND, NORMS, WEIGHTED, Layer
+
+#: A unit-sample is saturated where its slope is below this share of the largest.
+SATURATED = 0.05
+
+NOTHING, FIRING, EVERYTHING = range(3)
+
+
+class Source(NamedTuple):
+    """Whose output goes into the nonlinearity of a layer."""
+
+    layer: int
+    apply: Optional[Nonlinearity]
+    #: What stands between the model's output and the loss.
+    softmax: bool
+
+
+class Units(NamedTuple):
+    """Mean and squared deviations of every unit over its samples."""
+
+    count: int
+    mean: Tensor
+    deviations: Tensor
+
+
+class Pass(NamedTuple):
+    """What one forward pass showed of a layer."""
+
+    pre: Measured
+    post: Measured
+    pre_units: Units
+    post_units: Units
+    saturated: Optional[Tensor]
+    sums: Optional[Tensor]
+
+
+class Fired:
+    """On how many samples each ReLU unit fired, and its largest pre-activation."""
+
+    def __init__(self, units: int, device: torch.device) -> None:
+        self.samples = 0
+        #: Numbers of the steps that were looked at.
+        self.numbers: Set[int] = set()
+        self.fired = torch.zeros(units, dtype=torch.int64, device=device)
+        self.largest = torch.full((units,), -math.inf, device=device)
+
+    def add(self, step: int, rows: Tensor) -> None:
+        """Of ``[samples, units]``."""
+        self.numbers.add(step)
+        self.samples += rows.shape[0]
+        self.fired += (rows > 0).sum(0)
+        self.largest = torch.maximum(self.largest, rows.float().amax(0))
+
+
+class Probe:
+    """Watches the modules of the layers."""
+
+    def __init__(self, layers: List[Layer], shared: bool, start: Callable[[], None]) -> None:
+        self.layers = layers
+        #: Called by every pass: a step may begin with any of the modules.
+        self.start = start
+        #: Whether the record is to be merged with those of other ranks.
+        self.shared = shared
+        self.level = NOTHING
+        #: Whether moments of what layers put out are enough.
+        self.lean = False
+        #: Number of the step under way.
+        self.step = 0
+        #: Whether the nonlinearities are known.
+        self.resolved = False
+        #: Nodes and outputs of the pass that they are found in.
+        self.nodes: Dict[int, List[Any]] = {}
+        self.kept: Dict[int, List[Tensor]] = {}
+        self.sources: Dict[int, Source] = {}
+        self.passes: Dict[int, List[Pass]] = {}
+        self.signals: Dict[int, Tensor] = {}
+        self.firing: Dict[int, Fired] = {}
+        self.handles = [
+            layer.module.register_forward_hook(self._hook(index, layer))
+            for index, layer in enumerate(layers)
+            if layer.module is not None
+        ]
+
+    def remove(self) -> None:
+        """Leaves the model as it was."""
+        for handle in self.handles:
+            handle.remove()
+        self.handles = []
+
+    def begin(self, level: int, step: int) -> None:
+        """What the passes from here on are to show."""
+        self.step = step
+        self.level = level
+        self.passes, self.signals = {}, {}
+        if not self.resolved:
+            self.nodes, self.kept = {}, {}
+
+    def _hook(self, index: int, layer: Layer) -> Callable[[nn.Module, Any, Any], None]:
+        weighted = layer.kind in WEIGHTED
+
+        def hook(module: nn.Module, inputs: Any, output: Any) -> None:
+            if _is_compiling() or not torch.is_grad_enabled() or not module.training:
+                return
+            self.start()
+            if self.level == NOTHING:
+                return
+            if not isinstance(output, Tensor) or output.numel() == 0:
+                return
+            if not self.resolved:
+                self.nodes.setdefault(index, []).append(output.grad_fn)
+                # Whatever follows may work in place.
+                self.kept.setdefault(index, []).append(output.detach().clone())
+            elif index in self.sources:
+                self._see(index, output.detach())
+            if weighted and self.level == EVERYTHING and output.grad_fn is not None:
+                output.grad_fn.register_hook(self._signal(index))
+
+        return hook
+
+    def _signal(self, index: int) -> Callable[[Any, Any], None]:
+        def hook(_: Any, gradients: Tuple[Optional[Tensor], ...]) -> None:
+            gradient = gradients[0] if gradients else None
+            if gradient is not None:
+                square = torch.linalg.vector_norm(gradient.detach().float()).to(wide(gradient)).square()
+                before = self.signals.get(index)
+                self.signals[index] = square if before is None else before + square
+
+        return hook
+
+    def resolve(self, loss: Optional[Tensor]) -> Optional[str]:
+        """Finds nonlinearities and outputs in the graph of the first loss; gives the loss its name."""
+        self.resolved = True
+        if loss is None or loss.grad_fn is None:
+            self.nodes, self.kept = {}, {}
+            return None
+        graph = Graph(loss)
+        owner = {node: index for index, nodes in self.nodes.items() for node in nodes if node is not None}
+        weighted = {node for node, index in owner.items() if self.layers[index].kind in WEIGHTED}
+        outputs = graph.outputs(weighted)
+        for node in weighted:
+            index = owner[node]
+            layer = self.layers[index]
+            layer.output = layer.output or node in outputs
+            at, source = graph.next(node), index
+            while at is not None and owner.get(at) is not None and self.layers[owner[at]].kind in NORMS:
+                layer.normalized, source = True, owner[at]
+                at = graph.next(at)
+            known = nonlinearity(at) if at is not None else None
+            if known is not None:
+                layer.activation = known.name
+                after = graph.next(at, DROPPED)
+                layer.normalized |= after is not None and NORM.search(name_of(after)) is not None
+            elif not layer.output:
+                continue
+            softmax = at is not None and name_of(at) == "Softmax"
+            self.sources[source] = Source(index, known, softmax)
+        for index, outputs_seen in self.kept.items():
+            if index in self.sources:
+                for output in outputs_seen:
+                    self._see(index, output)
+        self.nodes, self.kept = {}, {}
+        return graph.loss()
+
+    def _see(self, index: int, pre: Tensor) -> None:
+        """What goes into the nonlinearity of a layer, in one pass."""
+        source = self.sources[index]
+        rows, samples = _rows(pre, self.layers[index].kind)
+        kind = source.apply.name if source.apply else "identity"
+        if kind == "relu":
+            fired = self.firing.get(source.layer)
+            if fired is None or fired.fired.numel() != samples.shape[1]:
+                fired = self.firing[source.layer] = Fired(samples.shape[1], pre.device)
+            fired.add(self.step, samples)
+        if self.level < EVERYTHING:
+            return
+        if source.apply:
+            out = source.apply.apply(rows)
+        else:
+            out = torch.softmax(rows, -1) if source.softmax else rows
+        saturated = None
+        if kind == "sigmoid":
+            saturated = (out * (1 - out) * 4 < SATURATED).float().mean()
+        elif kind == "tanh":
+            saturated = (1 - out * out < SATURATED).float().mean()
+        same = out is rows
+        measured = measure(rows, not self.lean, same or self.shared)
+        units = _units(rows)
+        layer = self.layers[source.layer]
+        sums = None
+        if layer.output and layer.units > 1:
+            total = out.sum(1, dtype=wide(out))
+            sums = torch.stack([total.min(), total.max()])
+        self.passes.setdefault(source.layer, []).append(
+            Pass(
+                measured,
+                measured if same else measure(out, not self.lean),
+                units,
+                units if same else _units(out),
+                saturated,
+                sums,
+            )
+        )
+
+    def take(self) -> Dict[int, "Activations"]:
+        """What the passes since the beginning of the step showed, of every layer."""
+        of = [(index, one) for index, passes in self.passes.items() for one in passes]
+        found = iter(fetch([m for _, one in of for m in (one.pre, one.post)]))
+        activations: Dict[int, Activations] = {}
+        for index, one in of:
+            seen = Activations(self.layers[index], next(found), next(found), one)
+            if index in activations:
+                activations[index].merge(seen)
+            else:
+                activations[index] = seen
+        self.passes = {}
+        return activations
+
+
+class Activations:
+    """What a layer put out at a capture point."""
+
+    def __init__(self, layer: Layer, pre: Distribution, post: Distribution, one: Pass) -> None:
+        self.layer, self.pre, self.post = layer, pre, post
+        self.units = int(one.pre_units.mean.numel())
+        self.moments = [
+            (units.count, units.mean.tolist(), units.deviations.tolist())
+            for units in (one.pre_units, one.post_units)
+        ]
+        self.saturated = None if one.saturated is None else float(one.saturated)
+        self.sums = None if one.sums is None else one.sums.tolist()
+
+    def merge(self, other: "Activations") -> None:
+        """Adds another pass of the same step."""
+        mine, theirs = self.moments[0][0], other.moments[0][0]
+        self.pre.merge(other.pre)
+        self.post.merge(other.post)
+        self.moments = [_merged(a, b) for a, b in zip(self.moments, other.moments)]
+        if self.saturated is not None and other.saturated is not None:
+            self.saturated = (self.saturated * mine + other.saturated * theirs) / (mine + theirs)
+        if self.sums is not None and other.sums is not None:
+            self.sums = [min(self.sums[0], other.sums[0]), max(self.sums[1], other.sums[1])]
+
+    def line(
+        self, gradient_rows: Optional[List[float]], firing: Optional[Dict[str, Any]], shared: bool, history: bool
+    ) -> Dict[str, Any]:
+        """As it stands in a record; with ``shared``, with what merging the records of ranks needs."""
+
+        def spread(of: Tuple[int, List[float], List[float]]) -> float:
+            return math.sqrt(math.fsum(of[2]) / max(of[0] * len(of[2]), 1))
+
+        pre, post = self.moments
+        line: Dict[str, Any] = {
+            "pre": self.pre.wire("moments" if history else "all" if shared else "quantiles"),
+            "post": self.post.wire("moments" if history else "all"),
+            "units": self.units,
+            "pre_sample_std": number(spread(pre)),
+            "post_sample_std": number(spread(post)),
+            "saturated_fraction": self.saturated,
+        }
+        if firing is not None:
+            line["firing"] = firing
+        hidden = not self.layer.output and self.units > 1
+        if gradient_rows is not None and hidden and self.layer.activation != "relu":
+            std = [math.sqrt(d / max(post[0], 1)) for d in post[2]]
+            line["activity"] = {"std": floats(std), "grad": floats(gradient_rows)}
+        if self.sums is not None:
+            line["output_sum"] = {"min": number(self.sums[0]), "max": number(self.sums[1])}
+        if shared:
+            line["per_unit"] = {
+                "samples": pre[0],
+                "pre_mean": floats(pre[1]),
+                "pre_m2": floats(pre[2]),
+                "post_mean": floats(post[1]),
+                "post_m2": floats(post[2]),
+            }
+        return line
+
+
+def number(value: float) -> Any:
+    """A number as records write it: what is not finite by its name."""
+    if math.isfinite(value):
+        return value
+    return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+
+
+def _merged(
+    a: Tuple[int, List[float], List[float]], b: Tuple[int, List[float], List[float]]
+) -> Tuple[int, List[float], List[float]]:
+    n, m = a[0], b[0]
+    apart = [y - x for x, y in zip(a[1], b[1])]
+    mean = [x + d * m / (n + m) for x, d in zip(a[1], apart)]
+    deviations = [x + y + d * d * n * m / (n + m) for x, y, d in zip(a[2], b[2], apart)]
+    return n + m, mean, deviations
+
+
+def _rows(values: Tensor, kind: str) -> Tuple[Tensor, Tensor]:
+    """``[positions, units]``, and the same with the largest value of each sample's channel."""
+    if kind in CHANNELS_SECOND and values.dim() > 2:
+        flat = values.flatten(2)
+        return flat.transpose(1, 2).reshape(-1, values.shape[1]), flat.amax(2)
+    rows = values.reshape(-1, values.shape[-1])
+    return rows, rows
+
+
+def _units(rows: Tensor) -> Units:
+    own = rows.to(wide(rows))
+    mean = own.mean(0)
+    return Units(rows.shape[0], mean, (own - mean).square().sum(0))
+
+
+def _is_compiling() -> bool:
+    compiler = getattr(torch, "compiler", None)
+    known = getattr(compiler, "is_compiling", None)
+    return bool(known()) if known is not None else False

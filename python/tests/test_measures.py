@@ -1,0 +1,306 @@
+"""Numbers of the record against what they are defined as."""
+
+import copy
+import math
+import warnings
+
+import pytest
+import torch
+import torch.nn.functional as F
+from support import close, gradscope, lines, summary
+from torch import nn, optim
+
+import gradscope as recorder
+from gradscope.distribution import fetch, measure
+
+
+def record(model, path, batches, loss_of=None, rate=0.1, **settings):
+    optimizer = settings.pop("own_optimizer", None) or optim.SGD(model.parameters(), lr=rate)
+    loss_of = loss_of or (lambda out, y: F.cross_entropy(out, y))
+    model.train()
+    with recorder.watch(model, path, **settings) as scope:
+        for x, y in batches:
+            optimizer.zero_grad()
+            loss = loss_of(model(x), y)
+            loss.backward()
+            scope.step(loss)
+            optimizer.step()
+    gradscope("check", path)
+    return lines(path)
+
+
+def batches(count, width=4, classes=3, rows=16):
+    return [(torch.randn(rows, width), torch.randint(0, classes, (rows,))) for _ in range(count)]
+
+
+@pytest.mark.parametrize("kind", [torch.float32, torch.float16, torch.bfloat16, torch.float64])
+@pytest.mark.parametrize("size", [0, 1, 7, 1024, 5000])
+def test_a_distribution_is_what_torch_says(size, kind):
+    values = (torch.randn(size, dtype=torch.float64) * 3 + 1).to(kind)
+    if size >= 7:
+        values[:3] = torch.tensor([0.0, math.nan, -math.inf], dtype=kind)
+    (d,) = fetch([measure(values)])
+    finite = values.double()[torch.isfinite(values)]
+    assert (d.count, d.finite, d.zeros) == (size, finite.numel(), int((finite == 0).sum()))
+    assert (d.nan, d.positive, d.negative) == ((1, 0, 1) if size >= 7 else (0, 0, 0))
+    if finite.numel():
+        assert close(d.mean, float(finite.mean()), 3.0) and close(d.squares, float(finite.square().sum()))
+        assert close(d.l1, float(finite.abs().sum())) and close(d.low, float(finite.min()))
+        assert close(d.deviations, float((finite - finite.mean()).square().sum()))
+        expected = torch.quantile(finite, torch.tensor([0.01, 0.5, 0.99], dtype=torch.float64)).tolist()
+        for found, q in zip([d.quantiles()[k] for k in (0, 10, 20)], expected):
+            assert abs(found - q) <= 0.07 * abs(q) + (1e-6 if d.exact else 0.05)
+    assert d.exact == (d.finite <= 1024) and sum(n for _, n in d.own_bins()) == d.finite - d.zeros
+
+
+def test_numbers_at_the_ends_of_float32_are_counted_and_read_back(tmp_path):
+    class Odd(nn.Module):
+        def __init__(self, values):
+            super().__init__()
+            self.weight = nn.Parameter(values)
+
+        def forward(self, x):
+            return x * self.weight[:1, :1]
+
+    for values in ([1e-40, -1e-41, 0.0, -0.0], [3.4e38, -3.4e38], [1e-30] * 3, [-8.0, -8.000001]):
+        tensor = torch.tensor(values).repeat(1000).reshape(2, -1)
+        d = fetch([measure(tensor)])[0]
+        assert d.zeros == int((tensor == 0).sum()) and sum(n for _, n in d.own_bins()) == d.finite - d.zeros
+        assert close(d.deviations, float((tensor.double() - tensor.double().mean()).square().sum()))
+        record(Odd(tensor), tmp_path / "run.jsonl", [(torch.ones(1, 1), None)] * 2, lambda out, y: out.sum() * 1e-3)
+
+
+def test_bins_of_several_passes_add_up_to_those_of_all():
+    values = torch.randn(6000)
+    whole = fetch([measure(values)])[0]
+    merged, other = fetch([measure(values[:900]), measure(values[900:])])
+    merged.merge(other)
+    assert merged.own_bins() == whole.own_bins() and merged.count == whole.count
+    assert close(merged.deviations, whole.deviations) and close(merged.mean, whole.mean, 1.0)
+
+
+class Everything(nn.Module):
+    """In-place and functional activations, a module used twice, a shared weight, a frozen one."""
+
+    def __init__(self):
+        super().__init__()
+        self.words = nn.Embedding(20, 8)
+        self.first = nn.Linear(8, 8)
+        self.norm = nn.BatchNorm1d(8)
+        self.twice = nn.Linear(8, 8)
+        self.frozen = nn.Linear(8, 8).requires_grad_(False)
+        self.last = nn.Linear(8, 20, bias=False)
+        self.last.weight = self.words.weight
+
+    def forward(self, x):
+        x = F.relu_(self.norm(self.first(self.words(x))))
+        x = torch.tanh(self.twice(F.leaky_relu(self.twice(x), 0.2)))
+        return self.last(torch.sigmoid(self.frozen(x)))
+
+
+def test_functional_in_place_shared_frozen_and_repeated_parts_are_told_apart(tmp_path):
+    data = [(torch.randint(0, 20, (16,)), torch.randint(0, 20, (16,))) for _ in range(6)]
+    model = Everything()
+    plain = copy.deepcopy(model)
+    found = record(model, tmp_path / "run.jsonl", data, every=2, rate=0.01)
+    layers = {layer["name"]: layer for layer in found[0]["layers"]}
+    assert list(layers) == ["words", "first", "norm", "twice", "frozen"]
+    assert (layers["first"]["activation"], layers["first"]["normalized"]) == ("relu", True)
+    assert layers["frozen"]["activation"] == "sigmoid" and not layers["frozen"]["trainable"]
+    assert found[0]["run"]["loss"] == "cross-entropy"
+    captured = dict(zip(layers, found[1]["capture"]))
+    pre = plain.norm(plain.first(plain.words(data[0][0]))).detach()
+    seen = captured["first"]["activations"]
+    assert close(seen["pre"]["ss"], float(pre.square().sum())) and seen["pre"]["n"] == 128
+    assert seen["post"]["zeros"] == int((pre <= 0).sum())
+    assert close(seen["post"]["ss"], float(F.relu(pre).square().sum()))
+    assert "weight_grad" not in captured["frozen"] and "signal_l2" in captured["frozen"]
+    # The nonlinearities behind it differ.
+    assert layers["twice"]["activation"] in ("tanh", "lrelu")
+
+
+def test_the_backward_signal_and_gradients_are_before_clipping_and_without_the_scale(tmp_path):
+    class Scaler:
+        """As torch.cuda.amp.GradScaler, on the processor."""
+
+        _scale, _per_optimizer_states = torch.tensor(1024.0), {}
+
+        def is_enabled(self):
+            return True
+
+    torch.manual_seed(1)
+    model = nn.Sequential(nn.Linear(4, 8), nn.Tanh(), nn.Linear(8, 3))
+    plain = copy.deepcopy(model)
+    (x, y), optimizer = batches(1)[0], optim.SGD(model.parameters(), lr=0.1)
+    middle = []
+    hook = plain[0].register_forward_hook(lambda m, i, o: (o.retain_grad(), middle.append(o)) and None)
+    F.cross_entropy(plain(x), y).backward()
+    hook.remove()
+    with recorder.watch(model, tmp_path / "run.jsonl", every=1, scaler=Scaler()) as scope:
+        for _ in range(3):
+            optimizer.zero_grad()
+            loss = F.cross_entropy(model(x), y)
+            (loss * 1024).backward()
+            scope.step(loss)
+            for p in model.parameters():
+                p.grad /= 1024
+            nn.utils.clip_grad_norm_(model.parameters(), 1e-3)
+            optimizer.step()
+    first = lines(tmp_path / "run.jsonl", "epoch")[0]
+    total = math.sqrt(sum(float(p.grad.square().sum()) for p in plain.parameters()))
+    assert close(first["grad_l2"], total)
+    assert close(first["layers"][0]["signal_l2"], float(middle[0].grad.norm()))
+    assert close(first["layers"][0]["weight_grad"]["ss"], float(plain[0].weight.grad.square().sum()))
+    assert close(first["layers"][0]["update"]["l1"], 1e-4 / total * float(plain[0].weight.grad.abs().sum()))
+
+
+def test_gradient_accumulation_is_one_step_of_several_passes(tmp_path):
+    torch.manual_seed(2)
+    model = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 3))
+    plain = copy.deepcopy(model)
+    (x, y), optimizer = batches(1, rows=32)[0], optim.SGD(model.parameters(), lr=0.1)
+    with recorder.watch(model, tmp_path / "parts.jsonl", every=1, rows=32) as scope:
+        for _ in range(2):
+            optimizer.zero_grad()
+            total = 0.0
+            for k in range(4):
+                loss = F.cross_entropy(model(x[8 * k : 8 * k + 8]), y[8 * k : 8 * k + 8]) / 4
+                loss.backward()
+                total = total + loss.detach()
+            loss.data = total
+            scope.step(loss)
+            optimizer.step()
+    record(plain, tmp_path / "whole.jsonl", [(x, y)] * 2, every=1, rows=32)
+    parts, whole = (lines(tmp_path / f"{n}.jsonl", "epoch")[1] for n in ("parts", "whole"))
+    assert close(parts["train_loss"], whole["train_loss"]) and close(parts["grad_l2"], whole["grad_l2"])
+    a, b = (e["layers"][0]["activations"] for e in (parts, whole))
+    assert a["pre"]["n"] == b["pre"]["n"] == 256 and close(a["pre"]["ss"], b["pre"]["ss"])
+    assert close(a["pre_sample_std"], b["pre_sample_std"])
+    assert (a["firing"]["samples"], a["firing"]["rate"]) == (b["firing"]["samples"], b["firing"]["rate"])
+
+
+def test_several_optimizers_are_found_by_their_parameters(tmp_path):
+    model = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 3))
+    other = optim.Adam(nn.Linear(2, 2).parameters())
+    first, second = optim.SGD(model[0].parameters(), lr=0.5), optim.AdamW(model[2].parameters(), lr=0.01)
+    scope = recorder.watch(model, tmp_path / "run.jsonl", every=2)
+    for x, y in batches(5):
+        model.zero_grad()
+        loss = F.cross_entropy(model(x), y)
+        loss.backward()
+        scope.step(loss)
+        first.step()
+        second.step()
+    scope.close()
+    run = lines(tmp_path / "run.jsonl", "header")[0]["run"]
+    assert (run["optimizer"], run["lr"], run["weight_decay"]) == ("adamw+sgd", 0.5, 0.01)
+    assert lines(tmp_path / "run.jsonl", "epoch")[0]["layers"][0]["steps"]["shrinking"]
+    assert other is not None
+
+
+def test_the_place_of_the_first_nan_is_named(tmp_path):
+    model = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 3))
+    data = batches(12)
+    data[7][0][3, 2] = math.inf
+    record(model, tmp_path / "run.jsonl", data, every=4)
+    found = summary(tmp_path / "run.jsonl", tmp_path / "out")["findings"][0]
+    assert (found["rule"], found["first_step"], found["severity"]) == ("non-finite", 7, "error")
+    assert found["layer"] == "0" and found["evidence"]["stage"] == "activation"
+
+
+def test_nothing_is_fetched_between_capture_points(tmp_path, monkeypatch):
+    from gradscope import meter
+
+    fetched = []
+    inner = meter.Meter.fetch
+    monkeypatch.setattr(meter.Meter, "fetch", lambda self: fetched.append(scope._number) or inner(self))
+    model = nn.Linear(4, 3)
+    optimizer = optim.SGD(model.parameters(), lr=0.1)
+    scope = recorder.watch(model, tmp_path / "run.jsonl", every=50)
+    for x, y in batches(101):
+        optimizer.zero_grad()
+        loss = F.cross_entropy(model(x), y)
+        loss.backward()
+        scope.step(loss)
+        optimizer.step()
+    assert set(fetched) == {1, 50, 100}
+    scope.close()
+    assert [e["step"] for e in lines(tmp_path / "run.jsonl", "epoch")] == [49, 99]
+    assert sum(s["steps"] for s in lines(tmp_path / "run.jsonl", "step")) == 101
+
+
+def test_epochs_are_where_the_script_says_and_carry_its_scores(tmp_path):
+    model = nn.Linear(4, 3)
+    optimizer = optim.SGD(model.parameters(), lr=0.1)
+    with recorder.watch(model, tmp_path / "run.jsonl", every="epoch", epochs=4) as scope:
+        for epoch in range(4):
+            for x, y in batches(7):
+                optimizer.zero_grad()
+                loss = F.cross_entropy(model(x), y)
+                loss.backward()
+                scope.step(loss)
+                optimizer.step()
+            scope.epoch(dev_score=0.25 * epoch, dev_loss=1.0)
+        with pytest.raises(TypeError, match="dev_loss"):
+            scope.epoch(accuracy=1.0)
+    epochs = lines(tmp_path / "run.jsonl", "epoch")
+    assert [(e["epoch"], e["step"], e["dev_score"]) for e in epochs] == [(0, 0, 0.0), (1, 13, 0.25), (2, 20, 0.5), (3, 27, 0.75)]
+    end = lines(tmp_path / "run.jsonl", "end")[0]
+    assert (end["epochs_done"], end["steps_done"], end["outcome"]) == (4, 28, "finished")
+
+
+def test_a_long_record_stays_short_and_its_last_capture_whole(tmp_path):
+    model = nn.Linear(4, 3)
+    data = batches(10) * 70
+    record(model, tmp_path / "run.jsonl", data, every=1, epochs=700)
+    epochs, steps = (lines(tmp_path / "run.jsonl", kind) for kind in ("epoch", "step"))
+    assert len(epochs) < 400 and epochs[-1]["epoch"] == 699
+    assert sum(s["steps"] for s in steps) == 700 and len(steps) < 700
+    assert "values" in epochs[-1]["layers"][0]["update"] and "values" not in epochs[-2]["layers"][0]["update"]
+
+
+def test_the_model_is_left_as_it_was(tmp_path):
+    model = Everything()
+    state = {k: v.clone() for k, v in model.state_dict().items()}
+    scope = recorder.watch(model, tmp_path / "run.jsonl")
+    scope.close()
+    assert all(torch.equal(v, state[k]) for k, v in model.state_dict().items())
+    assert not any(m._forward_hooks or m._forward_pre_hooks for m in model.modules())
+
+
+def test_recording_changes_no_bit_of_the_training(tmp_path):
+    torch.manual_seed(5)
+    model = nn.Sequential(nn.Linear(4, 8), nn.ReLU(inplace=True), nn.Dropout(0.5), nn.Linear(8, 3))
+    plain, data = copy.deepcopy(model), batches(20)
+    torch.manual_seed(6)
+    record(model, tmp_path / "run.jsonl", data, every=3)
+    torch.manual_seed(6)
+    optimizer = optim.SGD(plain.parameters(), lr=0.1)
+    for x, y in data:
+        optimizer.zero_grad()
+        F.cross_entropy(plain(x), y).backward()
+        optimizer.step()
+    assert all(torch.equal(a, b) for a, b in zip(model.parameters(), plain.parameters()))
+
+
+def test_of_a_compiled_model_activations_are_said_to_be_missing(tmp_path):
+    if not hasattr(torch, "compile"):
+        # What torch.compile makes, as far as it matters: a module around the model.
+        class Compiled(nn.Module):
+            def __init__(self, inner):
+                super().__init__()
+                self._orig_mod = inner
+
+            def forward(self, x):
+                return self._orig_mod(x)
+
+        compiled = Compiled(nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 3)))
+    else:
+        compiled = torch.compile(nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 3)), backend="eager")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        found = record(compiled, tmp_path / "run.jsonl", batches(6), every=2)
+    assert found[0]["run"]["capture"] == "activations=off"
+    assert [layer["name"] for layer in found[0]["layers"]] == ["0", "2"]
+    epoch = lines(tmp_path / "run.jsonl", "epoch")[-1]
+    assert epoch["layers"][0]["update"]["l1"] > 0 and "activations" not in epoch["layers"][0]
