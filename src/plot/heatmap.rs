@@ -81,7 +81,7 @@ pub fn heatmap(map: &Heatmap) -> Figure {
     let grid = Grid::of(map);
     let svg = draw(&grid, &title).finish(map.name, &title, &caption);
     let table = table(&grid, map.score);
-    Figure { name: map.name.into(), title, caption, section: Section::Curves, svg, table }
+    Figure { name: map.name.into(), title, caption, section: Section::Curves, svg, table, motion: None }
 }
 
 /// Rows and columns as they are drawn.

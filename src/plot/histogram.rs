@@ -73,7 +73,7 @@ fn figure(scene: &Scene, layer: &LayerView, stem: &str, what: &str, d: &Distribu
     let svg = picture.draw().finish(&name, &title, &caption);
     let rows = bars.iter().map(|(low, high, n)| vec![number(*low), number(*high), count(n.round() as u64)]);
     let table = Table { columns: ["from", "to", "values"].map(Into::into).to_vec(), rows: rows.collect() };
-    Figure { name, title, caption, section: Section::Histograms, svg, table }
+    Figure { name, title, caption, section: Section::Histograms, svg, table, motion: None }
 }
 
 struct Picture<'a> {

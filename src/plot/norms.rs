@@ -46,7 +46,7 @@ pub fn norms(scene: &Scene) -> Figure {
         caption += &format!(" The table lists {listed} of {} epochs.", scene.record.epochs.len());
     }
     let svg = canvas.finish("norms", &title, &caption);
-    Figure { name: "norms".into(), title, caption, section: Section::Norms, svg, table }
+    Figure { name: "norms".into(), title, caption, section: Section::Norms, svg, table, motion: None }
 }
 
 fn over_depth<'a>(scene: &Scene<'a>) -> Chart<'a> {

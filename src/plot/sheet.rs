@@ -23,7 +23,9 @@ pub fn title(canvas: &Canvas, text: &str) {
 
 /// The same at the top of a panel further down.
 pub fn title_at(canvas: &Canvas, top: f64, text: &str) {
-    canvas.text((2.0, top + 12.0), Anchor::Start, Ink::Muted, text);
+    canvas.group("gs-title", None, "", || {
+        canvas.text((2.0, top + 12.0), Anchor::Start, Ink::Muted, text);
+    });
 }
 
 /// A layer's name with the mark of one that a finding is about.
@@ -93,7 +95,8 @@ pub fn horizontal_axis(canvas: &Canvas, frame: Frame, panel: &Panel, scale: &Sca
     });
 }
 
-fn grid_ink(scale: &Scale, at: f64, lane: bool) -> Ink {
+/// How the line at a tick is drawn.
+pub fn grid_ink(scale: &Scale, at: f64, lane: bool) -> Ink {
     let zero = scale.kind == Kind::Linear && at.abs() < 1e-9 * (scale.high - scale.low);
     if zero {
         Ink::Axis

@@ -160,7 +160,7 @@ pub fn norms(runs: &Runs) -> Figure {
     let table = Table { columns, rows: layers.iter().map(row).collect() };
     let title = "Gradient L2 over depth".to_owned();
     let svg = canvas.finish("norms", &title, &caption);
-    Figure { name: "norms".into(), title, caption, section: Section::Norms, svg, table }
+    Figure { name: "norms".into(), title, caption, section: Section::Norms, svg, table, motion: None }
 }
 
 /// Layers that are a matrix or kernel.
@@ -241,7 +241,7 @@ fn figure<const N: usize>(
     }
     let svg = canvas.finish(name, title, &caption);
     let table = table(runs, &panels, if name == "first-batches" { "batch" } else { "epoch" });
-    Figure { name: name.into(), title: title.into(), caption, section: Section::Curves, svg, table }
+    Figure { name: name.into(), title: title.into(), caption, section: Section::Curves, svg, table, motion: None }
 }
 
 /// A row an epoch (or batch), a column a run and panel.
