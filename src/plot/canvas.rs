@@ -115,7 +115,6 @@ impl Canvas {
         Self { out, root, height }
     }
 
-
     /// A coordinate system over a part of the picture; `y` grows upward.
     pub fn panel(&self, frame: Frame, x: Range<f64>, y: Range<f64>) -> Panel {
         let pixels = (unit(frame.left)..unit(frame.right), unit(frame.bottom)..unit(frame.top));

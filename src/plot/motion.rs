@@ -67,7 +67,13 @@ pub struct Moved {
 
 impl Moved {
     /// Of a violin among so many, where `place` puts values.
-    pub fn of(v: &Violin, scale: &Scale, among: usize, notes: Vec<(String, bool)>, place: impl Fn(f64) -> f64) -> Self {
+    pub fn of(
+        v: &Violin,
+        scale: &Scale,
+        among: usize,
+        notes: Vec<(String, bool)>,
+        place: impl Fn(f64) -> f64,
+    ) -> Self {
         let at = |value: f64| rounded(place(value));
         let mut moved = Self {
             words: v.words.clone(),

@@ -105,7 +105,11 @@ fn over_epochs<'a>(scene: &Scene<'a>) -> Chart<'a> {
                 label_ink: if l.flagged { Ink::Alarm } else { ink },
                 ink,
                 mark: place.unwrap_or(0),
-                tooltip: format!("{}: gradient L2 {} at the last epoch", in_full(l.name), precise(last)),
+                tooltip: format!(
+                    "{}: gradient L2 {} at the last epoch",
+                    in_full(&named(l.name)),
+                    precise(last)
+                ),
                 points,
                 alarming: Vec::new(),
                 layer: Some(l.index),
@@ -162,7 +166,7 @@ fn table(scene: &Scene) -> (Table, Option<usize>) {
     for epoch in listed.iter().map(|i| &epochs[*i]) {
         for l in &scene.layers {
             let c = &epoch.layers[l.index];
-            let mut row = vec![epoch.epoch.to_string(), in_full(l.name)];
+            let mut row = vec![epoch.epoch.to_string(), in_full(&named(l.name))];
             let parts = [Some(&c.weight), c.bias.as_ref(), c.weight_grad.as_ref(), c.bias_grad.as_ref()];
             row.extend(parts.map(norm));
             rows.push(row);

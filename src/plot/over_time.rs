@@ -7,7 +7,7 @@ use super::figure::{Figure, Section, Table};
 use super::quantity::{Extent, QUANTITIES, Quantity, View};
 use super::scene::{LayerView, Numbers, Scene, evenly};
 use super::sheet;
-use super::text::{in_full, width};
+use super::text::{in_full, named, width};
 use super::theme::{Ink, LINE, PHONE_SMALL, PHONE_TEXT, WIDTH};
 use crate::record::{Epoch, Record};
 use crate::text::number;
@@ -83,8 +83,9 @@ pub fn over_time(scene: &Scene) -> Option<Figure> {
     let course = timeline.courses.first()?;
     let Quantity { name, meaning, .. } = course.quantity;
     let title = "Every layer at every epoch".to_owned();
-    let mut caption =
-        format!("A row a layer, a column an epoch: the stronger the colour, the larger the {name}, which is {meaning}.");
+    let mut caption = format!(
+        "A row a layer, a column an epoch: the stronger the colour, the larger the {name}, which is {meaning}."
+    );
     let mut also = Vec::new();
     if timeline.epochs.len() < timeline.captured {
         also.push(format!("{} of {} captured epochs are drawn", timeline.epochs.len(), timeline.captured));
@@ -104,11 +105,7 @@ pub fn over_time(scene: &Scene) -> Option<Figure> {
 }
 
 fn draw(scene: &Scene, timeline: &Timeline, course: &Course) -> Canvas {
-    let names = sheet::labels_of(
-        scene.shown().collect::<Vec<_>>().iter(),
-        PHONE_TEXT,
-        WIDEST_NAME,
-    );
+    let names = sheet::labels_of(scene.shown().collect::<Vec<_>>().iter(), PHONE_TEXT, WIDEST_NAME);
     let left = names.iter().map(|n| width(&n.0, PHONE_TEXT)).fold(24.0, f64::max) + 12.0;
     let (rows, columns) = (names.len().max(1) as f64, timeline.epochs.len().max(1) as f64);
     let height = (HEIGHT / rows).clamp(LOWEST, TALLEST);
@@ -139,8 +136,7 @@ fn draw(scene: &Scene, timeline: &Timeline, course: &Course) -> Canvas {
             // Not a number, which no shade stands for.
             let odd = |v: &Option<f64>| v.is_some_and(|v| course.extent.place(v).is_none());
             let at = (0..values.len()).filter(|j| odd(&values[*j]));
-            let crosses: Vec<_> =
-                at.map(|j| (left + step * (j as f64 + 0.5), y + height / 2.0)).collect();
+            let crosses: Vec<_> = at.map(|j| (left + step * (j as f64 + 0.5), y + height / 2.0)).collect();
             canvas.crosses(&crosses, (step / 2.0 - 1.0).clamp(1.5, 5.0), Ink::Alarm);
         });
     }
@@ -154,25 +150,28 @@ fn told(layer: &LayerView, timeline: &Timeline, values: &[Option<f64>]) -> Strin
     let shown = |v: Option<&Option<f64>>| v.copied().flatten().map_or_else(|| "-".into(), number);
     let ends = [timeline.epochs.first(), timeline.epochs.last()].map(|e| e.copied().unwrap_or(0));
     let (first, last) = (shown(values.first()), shown(values.last()));
-    format!("{}: {first} at epoch {}, {last} at epoch {}", in_full(layer.name), ends[0], ends[1])
+    format!("{}: {first} at epoch {}, {last} at epoch {}", in_full(&named(layer.name)), ends[0], ends[1])
 }
 
+/// Numbers of the epochs, evenly as far as there is room, and that of the last.
 fn columns_beneath(canvas: &Canvas, timeline: &Timeline, left: f64, step: f64, bottom: f64) {
+    let Some((last, epochs)) = timeline.epochs.split_last() else { return };
+    let room = |epoch: &u64| width(&epoch.to_string(), PHONE_TEXT) + 10.0;
+    let stride = ((room(last) / step).ceil() as usize).max(1);
+    let place =
+        |j: usize, epoch: &u64| (left + step * (j as f64 + 0.5)).min(WIDTH - (room(epoch) - 10.0) / 2.0);
     canvas.group("gs-axis", None, "", || {
-        let mut free = f64::NEG_INFINITY;
-        let last = timeline.epochs.len().saturating_sub(1);
-        let at = |j: usize| left + step * (j as f64 + 0.5);
-        let half = |j: usize| width(&timeline.epochs[j].to_string(), PHONE_TEXT) / 2.0;
-        // The last one has its place first.
-        let end = timeline.epochs.last().map_or(WIDTH, |_| (WIDTH - half(last)).min(at(last)) - half(last));
-        for (j, epoch) in timeline.epochs.iter().enumerate() {
-            let x = at(j).min(WIDTH - half(j));
-            let fits = x - half(j) >= free && (j == last || x + half(j) + 10.0 <= end);
-            if fits {
-                canvas.text((x, bottom + LINE / 2.0 + 3.0), Anchor::Middle, Ink::Muted, &epoch.to_string());
-                free = x + half(j) + 10.0;
+        let write = |j: usize, epoch: &u64| {
+            let at = (place(j, epoch), bottom + LINE / 2.0 + 3.0);
+            canvas.text(at, Anchor::Middle, Ink::Muted, &epoch.to_string());
+        };
+        let end = place(epochs.len(), last) - room(last) / 2.0;
+        for (j, epoch) in epochs.iter().enumerate().step_by(stride) {
+            if place(j, epoch) + room(epoch) / 2.0 <= end {
+                write(j, epoch);
             }
         }
+        write(epochs.len(), last);
     });
 }
 
@@ -203,7 +202,7 @@ fn table(scene: &Scene) -> (Table, usize) {
     for epoch in &listed {
         let view = View::of(scene.record, epoch);
         for layer in scene.shown_at(epoch) {
-            let mut row = vec![epoch.epoch.to_string(), in_full(layer.name)];
+            let mut row = vec![epoch.epoch.to_string(), in_full(&named(layer.name))];
             row.extend(QUANTITIES.iter().map(|q| q.of(&view, layer.index).map_or_else(String::new, number)));
             let capture = layer.capture;
             for d in [Some(&capture.weight), capture.weight_grad.as_ref()] {

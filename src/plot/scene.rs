@@ -161,9 +161,8 @@ impl Numbers {
         let summary = d.min().zip(d.max()).zip(at(0.25).zip(at(0.5)).zip(at(0.75)));
         let summary = summary.map(|((min, max), ((q1, median), q3))| [min, q1, median, q3, max]);
         let moments = d.min().zip(d.max()).zip(d.mean().zip(d.std())).filter(|_| summary.is_none());
-        let moments = moments.map(|((min, max), (mean, std))| {
-            [min, (mean - std).max(min), mean, (mean + std).min(max), max]
-        });
+        let moments = moments
+            .map(|((min, max), (mean, std))| [min, (mean - std).max(min), mean, (mean + std).min(max), max]);
         Self { count: d.count(), zeros: d.zeros(), nan: d.nan(), inf: d.infinities(), summary, moments }
     }
 
@@ -181,7 +180,8 @@ impl Numbers {
         if d.quantile(0.5).is_none() && d.finite() > 0 {
             // How they are spread was not kept, but how large they are was.
             let size = d.l2() / ((d.finite() - d.zeros()).max(1) as f64).sqrt();
-            let moments = largest.filter(|l| *l > 0.0 && size.is_finite()).map(|l| [size, size, size, size, l]);
+            let moments =
+                largest.filter(|l| *l > 0.0 && size.is_finite()).map(|l| [size, size, size, size, l]);
             return Self { summary: None, moments, ..Self::of_values(d) };
         }
         let summary = largest.filter(|l| *l > 0.0).map(|largest| {

@@ -3,7 +3,7 @@
 use super::axis::{Kind, Scale};
 use super::canvas::{Anchor, Canvas, Frame, Panel};
 use super::scene::LayerView;
-use super::text::{clean, shorten, width};
+use super::text::{named, shorten, width};
 use super::theme::{Ink, LINE, PHONE_TEXT};
 
 /// Height of the heading above a plot.
@@ -31,12 +31,6 @@ pub fn title_at(canvas: &Canvas, top: f64, text: &str) {
 /// A layer's name with the mark of one that a finding is about.
 pub fn label_of(layer: &LayerView) -> (String, Ink) {
     marked(named(layer.name), layer.flagged)
-}
-
-/// A name that can be seen.
-fn named(name: &str) -> String {
-    let name = clean(name);
-    if name.trim().is_empty() { "(no name)".into() } else { name }
 }
 
 fn marked(name: String, flagged: bool) -> (String, Ink) {

@@ -6,7 +6,7 @@ use crate::stats::{Density, Distribution};
 use super::axis::{Kind, Lanes, Scale};
 use super::figure::{Figure, Section, Table};
 use super::scene::{LayerView, Numbers, Scene};
-use super::text::in_full;
+use super::text::{in_full, named};
 use super::violin_sheet::Sheet;
 use crate::text::number;
 
@@ -98,7 +98,7 @@ impl<'a> Violin<'a> {
 
     /// Its layer and its numbers.
     pub fn tooltip(&self) -> String {
-        format!("{}: {}", in_full(self.layer.name), self.words)
+        format!("{}: {}", in_full(&named(self.layer.name)), self.words)
     }
 
     /// Whether its shape was not kept, only how large its values are.
@@ -144,7 +144,11 @@ pub(super) fn gradient_pictures<'a>(scene: &Scene<'a>) -> Option<[Picture<'a>; 2
         axis: format!("|gradient|, epoch {epoch}"),
         what,
         section: Section::Gradients,
-        violins: scene.layers.iter().map(|l| Violin::of_magnitudes(*l, gradient(l.capture), absent)).collect(),
+        violins: scene
+            .layers
+            .iter()
+            .map(|l| Violin::of_magnitudes(*l, gradient(l.capture), absent))
+            .collect(),
         draw: |layer| Violin::of_magnitudes(layer, gradient(layer.capture), "no gradient"),
     };
     let values = Picture {
@@ -360,7 +364,7 @@ fn table(violins: &[Violin], kind: Kind) -> Table {
         ],
     };
     let row = |v: &Violin| {
-        let mut row = vec![in_full(v.layer.name)];
+        let mut row = vec![in_full(&named(v.layer.name))];
         let mut cells = v.numbers.as_ref().map_or_else(|| vec!["-".into(); 9], Numbers::cells);
         if kind != Kind::Linear {
             // The smallest magnitude of a large tensor is not known.

@@ -91,8 +91,7 @@ impl Layout {
             }
             Some(lines)
         };
-        let notes: Option<Vec<Vec<Notes>>> =
-            frames.iter().map(|f| f.iter().map(lines).collect()).collect();
+        let notes: Option<Vec<Vec<Notes>>> = frames.iter().map(|f| f.iter().map(lines).collect()).collect();
         let notes = notes?;
         let most = notes.iter().flatten().map(Vec::len).max().unwrap_or(0);
         let top = sheet::TITLE_HEIGHT;

@@ -82,7 +82,7 @@ impl Profile {
             let dead = captured.firing().map(Firing::dead_units);
             Row {
                 layer: index,
-                name: names.in_text(&layer.name),
+                name: names.of_layer(layer),
                 kind: layer.kind.name(),
                 shape: shape(layer),
                 parameters: count(layer.parameters),
@@ -90,7 +90,8 @@ impl Profile {
                 share: cell(1, limit),
                 update: cell(2, None),
                 dead: Cell {
-                    text: dead.map_or_else(|| "–".into(), |n| format!("{} of {}", count(n), count(layer.units))),
+                    text: dead
+                        .map_or_else(|| "–".into(), |n| format!("{} of {}", count(n), count(layer.units))),
                     ..cell(3, None)
                 },
                 status: status(layer, captured, diagnosis),

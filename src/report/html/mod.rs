@@ -141,7 +141,9 @@ impl<'a> Page<'a> {
                 .flat_map(|t| &t.courses)
                 .map(|c| (c.quantity.key, c.quantity.name))
                 .collect(),
-            shown: timeline.as_ref().map_or((0, 0), |t| (t.epochs.last().copied().unwrap_or(0), t.epochs.len())),
+            shown: timeline
+                .as_ref()
+                .map_or((0, 0), |t| (t.epochs.last().copied().unwrap_or(0), t.epochs.len())),
             thinned: moves.filter(|t| t.epochs.len() < t.captured).map(|t| {
                 format!("{} of {} captured epochs; the record has all.", t.epochs.len(), t.captured)
             }),

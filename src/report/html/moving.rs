@@ -67,7 +67,7 @@ pub(super) fn json(
         let layer = &record.header.layers[*index];
         Row {
             layer: *index,
-            name: names.in_text(&layer.name),
+            name: names.of_layer(layer),
             units: layer.units,
             flagged: flagged.contains(&layer.name),
         }
