@@ -328,7 +328,7 @@ impl Ramp {
 }
 
 fn table(grid: &Grid, score: &str) -> Table {
-    let corner = grid.down.map_or("", |(flag, _)| flag);
+    let corner = grid.down.map_or("score", |(flag, _)| flag);
     let mut columns = vec![corner.to_owned()];
     match grid.across {
         Some((flag, values)) => columns.extend(values.iter().map(|v| format!("{flag}={v}"))),

@@ -11,7 +11,7 @@ use super::figure::{Figure, Section, Table};
 use super::lines::{Across, CHART_HEIGHT, Chart, Series, WIDEST_LABEL};
 use super::scene::Scene;
 use super::sheet::labels_of;
-use super::text::in_full;
+use super::text::{in_full, named};
 use super::theme::{Ink, PHONE_TEXT, SERIES};
 use crate::text::{number, precise};
 
@@ -89,15 +89,15 @@ fn over_depth<'a>(scene: &Scene<'a>) -> Chart<'a> {
 fn over_epochs<'a>(scene: &Scene<'a>) -> Chart<'a> {
     let epochs = &scene.record.epochs;
     let norm = |e: &Epoch, layer: usize| e.layers[layer].weight_grad.as_ref().map(Distribution::l2);
-    let named = named_layers(scene);
-    let labels = labels_of(named.iter().map(|i| &scene.layers[*i]), PHONE_TEXT, WIDEST_LABEL);
+    let chosen = named_layers(scene);
+    let labels = labels_of(chosen.iter().map(|i| &scene.layers[*i]), PHONE_TEXT, WIDEST_LABEL);
     let mut series: Vec<Series> = scene
         .layers
         .iter()
         .map(|l| {
             let points: Vec<_> =
                 epochs.iter().filter_map(|e| Some((e.epoch as f64, norm(e, l.index)?))).collect();
-            let place = named.iter().position(|n| *n == l.index);
+            let place = chosen.iter().position(|n| *n == l.index);
             let ink = place.map_or(Ink::Ghost, Ink::series);
             let last = points.last().map_or(f64::NAN, |p| p.1);
             Series {

@@ -1,7 +1,9 @@
 //! Violins: how the values of every layer are spread, at the last captured epoch and at others.
 
+use std::borrow::Cow;
+
 use crate::record::{Epoch, LayerCapture};
-use crate::stats::{Density, Distribution};
+use crate::stats::{Density, Distribution, Keep};
 
 use super::axis::{Kind, Lanes, Scale};
 use super::figure::{Figure, Section, Table};
@@ -14,6 +16,24 @@ use crate::text::number;
 pub const TICKS: usize = 7;
 /// Decades between the layers' medians from which a linear axis shows one layer and flat lines.
 const DECADES_FOR_LOG: f64 = 2.0;
+
+/// How much of a distribution an outline is drawn from. The numbers beside it are always its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Detail {
+    /// All that is known.
+    Full,
+    /// Its quantiles: all that a history keeps, and drawn in a thirtieth of the time.
+    Quantiles,
+}
+
+impl Detail {
+    fn of(self, d: &Distribution) -> Cow<'_, Distribution> {
+        match self {
+            Detail::Full => Cow::Borrowed(d),
+            Detail::Quantiles => Cow::Owned(d.condensed(Keep::Quantiles)),
+        }
+    }
+}
 
 /// What is drawn for a layer, in coordinates of the axis.
 #[derive(Clone, Debug, PartialEq)]
@@ -47,21 +67,31 @@ pub struct Violin<'a> {
 }
 
 impl<'a> Violin<'a> {
-    fn of_values(layer: LayerView<'a>, values: Option<&Distribution>, absent: &'static str) -> Self {
+    fn of_values(
+        layer: LayerView<'a>,
+        values: Option<&Distribution>,
+        absent: &'static str,
+        detail: Detail,
+    ) -> Self {
         Self::new(layer, values, absent, Numbers::of_values, |d, n| {
             let tick = || n.median().map_or(Shape::Nothing, Shape::Tick);
             match n.moments {
                 Some([min, .., max]) if min < max => Shape::Range(min, max),
                 Some([min, ..]) => Shape::Tick(min),
-                None => Density::of_values(d).map_or_else(tick, Shape::Curve),
+                None => Density::of_values(&detail.of(d)).map_or_else(tick, Shape::Curve),
             }
         })
     }
 
-    fn of_magnitudes(layer: LayerView<'a>, values: Option<&Distribution>, absent: &'static str) -> Self {
+    fn of_magnitudes(
+        layer: LayerView<'a>,
+        values: Option<&Distribution>,
+        absent: &'static str,
+        detail: Detail,
+    ) -> Self {
         let mut violin = Self::new(layer, values, absent, Numbers::of_magnitudes, |d, n| match n.median() {
             _ if n.moments.is_some() => n.moments.map_or(Shape::Nothing, |m| Shape::Tick(m[0].log10())),
-            Some(m) => Density::of_magnitudes(d).map_or(Shape::Tick(m.log10()), Shape::Curve),
+            Some(m) => Density::of_magnitudes(&detail.of(d)).map_or(Shape::Tick(m.log10()), Shape::Curve),
             None if n.finite() > 0 => Shape::Zero,
             None => Shape::Nothing,
         });
@@ -147,18 +177,22 @@ pub(super) fn gradient_pictures<'a>(scene: &Scene<'a>) -> Option<[Picture<'a>; 2
         violins: scene
             .layers
             .iter()
-            .map(|l| Violin::of_magnitudes(*l, gradient(l.capture), absent))
+            .map(|l| Violin::of_magnitudes(*l, gradient(l.capture), absent, Detail::Full))
             .collect(),
-        draw: |layer| Violin::of_magnitudes(layer, gradient(layer.capture), "no gradient"),
+        draw: |layer, detail| Violin::of_magnitudes(layer, gradient(layer.capture), "no gradient", detail),
     };
     let values = Picture {
         name: "violin-gradients".into(),
         title: format!("Gradients of the weights, epoch {epoch}: values"),
         axis: format!("gradient, epoch {epoch}"),
-        violins: scene.layers.iter().map(|l| Violin::of_values(*l, gradient(l.capture), absent)).collect(),
+        violins: scene
+            .layers
+            .iter()
+            .map(|l| Violin::of_values(*l, gradient(l.capture), absent, Detail::Full))
+            .collect(),
         what,
         section: Section::Gradients,
-        draw: |layer| Violin::of_values(layer, gradient(layer.capture), "no gradient"),
+        draw: |layer, detail| Violin::of_values(layer, gradient(layer.capture), "no gradient", detail),
     };
     Some([magnitudes, values])
 }
@@ -171,14 +205,16 @@ pub fn weights(scene: &Scene) -> Figure {
 /// See [`weights`].
 pub(super) fn weight_picture<'a>(scene: &Scene<'a>) -> Picture<'a> {
     let epoch = scene.epoch.epoch;
-    let draw = |layer: LayerView<'a>| Violin::of_values(layer, Some(&layer.capture.weight), "no weights");
+    let draw = |layer: LayerView<'a>, detail| {
+        Violin::of_values(layer, Some(&layer.capture.weight), "no weights", detail)
+    };
     Picture {
         name: "violin-weights".into(),
         title: format!("Weights, epoch {epoch}"),
         axis: format!("weight, epoch {epoch}"),
         what: "its weights",
         section: Section::Weights,
-        violins: scene.layers.iter().map(|l| draw(*l)).collect(),
+        violins: scene.layers.iter().map(|l| draw(*l, Detail::Full)).collect(),
         draw,
     }
 }
@@ -191,12 +227,12 @@ pub fn activations(scene: &Scene) -> Option<Figure> {
 /// See [`activations`].
 pub(super) fn activation_picture<'a>(scene: &Scene<'a>) -> Option<Picture<'a>> {
     let epoch = scene.epoch.epoch;
-    let draw = |layer: LayerView<'a>| {
+    let draw = |layer: LayerView<'a>, detail| {
         let activations = layer.capture.activations.as_ref();
-        Violin::of_values(layer, activations.map(|a| &a.post), "not measured")
+        Violin::of_values(layer, activations.map(|a| &a.post), "not measured", detail)
     };
     let measured = scene.layers.iter().filter(|l| l.capture.activations.is_some());
-    let violins: Vec<_> = measured.map(|l| draw(*l)).collect();
+    let violins: Vec<_> = measured.map(|l| draw(*l, Detail::Full)).collect();
     (!violins.is_empty()).then(|| Picture {
         name: "violin-activations".into(),
         title: format!("Activations, epoch {epoch}"),
@@ -238,7 +274,7 @@ pub(super) struct Picture<'a> {
     section: Section,
     pub(super) violins: Vec<Violin<'a>>,
     /// That of a layer at any epoch.
-    draw: fn(LayerView<'a>) -> Violin<'a>,
+    draw: fn(LayerView<'a>, Detail) -> Violin<'a>,
 }
 
 /// One axis serves all epochs if it is at most so many times as wide as the narrowest of them needs:
@@ -254,7 +290,11 @@ impl<'a> Picture<'a> {
         let drawn = |index: usize| scene.drawn.contains(&index) && there.contains(&index);
         let earlier = scene.moments.split_last().map_or(&[][..], |(_, earlier)| earlier);
         let at = |epoch: &&'a Epoch| -> Vec<Violin<'a>> {
-            scene.shown_at(epoch).filter(|l| drawn(l.index)).map(|l| (self.draw)(l)).collect()
+            scene
+                .shown_at(epoch)
+                .filter(|l| drawn(l.index))
+                .map(|l| (self.draw)(l, Detail::Quantiles))
+                .collect()
         };
         let mut frames: Vec<Vec<Violin>> = earlier.iter().map(at).collect();
         frames.push(all.into_iter().filter(|v| drawn(v.layer.index)).collect());
