@@ -11,6 +11,9 @@ SLIM    = --no-default-features
 RUN_TESTS = $(CARGO) $(if $(shell $(CARGO) nextest --version 2>/dev/null),nextest \
 	run,test --lib --bins --tests --examples) --locked
 
+# Packages that judge the report's pages, for tests alone.
+NPM = target/npm
+
 # MNIST or Fashion-MNIST, as they are downloaded; the sample has the same format.
 IDX = fixtures/idx
 
@@ -42,7 +45,9 @@ corpus: build ## train and score the labelled corpus, write docs/corpus.md
 # Both builds share target/ and most of what is in it. The slim one goes first: it fails
 # soonest, and target/debug/gradscope is left with all commands.
 test: libtorch ## check format and lints, run every test, with and without libtorch
-	@command -v chromium >/dev/null || echo "No chromium here: the tests in a browser are skipped."
+	@command -v chromedriver >/dev/null || echo "No chromedriver here: the tests in a browser are skipped."
+	@$(MAKE) --no-print-directory $(NPM)/package-lock.json 2>/dev/null \
+		|| echo "No npm packages here: the tests with axe-core and html-validate are skipped."
 	@command -v parallel >/dev/null || echo "No GNU parallel here: its part of a test is skipped."
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --all-targets --locked $(SLIM) -- -D warnings
@@ -52,6 +57,10 @@ test: libtorch ## check format and lints, run every test, with and without libto
 	$(RUN_TESTS)
 	$(CARGO) test --doc --locked
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --no-deps --locked
+
+$(NPM)/package-lock.json: tests/npm/package.json tests/npm/package-lock.json
+	@mkdir -p $(NPM) && cp $^ $(NPM)/
+	@npm ci --prefix $(NPM) --silent --no-audit --no-fund || { rm -f $@; exit 1; }
 
 bench: libtorch ## run the benchmarks, write docs/benchmarks.md
 	$(CARGO) bench --locked --bench parts
