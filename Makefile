@@ -17,7 +17,7 @@ NPM = target/npm
 # MNIST or Fashion-MNIST, as they are downloaded; the sample has the same format.
 IDX = fixtures/idx
 
-.PHONY: help libtorch build demo experiments corpus test bench bench-peers bench-guard bench-capture fmt clean distclean
+.PHONY: help libtorch build demo sample experiments corpus test bench bench-peers bench-guard bench-capture fmt clean distclean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile
@@ -32,6 +32,12 @@ demo: build ## diagnose a network that was born dead and say where the report is
 	@$(CARGO) run --release --locked --quiet -- \
 		run --model relu5 --bias -8 --out $(DEMO) --force
 	@echo "The report: $(CURDIR)/$(DEMO)/report.html"
+
+sample: ## render the sample report again
+	@out=$$(mktemp -d) && trap 'rm -rf "$$out"' EXIT \
+		&& $(CARGO) run --locked --quiet $(SLIM) -- report fixtures/records/sigmoid5.jsonl.gz \
+			--out "$$out" --force --quiet > /dev/null \
+		&& cp "$$out/report.html" reports/sample/report.html
 
 experiments: build ## run every exercise of the README into reports/experiments/
 	@$(CARGO) run --release --locked --quiet --example experiments -- \

@@ -54,9 +54,9 @@ pub struct Plot {
 pub const PLOTS: [Plot; 9] = [
     Plot { name: "gradients", make: violin::gradients },
     Plot { name: "over-time", make: |scene| over_time::over_time(scene).into_iter().collect() },
-    Plot { name: "weights", make: |scene| vec![violin::weights(scene)] },
+    Plot { name: "weights", make: |scene| violin::weights(scene).into_iter().collect() },
     Plot { name: "activations", make: |scene| violin::activations(scene).into_iter().collect() },
-    Plot { name: "norms", make: |scene| vec![norms::norms(scene)] },
+    Plot { name: "norms", make: |scene| norms::norms(scene).into_iter().collect() },
     Plot { name: "loss", make: |scene| vec![curves::loss(scene)] },
     Plot { name: "accuracy", make: |scene| vec![curves::accuracy(scene)] },
     Plot { name: "boundary", make: |scene| boundary::boundary(scene).into_iter().collect() },

@@ -22,8 +22,11 @@ const MOST_ROWS: usize = 1_200;
 /// Space between the two panels.
 const BETWEEN: f64 = 14.0;
 
-/// Both charts, one above the other.
-pub fn norms(scene: &Scene) -> Figure {
+/// Both charts, one above the other; none where no layer was measured.
+pub fn norms(scene: &Scene) -> Option<Figure> {
+    if scene.layers.is_empty() {
+        return None;
+    }
     let canvas = Canvas::new(2.0 * CHART_HEIGHT + BETWEEN);
     over_depth(scene).draw(&canvas, 0.0);
     let gradients = over_epochs(scene);
@@ -46,7 +49,7 @@ pub fn norms(scene: &Scene) -> Figure {
         caption += &format!(" The table lists {listed} of {} epochs.", scene.record.epochs.len());
     }
     let svg = canvas.finish("norms", &title, &caption);
-    Figure { name: "norms".into(), title, caption, section: Section::Norms, svg, table, motion: None }
+    Some(Figure { name: "norms".into(), title, caption, section: Section::Norms, svg, table, motion: None })
 }
 
 fn over_depth<'a>(scene: &Scene<'a>) -> Chart<'a> {

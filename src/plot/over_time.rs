@@ -48,6 +48,13 @@ pub struct Course {
     pub values: Vec<Vec<Option<f64>>>,
 }
 
+impl Course {
+    /// Whether a value has no place on the axis.
+    fn is_odd(&self) -> bool {
+        self.values.iter().flatten().flatten().any(|v| self.extent.place(*v).is_none())
+    }
+}
+
 impl Timeline {
     /// Of a run in which a finding is about `flagged` layers; `None` where no epoch was captured.
     pub fn of(record: &Record, flagged: &BTreeSet<String>) -> Option<Self> {
@@ -87,6 +94,9 @@ pub fn over_time(scene: &Scene) -> Option<Figure> {
         "A row a layer, a column an epoch: the stronger the colour, the larger the {name}, which is {meaning}."
     );
     let mut also = Vec::new();
+    if timeline.courses.iter().any(Course::is_odd) {
+        also.push("a cross is NaN".to_owned());
+    }
     if timeline.epochs.len() < timeline.captured {
         also.push(format!("{} of {} captured epochs are drawn", timeline.epochs.len(), timeline.captured));
     }
@@ -95,13 +105,22 @@ pub fn over_time(scene: &Scene) -> Option<Figure> {
     if listed < timeline.captured {
         also.push(format!("the table lists {listed} of {} epochs", timeline.captured));
     }
+    let drawn_in_part = timeline.epochs.len() < timeline.captured || scene.left_out().is_some();
+    if drawn_in_part || listed < timeline.captured {
+        also.push("the record has all".to_owned());
+    }
     if !also.is_empty() {
-        caption += &format!(" {}; the record has all.", also.join("; "));
+        caption += &format!(" {}.", capitalized(&also.join("; ")));
     }
     let caption = scene.caption(caption);
     let svg = draw(scene, &timeline, course).finish("over-time", &title, &caption);
     let name = "over-time".into();
     Some(Figure { name, title, caption, section: Section::OverTime, svg, table, motion: None })
+}
+
+fn capitalized(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }
 
 fn draw(scene: &Scene, timeline: &Timeline, course: &Course) -> Canvas {

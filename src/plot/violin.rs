@@ -197,9 +197,9 @@ pub(super) fn gradient_pictures<'a>(scene: &Scene<'a>) -> Option<[Picture<'a>; 2
     Some([magnitudes, values])
 }
 
-/// The violins of weights.
-pub fn weights(scene: &Scene) -> Figure {
-    weight_picture(scene).figure(scene, Kind::Linear)
+/// The violins of weights; none where no layer was measured.
+pub fn weights(scene: &Scene) -> Option<Figure> {
+    (!scene.layers.is_empty()).then(|| weight_picture(scene).figure(scene, Kind::Linear))
 }
 
 /// See [`weights`].

@@ -59,7 +59,7 @@ struct Cell {
 }
 
 impl Profile {
-    /// Of the last captured epoch; `None` where there is none.
+    /// Of the last captured epoch; `None` where there is none, or nothing was measured of the layers.
     pub(super) fn of(
         record: &Record,
         diagnosis: &Diagnosis,
@@ -100,6 +100,9 @@ impl Profile {
         };
         let rows = layers.iter().zip(&epoch.layers).enumerate().map(row);
         let (rows, others): (Vec<Row>, Vec<Row>) = rows.partition(|r| timeline.layers.contains(&r.layer));
+        if rows.is_empty() {
+            return None;
+        }
         let ends = extents[1].map_or([1e-3, 1.0], Extent::ends);
         Some(Self {
             epoch: epoch.epoch,
