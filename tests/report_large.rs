@@ -28,14 +28,8 @@ fn deep(layers: usize, epochs: u64) -> Record {
     let mut scenario = Scenario::new(&names.iter().map(String::as_str).collect::<Vec<_>>());
     for epoch in 0..epochs {
         let full = epoch == 0 || epoch + 1 == epochs;
-        let of = |i: usize| {
-            if full {
-                &kinds
-            } else {
-                &short
-            }
-            [(i * 10 / layers + epoch as usize % 2).min(9)].clone()
-        };
+        let those = if full { &kinds } else { &short };
+        let of = |i: usize| those[(i * 10 / layers + epoch as usize % 2).min(9)].clone();
         let loss = 0.7 - 0.001 * epoch as f64;
         scenario = scenario.epoch([loss; 2], [0.5; 2], (0..layers).map(of).collect());
     }
