@@ -13,6 +13,9 @@ SLIM    = --no-default-features
 RUN_TESTS = $(CARGO) $(if $(shell $(CARGO) nextest --version 2>/dev/null),nextest \
 	run,test --lib --bins --tests --examples) --locked
 
+# Packages that judge the report's pages, for tests alone.
+NPM = target/npm
+
 # MNIST or Fashion-MNIST, as they are downloaded; the sample has the same format.
 IDX = fixtures/idx
 
@@ -21,7 +24,7 @@ CORPUS = $(CARGO) run --release --locked --quiet --example corpus -- \
 	target/release/gradscope reports/corpus --markdown docs/corpus.md
 FIRST ?= 200
 
-.PHONY: help libtorch build demo experiments corpus corpus-prescribe corpus-calibrate corpus-fresh \
+.PHONY: help libtorch build demo sample experiments corpus corpus-prescribe corpus-calibrate corpus-fresh \
 	test test-recorder test-torch bench bench-peers bench-guard bench-capture bench-recorder fmt \
 	clean distclean
 
@@ -38,6 +41,12 @@ demo: build ## diagnose a network that was born dead and say where the report is
 	@$(CARGO) run --release --locked --quiet -- \
 		run --model relu5 --bias -8 --out $(DEMO) --force
 	@echo "The report: $(CURDIR)/$(DEMO)/report.html"
+
+sample: ## render the sample report again
+	@out=$$(mktemp -d) && trap 'rm -rf "$$out"' EXIT \
+		&& $(CARGO) run --locked --quiet $(SLIM) -- report fixtures/records/sigmoid5.jsonl.gz \
+			--out "$$out" --force --quiet > /dev/null \
+		&& cp "$$out/report.html" reports/sample/report.html
 
 experiments: build ## run every exercise of the README into reports/experiments/
 	@$(CARGO) run --release --locked --quiet --example experiments -- \
@@ -59,7 +68,9 @@ corpus-calibrate: build ## move the limits that began as guesses over it, a sect
 # Both builds share target/ and most of what is in it. The slim one goes first: it fails
 # soonest, and target/debug/gradscope is left with all commands.
 test: libtorch ## check format and lints, run every test, with and without libtorch
-	@command -v chromium >/dev/null || echo "No chromium here: the tests in a browser are skipped."
+	@command -v chromedriver >/dev/null || echo "No chromedriver here: the tests in a browser are skipped."
+	@$(MAKE) --no-print-directory $(NPM)/package-lock.json 2>/dev/null \
+		|| echo "No npm packages here: the tests with axe-core and html-validate are skipped."
 	@command -v parallel >/dev/null || echo "No GNU parallel here: its part of a test is skipped."
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --all-targets --locked $(SLIM) -- -D warnings
@@ -89,6 +100,10 @@ test-torch: libtorch ## test the recorder with the current PyTorch, torchvision,
 		&& "$$venv/bin/pip" install --quiet --disable-pip-version-check \
 			torch torchvision lightning "transformers[torch]" pytest ./python \
 		&& "$$venv/bin/python" $(RECORDER_TESTS)
+
+$(NPM)/package-lock.json: tests/npm/package.json tests/npm/package-lock.json
+	@mkdir -p $(NPM) && cp $^ $(NPM)/
+	@npm ci --prefix $(NPM) --silent --no-audit --no-fund || { rm -f $@; exit 1; }
 
 bench: libtorch ## run the benchmarks, write docs/benchmarks.md
 	$(CARGO) bench --locked --bench parts

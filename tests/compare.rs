@@ -17,7 +17,11 @@ fn text_of(page: &str) -> String {
     let mut rest = body;
     while let Some((before, after)) = rest.split_once('<') {
         text.push_str(before);
-        let end = if after.starts_with("svg") { "</svg>" } else { ">" };
+        let end = match after {
+            picture if picture.starts_with("svg") => "</svg>",
+            script if script.starts_with("script") => "</script>",
+            _ => ">",
+        };
         rest = after.split_once(end).map_or("", |(_, after)| after);
     }
     let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());

@@ -35,9 +35,10 @@ fn the_figures_of_a_run_come_in_the_order_of_the_report() {
     let expected = [
         "violin-gradients",
         "violin-gradients-log",
-        "norms",
+        "over-time",
         "violin-weights",
         "violin-activations",
+        "norms",
         "loss",
         "accuracy",
         "histogram-fc1-weights",
@@ -146,7 +147,10 @@ fn a_record_without_a_captured_epoch_has_no_pictures() {
 #[test]
 fn without_gradients_and_activations_there_are_no_pictures_of_them() {
     let figures = with(vec![capture(&[1.0, 2.0], None, None)]).figures();
-    assert_eq!(names(&figures), ["norms", "violin-weights", "loss", "accuracy", "histogram-fc1-weights"]);
+    assert_eq!(
+        names(&figures),
+        ["over-time", "violin-weights", "norms", "loss", "accuracy", "histogram-fc1-weights"]
+    );
 }
 
 #[test]

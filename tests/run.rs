@@ -269,6 +269,7 @@ fn the_report_directory_holds_what_the_contract_names() {
         "boundary",
         "loss",
         "norms",
+        "over-time",
         "violin-activations",
         "violin-gradients",
         "violin-gradients-log",

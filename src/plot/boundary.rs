@@ -51,7 +51,7 @@ pub fn boundary(scene: &Scene) -> Option<Figure> {
     let caption = picture.caption();
     let svg = picture.draw().finish(name, &title, &caption);
     let table = picture.table();
-    Some(Figure { name: name.into(), title, caption, section: Section::Boundary, svg, table })
+    Some(Figure { name: name.into(), title, caption, section: Section::Boundary, svg, table, motion: None })
 }
 
 /// How regions and targets are coloured.

@@ -13,7 +13,7 @@ use plotters::element::{Circle, PathElement, Polygon, Rectangle, Text};
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 use plotters::style::{Color, FontDesc, FontFamily, FontStyle, TextStyle};
 
-use super::svg::{Backend, UNITS, path_data};
+use super::svg::{Backend, UNITS, path_data, tenths};
 use super::text::escape;
 use super::theme::{self, Ink};
 
@@ -115,11 +115,6 @@ impl Canvas {
         Self { out, root, height }
     }
 
-    /// Its whole height.
-    pub fn height(&self) -> f64 {
-        self.height
-    }
-
     /// A coordinate system over a part of the picture; `y` grows upward.
     pub fn panel(&self, frame: Frame, x: Range<f64>, y: Range<f64>) -> Panel {
         let pixels = (unit(frame.left)..unit(frame.right), unit(frame.bottom)..unit(frame.top));
@@ -191,6 +186,41 @@ impl Canvas {
     pub fn tint(&self, frame: Frame, ink: Ink, share: f64) {
         let corners = [units((frame.left, frame.top)), units((frame.right, frame.bottom))];
         drawn(self.root.draw(&Rectangle::new(corners, ink.mix(share).filled())));
+    }
+
+    /// A cell of a heat map: a share of the line's colour over the background. Written as short as can be,
+    /// since there are thousands; the colour is that of the group.
+    pub fn cell(&self, frame: Frame, share: f64) {
+        let tone = Ink::Line.look().fill;
+        self.raw(format_args!(
+            r#"<rect x="{:.1}" y="{:.1}" width="{:.1}" height="{:.1}" class="f-{}" fill="{}" fill-opacity="{share:.2}"/>"#,
+            frame.left,
+            frame.top,
+            frame.width().max(0.1),
+            frame.height().max(0.1),
+            tone.name,
+            tone.light,
+        ));
+    }
+
+    /// Crosses of this size at these places: one element, also where there is none.
+    pub fn crosses(&self, places: &[Point], size: f64, ink: Ink) {
+        let mut data = String::new();
+        for (x, y) in places {
+            // Writing to a String cannot fail.
+            let _ = write!(
+                data,
+                "M{:.1} {:.1}l{w:.1} {w:.1}m0 -{w:.1}l-{w:.1} {w:.1}",
+                x - size,
+                y - size,
+                w = 2.0 * size
+            );
+        }
+        let tone = ink.look().stroke;
+        self.raw(format_args!(
+            r#"<path d="{data}" class="gs-odd s-{}" fill="none" stroke="{}" stroke-width="1.8" data-size="{size:.1}"/>"#,
+            tone.name, tone.light
+        ));
     }
 
     /// A filled circle.
@@ -298,7 +328,7 @@ impl Panel {
 }
 
 fn unit(pixels: f64) -> i32 {
-    (pixels * UNITS).round() as i32
+    tenths(pixels)
 }
 
 fn units((x, y): Point) -> (i32, i32) {

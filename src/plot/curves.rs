@@ -149,7 +149,7 @@ impl Curve {
         chart.draw(&canvas, 0.0);
         let svg = canvas.finish(name, &title, &caption);
         let table = self.table(&quantity);
-        Figure { name: name.into(), title, caption, section: Section::Curves, svg, table }
+        Figure { name: name.into(), title, caption, section: Section::Curves, svg, table, motion: None }
     }
 
     fn table(&self, quantity: &str) -> Table {

@@ -28,7 +28,7 @@ pub fn density_histogram(name: &str, what: &str, values: &[f32], bars: usize) ->
     let edge = |i: usize| number(bars.low + i as f64 * bars.step);
     let rows = bars.heights.iter().enumerate().map(|(i, h)| vec![edge(i), edge(i + 1), number(*h)]);
     let table = Table { columns: ["from", "to", "density"].map(Into::into).to_vec(), rows: rows.collect() };
-    Figure { name: name.into(), title, caption, section: Section::Histograms, svg, table }
+    Figure { name: name.into(), title, caption, section: Section::Histograms, svg, table, motion: None }
 }
 
 /// Bars of one width.

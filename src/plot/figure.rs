@@ -1,5 +1,7 @@
 //! A finished picture with what belongs to it.
 
+use super::motion::Motion;
+
 /// A picture, how to read it, and the numbers behind it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Figure {
@@ -15,6 +17,8 @@ pub struct Figure {
     pub svg: String,
     /// The numbers behind it.
     pub table: Table,
+    /// The same picture at other epochs, where it has some.
+    pub motion: Option<Motion>,
 }
 
 /// Parts of the report, in its order.
@@ -22,12 +26,14 @@ pub struct Figure {
 pub enum Section {
     /// Violins of gradients.
     Gradients,
-    /// L2 norms over depth and over epochs.
-    Norms,
+    /// Every layer at every epoch.
+    OverTime,
     /// Violins of weights.
     Weights,
     /// Violins of activations.
     Activations,
+    /// L2 norms over depth and over epochs.
+    Norms,
     /// Loss and score.
     Curves,
     /// What a network with two inputs answers on their plane.
@@ -41,6 +47,7 @@ impl Section {
     pub fn title(self) -> &'static str {
         match self {
             Section::Gradients => "Gradients",
+            Section::OverTime => "Over time",
             Section::Norms => "Norms",
             Section::Weights => "Weights",
             Section::Activations => "Activations",

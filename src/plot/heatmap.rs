@@ -81,7 +81,7 @@ pub fn heatmap(map: &Heatmap) -> Figure {
     let grid = Grid::of(map);
     let svg = draw(&grid, &title).finish(map.name, &title, &caption);
     let table = table(&grid, map.score);
-    Figure { name: map.name.into(), title, caption, section: Section::Curves, svg, table }
+    Figure { name: map.name.into(), title, caption, section: Section::Curves, svg, table, motion: None }
 }
 
 /// Rows and columns as they are drawn.
@@ -328,7 +328,7 @@ impl Ramp {
 }
 
 fn table(grid: &Grid, score: &str) -> Table {
-    let corner = grid.down.map_or("", |(flag, _)| flag);
+    let corner = grid.down.map_or("score", |(flag, _)| flag);
     let mut columns = vec![corner.to_owned()];
     match grid.across {
         Some((flag, values)) => columns.extend(values.iter().map(|v| format!("{flag}={v}"))),

@@ -9,7 +9,7 @@ use super::canvas::{Anchor, Canvas, Frame};
 use super::figure::{Figure, Section, Table};
 use super::scene::{LayerView, Numbers, Scene, with_alarm};
 use super::sheet;
-use super::text::{file_stem, fit, in_full, width};
+use super::text::{file_stem, fit, in_full, named, width};
 use super::theme::{Ink, LINE, PHONE_SMALL, PHONE_TEXT, WIDTH};
 use crate::text::{count, number};
 
@@ -55,7 +55,7 @@ impl Stems {
 
 fn figure(scene: &Scene, layer: &LayerView, stem: &str, what: &str, d: &Distribution) -> Figure {
     let epoch = scene.epoch.epoch;
-    let full = in_full(layer.name);
+    let full = in_full(&named(layer.name));
     let numbers = Numbers::of_values(d);
     // Rice's rule: twice the cube root of the number of values.
     let wanted = (2.0 * (d.finite() as f64).cbrt()).ceil().clamp(FEWEST, MOST) as usize;
@@ -73,7 +73,7 @@ fn figure(scene: &Scene, layer: &LayerView, stem: &str, what: &str, d: &Distribu
     let svg = picture.draw().finish(&name, &title, &caption);
     let rows = bars.iter().map(|(low, high, n)| vec![number(*low), number(*high), count(n.round() as u64)]);
     let table = Table { columns: ["from", "to", "values"].map(Into::into).to_vec(), rows: rows.collect() };
-    Figure { name, title, caption, section: Section::Histograms, svg, table }
+    Figure { name, title, caption, section: Section::Histograms, svg, table, motion: None }
 }
 
 struct Picture<'a> {
@@ -117,7 +117,7 @@ impl Picture<'_> {
                 }
             }
         });
-        let tooltip = format!("{}: {}", in_full(layer.name), numbers.in_words());
+        let tooltip = format!("{}: {}", in_full(&named(layer.name)), numbers.in_words());
         canvas.group("gs-layer", Some(layer.index), &tooltip, || {
             canvas.hit(frame);
             for (low, high, n) in bars.iter().filter(|b| b.2 > 0.0) {

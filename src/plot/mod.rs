@@ -16,7 +16,10 @@ mod format;
 mod heatmap;
 mod histogram;
 mod lines;
+mod motion;
 mod norms;
+mod over_time;
+mod quantity;
 mod regions;
 mod scene;
 mod sheet;
@@ -34,6 +37,9 @@ pub use compare::{Compared, comparison};
 pub use density_histogram::density_histogram;
 pub use figure::{Figure, Section, Table};
 pub use heatmap::{Heatmap, Tile, heatmap};
+pub use motion::Motion;
+pub use over_time::{Course, Timeline};
+pub use quantity::{Extent, QUANTITIES, Quantity, View};
 use scene::Scene;
 pub use theme::style_sheet;
 
@@ -45,11 +51,12 @@ pub struct Plot {
 }
 
 /// All of them, in the report's order.
-pub const PLOTS: [Plot; 8] = [
+pub const PLOTS: [Plot; 9] = [
     Plot { name: "gradients", make: violin::gradients },
-    Plot { name: "norms", make: |scene| vec![norms::norms(scene)] },
-    Plot { name: "weights", make: |scene| vec![violin::weights(scene)] },
+    Plot { name: "over-time", make: |scene| over_time::over_time(scene).into_iter().collect() },
+    Plot { name: "weights", make: |scene| violin::weights(scene).into_iter().collect() },
     Plot { name: "activations", make: |scene| violin::activations(scene).into_iter().collect() },
+    Plot { name: "norms", make: |scene| norms::norms(scene).into_iter().collect() },
     Plot { name: "loss", make: |scene| vec![curves::loss(scene)] },
     Plot { name: "accuracy", make: |scene| vec![curves::accuracy(scene)] },
     Plot { name: "boundary", make: |scene| boundary::boundary(scene).into_iter().collect() },

@@ -11,7 +11,7 @@ use super::figure::{Figure, Section, Table};
 use super::lines::{Across, CHART_HEIGHT, Chart, Series, WIDEST_LABEL};
 use super::scene::Scene;
 use super::sheet::labels_of;
-use super::text::in_full;
+use super::text::{in_full, named};
 use super::theme::{Ink, PHONE_TEXT, SERIES};
 use crate::text::{number, precise};
 
@@ -22,8 +22,11 @@ const MOST_ROWS: usize = 1_200;
 /// Space between the two panels.
 const BETWEEN: f64 = 14.0;
 
-/// Both charts, one above the other.
-pub fn norms(scene: &Scene) -> Figure {
+/// Both charts, one above the other; none where no layer was measured.
+pub fn norms(scene: &Scene) -> Option<Figure> {
+    if scene.layers.is_empty() {
+        return None;
+    }
     let canvas = Canvas::new(2.0 * CHART_HEIGHT + BETWEEN);
     over_depth(scene).draw(&canvas, 0.0);
     let gradients = over_epochs(scene);
@@ -46,7 +49,7 @@ pub fn norms(scene: &Scene) -> Figure {
         caption += &format!(" The table lists {listed} of {} epochs.", scene.record.epochs.len());
     }
     let svg = canvas.finish("norms", &title, &caption);
-    Figure { name: "norms".into(), title, caption, section: Section::Norms, svg, table }
+    Some(Figure { name: "norms".into(), title, caption, section: Section::Norms, svg, table, motion: None })
 }
 
 fn over_depth<'a>(scene: &Scene<'a>) -> Chart<'a> {
@@ -89,15 +92,15 @@ fn over_depth<'a>(scene: &Scene<'a>) -> Chart<'a> {
 fn over_epochs<'a>(scene: &Scene<'a>) -> Chart<'a> {
     let epochs = &scene.record.epochs;
     let norm = |e: &Epoch, layer: usize| e.layers[layer].weight_grad.as_ref().map(Distribution::l2);
-    let named = named_layers(scene);
-    let labels = labels_of(named.iter().map(|i| &scene.layers[*i]), PHONE_TEXT, WIDEST_LABEL);
+    let chosen = named_layers(scene);
+    let labels = labels_of(chosen.iter().map(|i| &scene.layers[*i]), PHONE_TEXT, WIDEST_LABEL);
     let mut series: Vec<Series> = scene
         .layers
         .iter()
         .map(|l| {
             let points: Vec<_> =
                 epochs.iter().filter_map(|e| Some((e.epoch as f64, norm(e, l.index)?))).collect();
-            let place = named.iter().position(|n| *n == l.index);
+            let place = chosen.iter().position(|n| *n == l.index);
             let ink = place.map_or(Ink::Ghost, Ink::series);
             let last = points.last().map_or(f64::NAN, |p| p.1);
             Series {
@@ -105,7 +108,11 @@ fn over_epochs<'a>(scene: &Scene<'a>) -> Chart<'a> {
                 label_ink: if l.flagged { Ink::Alarm } else { ink },
                 ink,
                 mark: place.unwrap_or(0),
-                tooltip: format!("{}: gradient L2 {} at the last epoch", in_full(l.name), precise(last)),
+                tooltip: format!(
+                    "{}: gradient L2 {} at the last epoch",
+                    in_full(&named(l.name)),
+                    precise(last)
+                ),
                 points,
                 alarming: Vec::new(),
                 layer: Some(l.index),
@@ -162,7 +169,7 @@ fn table(scene: &Scene) -> (Table, Option<usize>) {
     for epoch in listed.iter().map(|i| &epochs[*i]) {
         for l in &scene.layers {
             let c = &epoch.layers[l.index];
-            let mut row = vec![epoch.epoch.to_string(), in_full(l.name)];
+            let mut row = vec![epoch.epoch.to_string(), in_full(&named(l.name))];
             let parts = [Some(&c.weight), c.bias.as_ref(), c.weight_grad.as_ref(), c.bias_grad.as_ref()];
             row.extend(parts.map(norm));
             rows.push(row);

@@ -34,14 +34,25 @@ pub struct Scene<'a> {
     pub epoch: &'a Epoch,
     /// The layers then.
     pub layers: Vec<LayerView<'a>>,
+    /// Which of the layers have a violin and a row of their own, ascending: of many, the telling ones.
+    pub drawn: Vec<usize>,
+    /// The captured epochs that pictures move through, ascending; the last is [`epoch`](Self::epoch).
+    pub moments: Vec<&'a Epoch>,
 }
+
+/// Layers that are drawn one by one, at most: sixty rows can still be read.
+const MOST_DRAWN: usize = 60;
+/// Epochs that pictures move through, at most, and drawn layers at all of them together: a page of 200
+/// layers over 100 epochs then has about three megabytes of violins.
+const MOST_MOMENTS: usize = 100;
+const LAYER_MOMENTS: usize = 3_600;
 
 impl<'a> Scene<'a> {
     /// `None` where no epoch was captured.
     pub fn of(record: &'a Record, flagged: &BTreeSet<String>) -> Option<Self> {
         let epoch = record.shown_epoch()?;
         let layers = record.header.layers.iter().zip(&epoch.layers).enumerate();
-        let layers = layers
+        let layers: Vec<LayerView> = layers
             .map(|(index, (layer, capture))| LayerView {
                 index,
                 name: &layer.name,
@@ -49,13 +60,71 @@ impl<'a> Scene<'a> {
                 capture,
             })
             .collect();
-        Some(Self { record, epoch, layers })
+        let drawn = telling(&layers, MOST_DRAWN);
+        let moments = moments(record, epoch, drawn.len());
+        Some(Self { record, epoch, layers, drawn, moments })
+    }
+
+    /// The layers that are drawn one by one.
+    pub fn shown(&self) -> impl Iterator<Item = LayerView<'a>> + Clone {
+        self.drawn.iter().map(|i| self.layers[*i])
+    }
+
+    /// They as they were at another epoch; none of those that it lacks.
+    pub fn shown_at(&self, epoch: &'a Epoch) -> impl Iterator<Item = LayerView<'a>> {
+        self.shown().filter_map(|l| Some(LayerView { capture: epoch.layers.get(l.index)?, ..l }))
+    }
+
+    /// What is left out of a picture with a row a layer, in words; `None` where nothing is.
+    pub fn left_out(&self) -> Option<String> {
+        let (drawn, all) = (self.drawn.len() as u64, self.layers.len() as u64);
+        (drawn < all).then(|| {
+            format!(
+                "{} of {} layers are drawn: those with findings, the weakest, the strongest, and some of \
+                 every depth",
+                count(drawn),
+                count(all)
+            )
+        })
     }
 
     /// A caption that explains the alarm colour too, if that is used.
     pub fn caption(&self, text: String) -> String {
         with_alarm(text, self.layers.iter().any(|l| l.flagged))
     }
+}
+
+/// The layers to draw where there are too many: the ends, those that a finding is about, those with the
+/// weakest and the strongest gradients, and others evenly over the depth.
+fn telling(layers: &[LayerView], most: usize) -> Vec<usize> {
+    let all = layers.len();
+    if all <= most {
+        return (0..all).collect();
+    }
+    let mut chosen = BTreeSet::from([0, all - 1]);
+    let flagged: Vec<usize> = layers.iter().filter(|l| l.flagged).map(|l| l.index).collect();
+    let mut by_norm: Vec<(f64, usize)> =
+        layers.iter().filter_map(|l| Some((l.capture.weight_grad.as_ref()?.l2(), l.index))).collect();
+    by_norm.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let extremes = by_norm.iter().take(most / 12).chain(by_norm.iter().rev().take(most / 12));
+    chosen.extend(evenly(flagged.len(), most / 2).map(|i| flagged[i]));
+    chosen.extend(extremes.map(|(_, i)| *i));
+    let rest: Vec<usize> = (0..all).filter(|i| !chosen.contains(i)).collect();
+    chosen.extend(evenly(rest.len(), most - chosen.len()).map(|i| rest[i]));
+    chosen.into_iter().collect()
+}
+
+/// The captured epochs to draw of so many layers.
+fn moments<'a>(record: &'a Record, last: &'a Epoch, layers: usize) -> Vec<&'a Epoch> {
+    let whole: Vec<&Epoch> = record.epochs.iter().filter(|e| e.epoch <= last.epoch).collect();
+    let most = (LAYER_MOMENTS / layers.max(1)).clamp(2, MOST_MOMENTS);
+    evenly(whole.len(), most).map(|i| whole[i]).collect()
+}
+
+/// Indices below `all`, evenly chosen, both ends among them where there is room.
+pub fn evenly(all: usize, most: usize) -> impl Iterator<Item = usize> {
+    let chosen = all.min(most);
+    (0..chosen).map(move |i| if chosen < 2 { 0 } else { i * (all - 1) / (chosen - 1) })
 }
 
 /// A caption whose last sentence goes on to explain the alarm colour.
@@ -80,6 +149,9 @@ pub struct Numbers {
     /// Smallest (of magnitudes: unknown), lower quartile, median, upper quartile, largest; `None`
     /// where there is none.
     pub summary: Option<[f64; 5]>,
+    /// Smallest, a standard deviation below the mean, the mean, one above it, largest: where that is all
+    /// that is known of values that differ.
+    pub moments: Option<[f64; 5]>,
 }
 
 impl Numbers {
@@ -88,7 +160,10 @@ impl Numbers {
         let at = |q| d.quantile(q);
         let summary = d.min().zip(d.max()).zip(at(0.25).zip(at(0.5)).zip(at(0.75)));
         let summary = summary.map(|((min, max), ((q1, median), q3))| [min, q1, median, q3, max]);
-        Self { count: d.count(), zeros: d.zeros(), nan: d.nan(), inf: d.infinities(), summary }
+        let moments = d.min().zip(d.max()).zip(d.mean().zip(d.std())).filter(|_| summary.is_none());
+        let moments = moments
+            .map(|((min, max), (mean, std))| [min, (mean - std).max(min), mean, (mean + std).min(max), max]);
+        Self { count: d.count(), zeros: d.zeros(), nan: d.nan(), inf: d.infinities(), summary, moments }
     }
 
     /// Of the magnitudes, zeros left out.
@@ -102,6 +177,13 @@ impl Numbers {
         magnitudes.retain(|m| *m > 0.0);
         magnitudes.sort_unstable_by(f64::total_cmp);
         let largest = d.min().zip(d.max()).map(|(min, max)| min.abs().max(max.abs()));
+        if d.quantile(0.5).is_none() && d.finite() > 0 {
+            // How they are spread was not kept, but how large they are was.
+            let size = d.l2() / ((d.finite() - d.zeros()).max(1) as f64).sqrt();
+            let moments =
+                largest.filter(|l| *l > 0.0 && size.is_finite()).map(|l| [size, size, size, size, l]);
+            return Self { summary: None, moments, ..Self::of_values(d) };
+        }
         let summary = largest.filter(|l| *l > 0.0).map(|largest| {
             // So many zeros that no stand-in was spared: the largest magnitude is what is known.
             let at = |q| quantile(&magnitudes, q).unwrap_or(largest);
@@ -166,6 +248,20 @@ impl Numbers {
             ),
             None => String::new(),
         };
+        if let Some([min, low, mean, high, max]) = self.moments {
+            words += &if low == mean && mean == high {
+                format!("root mean square {}, largest {}; ", precise(mean), precise(max))
+            } else {
+                format!(
+                    "mean {}, one standard deviation from {} to {}, range {} to {}; ",
+                    precise(mean),
+                    precise(low),
+                    precise(high),
+                    precise(min),
+                    precise(max)
+                )
+            };
+        }
         words += &format!("{} {}", count(self.count), if self.count == 1 { "value" } else { "values" });
         for (n, what) in [(self.zeros, "zero"), (self.nan, "NaN"), (self.inf, "inf")] {
             if n > 0 {

@@ -3,7 +3,7 @@
 use super::axis::{Kind, Scale};
 use super::canvas::{Anchor, Canvas, Frame, Panel};
 use super::scene::LayerView;
-use super::text::{clean, shorten, width};
+use super::text::{named, shorten, width};
 use super::theme::{Ink, LINE, PHONE_TEXT};
 
 /// Height of the heading above a plot.
@@ -23,18 +23,14 @@ pub fn title(canvas: &Canvas, text: &str) {
 
 /// The same at the top of a panel further down.
 pub fn title_at(canvas: &Canvas, top: f64, text: &str) {
-    canvas.text((2.0, top + 12.0), Anchor::Start, Ink::Muted, text);
+    canvas.group("gs-title", None, "", || {
+        canvas.text((2.0, top + 12.0), Anchor::Start, Ink::Muted, text);
+    });
 }
 
 /// A layer's name with the mark of one that a finding is about.
 pub fn label_of(layer: &LayerView) -> (String, Ink) {
     marked(named(layer.name), layer.flagged)
-}
-
-/// A name that can be seen.
-fn named(name: &str) -> String {
-    let name = clean(name);
-    if name.trim().is_empty() { "(no name)".into() } else { name }
 }
 
 fn marked(name: String, flagged: bool) -> (String, Ink) {
@@ -93,7 +89,8 @@ pub fn horizontal_axis(canvas: &Canvas, frame: Frame, panel: &Panel, scale: &Sca
     });
 }
 
-fn grid_ink(scale: &Scale, at: f64, lane: bool) -> Ink {
+/// How the line at a tick is drawn.
+pub fn grid_ink(scale: &Scale, at: f64, lane: bool) -> Ink {
     let zero = scale.kind == Kind::Linear && at.abs() < 1e-9 * (scale.high - scale.low);
     if zero {
         Ink::Axis

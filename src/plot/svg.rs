@@ -193,6 +193,11 @@ pub fn path_data(points: impl IntoIterator<Item = BackendCoord>) -> String {
     data
 }
 
+/// A number of pixels as whole tenths.
+pub fn tenths(pixels: f64) -> i32 {
+    (pixels * UNITS).round() as i32
+}
+
 /// A number of tenths, as short as it can be written.
 struct Tenths(i32);
 

@@ -126,6 +126,12 @@ fn initials(name: &str, size: f64, room: f64) -> String {
     parts.join(".")
 }
 
+/// A name that can be seen.
+pub fn named(name: &str) -> String {
+    let name = clean(name);
+    if name.trim().is_empty() { "(no name)".into() } else { name }
+}
+
 /// A name for a tooltip: whole, unless it is absurdly long.
 pub fn in_full(text: &str) -> String {
     let text = clean(text);

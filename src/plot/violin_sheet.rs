@@ -3,6 +3,7 @@
 
 use super::axis::Scale;
 use super::canvas::{Anchor, Canvas, Frame, Panel, Point};
+use super::motion::{self, Moment, Motion, Moved};
 use super::sheet::{self, label_of};
 use super::text::{fit, width};
 use super::theme::{Ink, LINE, PHONE_SMALL, PHONE_TEXT, SMALL_LINE, WIDTH};
@@ -24,37 +25,61 @@ const WIDEST_NOTE: f64 = 200.0;
 /// Room at either end that half of an axis label may need.
 const LEAST_MARGIN: f64 = 26.0;
 
-/// Draws them.
-pub fn draw(name: &str, title: &str, caption: &str, axis: &str, violins: &[Violin], scale: &Scale) -> String {
-    let columns = Columns::of(violins, scale);
-    let canvas = match &columns {
-        Some(columns) => columns.draw(axis, violins, scale),
-        None => rows(axis, violins, scale),
-    };
-    canvas.finish(name, title, caption)
+/// What is written on a picture.
+pub struct Sheet<'a> {
+    /// Of the figure.
+    pub name: &'a str,
+    /// What it shows.
+    pub title: &'a str,
+    /// How to read it.
+    pub caption: &'a str,
+    /// What the axis shows.
+    pub axis: &'a str,
 }
 
-/// The layout as columns.
-struct Columns {
-    left: f64,
+impl Sheet<'_> {
+    /// Draws the last of these frames, in a layout with room for all of them, which have the same layers;
+    /// and says where everything is in each. The scales are one for all, or one each.
+    pub fn draw(&self, frames: &[Vec<Violin>], scales: &[Scale]) -> (String, Motion) {
+        let layout = Layout::of(frames, scales);
+        let canvas = layout.draw(self.axis, frames, scales);
+        (canvas.finish(self.name, self.title, self.caption), layout.motion(frames, scales))
+    }
+}
+
+/// Where violins are.
+struct Layout {
+    upright: bool,
+    frame: Frame,
+    height: f64,
     slot: f64,
-    /// Lines of notes under each name.
-    notes: Vec<Vec<(String, bool)>>,
+    /// Half of a violin's width, in slots.
+    half: f64,
+    /// Names, with the ink that they are in.
+    names: Vec<(String, Ink)>,
+    /// Lines of notes of every frame and violin.
+    notes: Vec<Vec<Notes>>,
 }
 
-impl Columns {
+type Notes = Vec<(String, bool)>;
+
+impl Layout {
+    fn of(frames: &[Vec<Violin>], scales: &[Scale]) -> Self {
+        Self::columns(frames, scales).unwrap_or_else(|| Self::rows(frames))
+    }
+
     /// `None` where a name or a note is too wide for its slot.
-    fn of(violins: &[Violin], scale: &Scale) -> Option<Self> {
-        let left = sheet::left_margin(scale);
+    fn columns(frames: &[Vec<Violin>], scales: &[Scale]) -> Option<Self> {
+        let violins = frames.last().map_or(&[][..], Vec::as_slice);
+        let left = scales.iter().map(sheet::left_margin).fold(0.0, f64::max);
         let slot = (WIDTH - left - 8.0) / violins.len().max(1) as f64;
         let fits = |text: &str, size| width(text, size) + 6.0 <= slot;
-        let names = violins.iter().all(|v| fits(&label_of(&v.layer).0, PHONE_TEXT));
-        if violins.len() > MOST_COLUMNS || !names {
+        let names: Vec<(String, Ink)> = violins.iter().map(|v| label_of(&v.layer)).collect();
+        if violins.len() > MOST_COLUMNS || !names.iter().all(|n| fits(&n.0, PHONE_TEXT)) {
             return None;
         }
-        let mut notes = Vec::new();
-        for v in violins {
-            let mut lines: Vec<(String, bool)> = Vec::new();
+        let lines = |v: &Violin| {
+            let mut lines: Notes = Vec::new();
             for (note, alarm) in &v.notes {
                 if fits(note, PHONE_SMALL) {
                     lines.push((note.clone(), *alarm));
@@ -64,76 +89,140 @@ impl Columns {
                     return None;
                 }
             }
-            notes.push(lines);
-        }
-        Some(Self { left, slot, notes })
+            Some(lines)
+        };
+        let notes: Option<Vec<Vec<Notes>>> = frames.iter().map(|f| f.iter().map(lines).collect()).collect();
+        let notes = notes?;
+        let most = notes.iter().flatten().map(Vec::len).max().unwrap_or(0);
+        let top = sheet::TITLE_HEIGHT;
+        let frame = Frame { left, top, right: WIDTH - 8.0, bottom: top + COLUMN_HEIGHT };
+        let foot = sheet::UNDER + LINE / 2.0 + SMALL_LINE * most as f64 + 6.0;
+        let half = (slot * SLOT_SHARE).min(WIDEST_HALF) / slot;
+        Some(Self { upright: true, frame, height: frame.bottom + foot, slot, half, names, notes })
     }
 
-    fn draw(&self, axis: &str, violins: &[Violin], scale: &Scale) -> Canvas {
-        let top = sheet::TITLE_HEIGHT;
-        let frame = Frame { left: self.left, top, right: WIDTH - 8.0, bottom: top + COLUMN_HEIGHT };
-        let lines = self.notes.iter().map(Vec::len).max().unwrap_or(0);
-        let foot = sheet::UNDER + LINE / 2.0 + SMALL_LINE * lines as f64 + 6.0;
-        let canvas = Canvas::new(frame.bottom + foot);
-        let panel = canvas.panel(frame, 0.0..violins.len().max(1) as f64, scale.low..scale.high);
+    fn rows(frames: &[Vec<Violin>]) -> Self {
+        let violins = frames.last().map_or(&[][..], Vec::as_slice);
+        let names = sheet::labels_of(violins.iter().map(|v| &v.layer), PHONE_TEXT, WIDEST_NAME);
+        let name_room = names.iter().map(|n| width(&n.0, PHONE_TEXT)).fold(0.0, f64::max);
+        let noted = |v: &Violin| width(&all_notes(v), PHONE_SMALL);
+        let note_room = frames.iter().flatten().map(noted).fold(0.0, f64::max).min(WIDEST_NOTE);
+        let top = sheet::TITLE_HEIGHT + LINE;
+        let frame = Frame {
+            left: name_room.max(LEAST_MARGIN) + 14.0,
+            top,
+            right: WIDTH - note_room.max(LEAST_MARGIN) - 12.0,
+            bottom: top + ROW * violins.len().max(1) as f64,
+        };
+        let line = |v: &Violin| -> Notes {
+            let notes = fit(&all_notes(v), PHONE_SMALL, WIDEST_NOTE);
+            let alarm = v.notes.iter().any(|n| n.1);
+            if notes.is_empty() { Vec::new() } else { vec![(notes, alarm)] }
+        };
+        let notes = frames.iter().map(|f| f.iter().map(line).collect()).collect();
+        let height = frame.bottom + LINE + 4.0;
+        Self { upright: false, frame, height, slot: ROW, half: 0.44, names, notes }
+    }
+
+    fn draw(&self, axis: &str, frames: &[Vec<Violin>], scales: &[Scale]) -> Canvas {
+        let canvas = Canvas::new(self.height);
+        let (Some(violins), Some(notes), Some(scale)) = (frames.last(), self.notes.last(), scales.last())
+        else {
+            return canvas;
+        };
+        let slots = 0.0..violins.len().max(1) as f64;
+        let values = scale.low..scale.high;
+        let frame = self.frame;
         sheet::title(&canvas, axis);
-        sheet::vertical_axis(&canvas, frame, &panel, scale);
-        let half = (self.slot * SLOT_SHARE).min(WIDEST_HALF) / self.slot;
-        for (i, (v, notes)) in violins.iter().zip(&self.notes).enumerate() {
-            let x = self.left + self.slot * (i as f64 + 0.5);
-            let hit =
-                Frame { left: x - self.slot / 2.0, top, right: x + self.slot / 2.0, bottom: canvas.height() };
-            canvas.group("gs-layer", Some(v.layer.index), &v.tooltip, || {
+        let panel = if self.upright {
+            let panel = canvas.panel(frame, slots.clone(), values);
+            sheet::vertical_axis(&canvas, frame, &panel, scale);
+            panel
+        } else {
+            let panel = canvas.panel(frame, values, slots.clone());
+            sheet::horizontal_axis(&canvas, frame, &panel, scale);
+            panel
+        };
+        for (i, (v, notes)) in violins.iter().zip(notes).enumerate() {
+            let middle = self.middle(i);
+            let (from, to) = (middle - self.slot / 2.0, middle + self.slot / 2.0);
+            let hit = if self.upright {
+                Frame { left: from, top: frame.top, right: to, bottom: self.height }
+            } else {
+                Frame { left: 0.0, top: from, right: WIDTH, bottom: to }
+            };
+            // The first layer is at the left, or on top.
+            let centre = if self.upright { i as f64 + 0.5 } else { slots.end - i as f64 - 0.5 };
+            let half = self.half;
+            canvas.group("gs-layer", Some(v.layer.index), &v.tooltip(), || {
                 canvas.hit(hit);
-                let pen = Pen { canvas: &canvas, panel: &panel, centre: i as f64 + 0.5, half, upright: true };
-                pen.violin(v, scale);
-                let (label, ink) = label_of(&v.layer);
-                let y = frame.bottom + sheet::UNDER;
-                canvas.text((x, y), Anchor::Middle, ink, &label);
-                for (k, (note, alarm)) in notes.iter().enumerate() {
-                    let at = (x, y + LINE / 2.0 + SMALL_LINE * (k as f64 + 0.5));
-                    canvas.small(at, Anchor::Middle, note_ink(*alarm), note);
+                canvas.group("gs-move", None, "", || {
+                    let pen = Pen { canvas: &canvas, panel: &panel, centre, half, upright: self.upright };
+                    pen.violin(v, scale);
+                    for (k, (note, alarm)) in notes.iter().enumerate() {
+                        let (at, anchor) = if self.upright {
+                            ((middle, self.first_note() + SMALL_LINE * k as f64), Anchor::Middle)
+                        } else {
+                            ((self.first_note(), middle), Anchor::Start)
+                        };
+                        canvas.small(at, anchor, note_ink(*alarm), note);
+                    }
+                });
+                let (name, ink) = &self.names[i];
+                if self.upright {
+                    canvas.text((middle, frame.bottom + sheet::UNDER), Anchor::Middle, *ink, name);
+                } else {
+                    canvas.text((frame.left - 8.0, middle), Anchor::End, *ink, name);
                 }
             });
         }
         canvas
     }
-}
 
-fn rows(axis: &str, violins: &[Violin], scale: &Scale) -> Canvas {
-    let names = sheet::labels_of(violins.iter().map(|v| &v.layer), PHONE_TEXT, WIDEST_NAME);
-    let noted = |v: &Violin| width(&all_notes(v), PHONE_SMALL);
-    let name_room = names.iter().map(|n| width(&n.0, PHONE_TEXT)).fold(0.0, f64::max);
-    let note_room = violins.iter().map(noted).fold(0.0, f64::max).min(WIDEST_NOTE);
-    let top = sheet::TITLE_HEIGHT + LINE;
-    let frame = Frame {
-        left: name_room.max(LEAST_MARGIN) + 14.0,
-        top,
-        right: WIDTH - note_room.max(LEAST_MARGIN) - 12.0,
-        bottom: top + ROW * violins.len().max(1) as f64,
-    };
-    let canvas = Canvas::new(frame.bottom + LINE + 4.0);
-    let panel = canvas.panel(frame, scale.low..scale.high, 0.0..violins.len().max(1) as f64);
-    sheet::title(&canvas, axis);
-    sheet::horizontal_axis(&canvas, frame, &panel, scale);
-    for (i, v) in violins.iter().enumerate() {
-        // The first layer is on top.
-        let centre = (violins.len() - i) as f64 - 0.5;
-        let y = top + ROW * (i as f64 + 0.5);
-        let hit = Frame { left: 0.0, top: y - ROW / 2.0, right: WIDTH, bottom: y + ROW / 2.0 };
-        canvas.group("gs-layer", Some(v.layer.index), &v.tooltip, || {
-            canvas.hit(hit);
-            let pen = Pen { canvas: &canvas, panel: &panel, centre, half: 0.44, upright: false };
-            pen.violin(v, scale);
-            canvas.text((frame.left - 8.0, y), Anchor::End, names[i].1, &names[i].0);
-            let alarm = v.notes.iter().any(|n| n.1);
-            let notes = fit(&all_notes(v), PHONE_SMALL, WIDEST_NOTE);
-            if !notes.is_empty() {
-                canvas.small((frame.right + 8.0, y), Anchor::Start, note_ink(alarm), &notes);
-            }
-        });
+    /// The middle of a slot, in pixels.
+    fn middle(&self, slot: usize) -> f64 {
+        let start = if self.upright { self.frame.left } else { self.frame.top };
+        start + self.slot * (slot as f64 + 0.5)
     }
-    canvas
+
+    /// Of columns how far down, of rows how far to the right the notes begin.
+    fn first_note(&self) -> f64 {
+        if self.upright {
+            self.frame.bottom + sheet::UNDER + LINE / 2.0 + SMALL_LINE / 2.0
+        } else {
+            self.frame.right + 8.0
+        }
+    }
+
+    fn motion(&self, frames: &[Vec<Violin>], scales: &[Scale]) -> Motion {
+        let (frame, one) = (self.frame, scales.len() == 1);
+        let place = |scale: &Scale, value: f64| {
+            let share = (value - scale.low) / (scale.high - scale.low);
+            if self.upright {
+                frame.bottom - share * frame.height()
+            } else {
+                frame.left + share * frame.width()
+            }
+        };
+        let moment = |(k, violins): (usize, &Vec<Violin>)| {
+            let axis = if one { 0 } else { k };
+            let scale = &scales[axis];
+            let moved = violins.iter().zip(&self.notes[k]).map(|(v, notes)| {
+                Moved::of(v, scale, violins.len(), notes.clone(), |value| place(scale, value))
+            });
+            Moment { axis, violins: moved.collect() }
+        };
+        let layers = frames.last().into_iter().flatten().map(|v| v.layer.index);
+        Motion {
+            upright: self.upright,
+            slots: layers.enumerate().map(|(i, layer)| (layer, self.middle(i))).collect(),
+            half: self.half * self.slot,
+            grid: if self.upright { [frame.left, frame.right] } else { [frame.top, frame.bottom] },
+            notes: self.first_note(),
+            axes: scales.iter().map(|s| motion::axis(s, |value| place(s, value))).collect(),
+            frames: frames.iter().enumerate().map(moment).collect(),
+        }
+    }
 }
 
 /// Draws along the axis of values, whichever way it runs.
@@ -165,6 +254,9 @@ impl Pen<'_> {
                 self.panel.shape(side(-1.0).chain(side(1.0).rev()).collect(), body);
             }
             Shape::Tick(value) => self.tick(*value, line),
+            Shape::Range(low, high) => {
+                self.panel.line(vec![self.point(*low, 0.0), self.point(*high, 0.0)], line, 1.3);
+            }
             Shape::Zero => {
                 if let Some(lane) = scale.zero_lane() {
                     self.tick(lane, line);

@@ -45,8 +45,8 @@ pub enum ReportError {
     /// The page could not be rendered.
     #[error("cannot render the report: {0}")]
     Template(#[source] askama::Error),
-    /// The summary could not be put into JSON.
-    #[error("cannot write the summary as JSON: {0}")]
+    /// The summary, or what the page's script reads, could not be put into JSON.
+    #[error("cannot write the report's JSON: {0}")]
     Json(#[source] serde_json::Error),
 }
 

@@ -224,6 +224,7 @@ pub fn figures() -> Vec<Figure> {
             columns: vec!["layer".into(), "median".into()],
             rows: vec![vec!["fc1".into(), "0.5".into()], vec!["fc2".into(), "1,234".into()]],
         },
+        motion: None,
     };
     vec![
         figure("histogram-fc1-weights", "fc1: weights", Section::Histograms),
@@ -234,7 +235,7 @@ pub fn figures() -> Vec<Figure> {
 /// What a reader gets from a page with styles and markup stripped: one line a block.
 pub fn text(html: &str) -> String {
     let mut body = html.to_owned();
-    for (open, close) in [("<style>", "</style>"), ("<svg", "</svg>")] {
+    for (open, close) in [("<style>", "</style>"), ("<svg", "</svg>"), ("<script", "</script>")] {
         while let Some(from) = body.find(open) {
             let to = body[from..].find(close).map_or(body.len(), |at| from + at + close.len());
             body.replace_range(from..to, "");

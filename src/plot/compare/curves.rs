@@ -9,7 +9,7 @@ use crate::plot::curves::{accuracy_scale, calm_scale};
 use crate::plot::figure::{Figure, Section, Table};
 use crate::plot::lines::{Across, CHART_HEIGHT, Chart, Series};
 use crate::plot::scene::LayerView;
-use crate::plot::text::in_full;
+use crate::plot::text::{in_full, named};
 use crate::plot::theme::Ink;
 use crate::record::{Epoch, Step, Task};
 use crate::text::{number, precise};
@@ -153,14 +153,14 @@ pub fn norms(runs: &Runs) -> Figure {
         points.iter().find(|p| p.0 == depth as f64).map_or_else(|| "-".into(), |p| number(p.1))
     };
     let row = |l: &LayerView| {
-        let mut row = vec![in_full(l.name)];
+        let mut row = vec![in_full(&named(l.name))];
         row.extend(curves.iter().map(|points| cell(points, l.index)));
         row
     };
     let table = Table { columns, rows: layers.iter().map(row).collect() };
     let title = "Gradient L2 over depth".to_owned();
     let svg = canvas.finish("norms", &title, &caption);
-    Figure { name: "norms".into(), title, caption, section: Section::Norms, svg, table }
+    Figure { name: "norms".into(), title, caption, section: Section::Norms, svg, table, motion: None }
 }
 
 /// Layers that are a matrix or kernel.
@@ -241,7 +241,15 @@ fn figure<const N: usize>(
     }
     let svg = canvas.finish(name, title, &caption);
     let table = table(runs, &panels, if name == "first-batches" { "batch" } else { "epoch" });
-    Figure { name: name.into(), title: title.into(), caption, section: Section::Curves, svg, table }
+    Figure {
+        name: name.into(),
+        title: title.into(),
+        caption,
+        section: Section::Curves,
+        svg,
+        table,
+        motion: None,
+    }
 }
 
 /// A row an epoch (or batch), a column a run and panel.

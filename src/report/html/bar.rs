@@ -1,4 +1,4 @@
-//! A number as a bar: against its limit, or as a share of the largest.
+//! A number as a bar: against its limit, or along an axis that a column has in common.
 
 use askama::Template;
 
@@ -21,6 +21,8 @@ pub struct Bar {
     pub limit: Option<String>,
     /// In the alarm colour.
     pub alarm: bool,
+    /// Half as high.
+    pub thin: bool,
     /// What it shows, in words; `None` where the number stands beside it.
     pub description: Option<String>,
 }
@@ -52,43 +54,22 @@ pub fn against(value: f64, limit: f64, alarm: bool) -> Option<(Bar, String)> {
         length: percent((end - zero).abs()),
         limit: Some(percent(place(limit))),
         alarm,
+        thin: false,
         description: Some(description),
     };
     Some((bar, scale))
 }
 
-/// A logarithmic axis for shares of the largest, which all bars of a column have in common.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Shares {
-    /// Power of ten at the left end.
-    first: f64,
-}
-
-/// Decades that the axis spans at least, so that a factor of two does not look like an abyss.
-const LEAST_DECADES: f64 = 3.0;
-
-impl Shares {
-    /// For these shares.
-    pub fn of(shares: impl Iterator<Item = f64>) -> Self {
-        let least = shares.filter(|s| *s > 0.0).fold(1.0, f64::min);
-        Self { first: (least.log10() - 0.5).floor().min(-LEAST_DECADES) }
+impl Bar {
+    /// From the left end to this share of the width; the number stands beside it.
+    pub fn from_zero(length: f64, limit: Option<f64>, alarm: bool) -> Self {
+        let limit = limit.filter(|l| (0.0..1.0).contains(l)).map(percent);
+        Self { start: percent(0.0), length: percent(length), limit, alarm, thin: false, description: None }
     }
 
-    /// The left end of the axis.
-    pub fn from(self) -> String {
-        number(10f64.powf(self.first))
-    }
-
-    /// The bar of one share; of length 0 where it is 0.
-    pub fn bar(self, share: f64, limit: Option<f64>, alarm: bool) -> Bar {
-        let place = |s: f64| if s > 0.0 { (1.0 - s.log10() / self.first).clamp(0.0, 1.0) } else { 0.0 };
-        Bar {
-            start: percent(0.0),
-            length: percent(place(share)),
-            limit: limit.filter(|l| (0.0..1.0).contains(l)).map(|l| percent(place(l))),
-            alarm,
-            description: None,
-        }
+    /// To stand beneath a number.
+    pub fn thin(self) -> Self {
+        Self { thin: true, ..self }
     }
 }
 
@@ -122,14 +103,5 @@ mod tests {
     fn what_is_not_finite_has_no_bar() {
         assert_eq!(against(f64::NAN, 1.0, true), None);
         assert_eq!(against(f64::INFINITY, 1.0, true), None);
-    }
-
-    #[test]
-    fn shares_have_one_axis() {
-        let axis = Shares::of([1.0, 1e-4, 0.0].into_iter());
-        assert_eq!(axis.from(), "1e-5");
-        assert_eq!(axis.bar(1.0, None, false).length, "100%");
-        assert_eq!(axis.bar(1e-4, Some(1e-2), true).length, "20%");
-        assert_eq!(axis.bar(0.0, None, false).length, "0%");
     }
 }

@@ -1,10 +1,14 @@
 //! Pictures, each with how to read it and the numbers behind it.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use askama::Template;
 
 use crate::plot::{Figure, Section, Table};
+use crate::record::Record;
+
+/// Histograms that the page shows, at most; the others are files.
+const MOST_HISTOGRAMS: usize = 120;
 
 /// The pictures of one part of the report.
 pub(super) struct Group<'a> {
@@ -15,6 +19,28 @@ pub(super) struct Group<'a> {
 }
 
 impl Group<'_> {
+    /// Whether its pictures show one epoch, and can show others.
+    pub(super) fn is_moving(&self) -> bool {
+        [Section::Gradients, Section::OverTime, Section::Weights, Section::Activations]
+            .iter()
+            .any(|s| s.title() == self.title)
+    }
+
+    /// Whether it holds two views of the same numbers.
+    pub(super) fn has_views(&self) -> bool {
+        self.title == Section::Gradients.title() && self.pictures.len() == 2
+    }
+
+    /// What a view is called.
+    pub(super) fn view(picture: &Picture) -> &'static str {
+        if picture.figure.name.ends_with("-log") { "magnitude, log" } else { "values, linear" }
+    }
+
+    /// Whether it is the heat map.
+    pub(super) fn is_over_time(&self) -> bool {
+        self.title == Section::OverTime.title()
+    }
+
     /// Whether there is a picture for each of several runs, to be seen side by side.
     pub(super) fn is_of_runs(&self) -> bool {
         self.pictures.len() > 1 && self.title != Section::Curves.title()
@@ -24,7 +50,7 @@ impl Group<'_> {
 #[derive(Template)]
 #[template(path = "figure.html")]
 pub(super) struct Picture<'a> {
-    figure: &'a Figure,
+    pub(super) figure: &'a Figure,
     svg: String,
     columns: Vec<Column<'a>>,
 }
@@ -35,9 +61,32 @@ struct Column<'a> {
     numeric: bool,
 }
 
+/// The pictures that a page shows, and how many histograms it does not: of deep networks those of layers
+/// with a finding come first, and the others as far as there is room.
+pub(super) fn chosen<'a>(
+    figures: &'a [Figure],
+    record: &Record,
+    flagged: &BTreeSet<String>,
+) -> (Vec<&'a Figure>, usize) {
+    let (mut histograms, mut others): (Vec<&Figure>, Vec<&Figure>) =
+        figures.iter().partition(|f| f.section == Section::Histograms);
+    if histograms.len() > MOST_HISTOGRAMS {
+        let layers: HashMap<&str, bool> =
+            record.header.layers.iter().map(|l| (l.name.as_str(), flagged.contains(&l.name))).collect();
+        let flagged = |f: &&Figure| {
+            f.title.rsplit_once(": ").is_some_and(|(name, _)| layers.get(name).copied().unwrap_or(false))
+        };
+        histograms.sort_by_key(|f| !flagged(f));
+    }
+    let left_out = histograms.len().saturating_sub(MOST_HISTOGRAMS);
+    histograms.truncate(MOST_HISTOGRAMS);
+    others.append(&mut histograms);
+    (others, left_out)
+}
+
 /// The pictures by part, in the report's order.
-pub(super) fn groups(figures: &[Figure]) -> Vec<Group<'_>> {
-    let mut ordered: Vec<&Figure> = figures.iter().collect();
+pub(super) fn groups<'a>(figures: impl IntoIterator<Item = &'a Figure>) -> Vec<Group<'a>> {
+    let mut ordered: Vec<&Figure> = figures.into_iter().collect();
     ordered.sort_by_key(|f| f.section);
     let mut seen = HashSet::new();
     let mut groups: Vec<Group> = Vec::new();

@@ -3,10 +3,11 @@
 use askama::Template;
 
 use super::Mark;
-use super::bar::{Bar, Shares};
+use super::bar::Bar;
 use super::text::{Names, optional};
 use crate::diagnose::{Diagnosis, Severity};
-use crate::record::{Epoch, Firing, Layer, LayerCapture, Record};
+use crate::plot::{Extent, Quantity, Timeline, View};
+use crate::record::{Firing, Layer, LayerCapture, Record};
 use crate::report::summary::findings_of;
 use crate::text::{count, counted, number};
 
@@ -18,73 +19,115 @@ const RULE_OF_SHARES: &str = "vanishing-depth";
 #[template(path = "layers.html")]
 pub(super) struct Profile {
     epoch: u64,
+    /// The layers that are drawn.
     rows: Vec<Row>,
-    /// The left end of the bars.
-    axis_from: String,
+    /// Those of a deep network that are not.
+    others: Vec<Row>,
+    /// The ends of the bars of shares.
+    ends: [String; 2],
     /// The mark on the bars.
     limit: Option<String>,
     /// Whether any layer's units can be dead.
     can_die: bool,
 }
 
+/// The quantities that have a column.
+const COLUMNS: [&str; 4] = ["gradient", "share", "update", "dead"];
+
 #[derive(Clone, Debug, PartialEq)]
 struct Row {
+    layer: usize,
     name: String,
     kind: &'static str,
     shape: String,
     parameters: String,
-    gradient: String,
-    share: String,
-    bar: Option<Bar>,
-    update: String,
-    dead: String,
+    gradient: Cell,
+    share: Cell,
+    update: Cell,
+    dead: Cell,
     /// The worst finding about it.
     status: Mark,
     /// Rules of the others.
     also: String,
 }
 
+/// A number with its bar.
+#[derive(Clone, Debug, PartialEq)]
+struct Cell {
+    text: String,
+    bar: Option<Bar>,
+}
+
 impl Profile {
-    /// Of the last captured epoch; `None` where there is none.
-    pub(super) fn of(record: &Record, diagnosis: &Diagnosis, names: &Names) -> Option<Self> {
+    /// Of the last captured epoch; `None` where there is none, or nothing was measured of the layers.
+    pub(super) fn of(
+        record: &Record,
+        diagnosis: &Diagnosis,
+        timeline: &Timeline,
+        names: &Names,
+    ) -> Option<Self> {
         let epoch = record.shown_epoch()?;
         let layers = &record.header.layers;
-        let captured: Vec<(&Layer, &LayerCapture)> = layers.iter().zip(&epoch.layers).collect();
-        let shares = shares(&captured, epoch);
-        let axis = Shares::of(shares.iter().flatten().copied());
         let limit = diagnosis.findings.iter().find(|f| f.rule == RULE_OF_SHARES).map(|f| f.threshold);
-        let row = |((layer, captured), share): (&(&Layer, &LayerCapture), &Option<f64>)| {
+        let view = View::of(record, epoch);
+        let extents = COLUMNS.map(|key| timeline.course(key).map(|course| course.extent));
+        let row = |(index, (layer, captured)): (usize, (&Layer, &LayerCapture))| {
+            let alarm = is_root(layer, diagnosis);
+            let cell = |column: usize, limit: Option<f64>| {
+                let value = Quantity::named(COLUMNS[column]).and_then(|q| q.of(&view, index));
+                let bar = |v| extents[column].and_then(|e| bar_of(e, v, limit, alarm));
+                let bar = value.and_then(bar).map(|b| if column == 1 { b } else { b.thin() });
+                Cell { text: optional(value), bar }
+            };
             let dead = captured.firing().map(Firing::dead_units);
             Row {
-                name: names.in_text(&layer.name),
+                layer: index,
+                name: names.of_layer(layer),
                 kind: layer.kind.name(),
                 shape: shape(layer),
                 parameters: count(layer.parameters),
-                gradient: optional(captured.weight_grad.as_ref().map(|g| g.l2())),
-                share: optional(*share),
-                bar: share.map(|s| axis.bar(s, limit, is_root(layer, diagnosis))),
-                update: optional(captured.update_ratio(layer)),
-                dead: dead.map_or_else(|| "–".into(), |n| format!("{} of {}", count(n), count(layer.units))),
+                gradient: cell(0, None),
+                share: cell(1, limit),
+                update: cell(2, None),
+                dead: Cell {
+                    text: dead
+                        .map_or_else(|| "–".into(), |n| format!("{} of {}", count(n), count(layer.units))),
+                    ..cell(3, None)
+                },
                 status: status(layer, captured, diagnosis),
                 also: also(layer, diagnosis),
             }
         };
+        let rows = layers.iter().zip(&epoch.layers).enumerate().map(row);
+        let (rows, others): (Vec<Row>, Vec<Row>) = rows.partition(|r| timeline.layers.contains(&r.layer));
+        if rows.is_empty() {
+            return None;
+        }
+        let ends = extents[1].map_or([1e-3, 1.0], Extent::ends);
         Some(Self {
             epoch: epoch.epoch,
-            rows: captured.iter().zip(&shares).map(row).collect(),
-            axis_from: axis.from(),
+            rows,
+            others,
+            ends: ends.map(number),
             limit: limit.map(number),
             can_die: layers.iter().any(|l| l.activation.can_die()),
         })
     }
+
+    fn count(&self) -> String {
+        counted((self.rows.len() + self.others.len()) as u64, "layer")
+    }
+
+    /// The layers with a row, and those that are folded away; no empty part.
+    fn parts(&self) -> Vec<&[Row]> {
+        [&self.rows, &self.others].into_iter().map(Vec::as_slice).filter(|r| !r.is_empty()).collect()
+    }
 }
 
-/// Elasticity of every layer as a share of the strongest; all zeros where nothing pulls.
-fn shares(captured: &[(&Layer, &LayerCapture)], epoch: &Epoch) -> Vec<Option<f64>> {
-    let pull: Vec<Option<f64>> = captured.iter().map(|(l, c)| c.elasticity(l, epoch.train_loss)).collect();
-    let strongest = pull.iter().flatten().copied().fold(0.0, f64::max);
-    let share = |e: f64| if strongest > 0.0 { e / strongest } else { 0.0 };
-    pull.into_iter().map(|e| e.map(share)).collect()
+/// A value on the axis of its column.
+fn bar_of(extent: Extent, value: f64, limit: Option<f64>, alarm: bool) -> Option<Bar> {
+    let place = |v: f64| extent.place(v);
+    Some(Bar::from_zero(place(value)?, limit.and_then(place), alarm))
 }
 
 /// `2 → 3` for a matrix, output dimension last as data flows; the plain shape otherwise.
@@ -120,10 +163,4 @@ fn also(layer: &Layer, diagnosis: &Diagnosis) -> String {
         }
     }
     rules.get(1..).unwrap_or_default().join(", ")
-}
-
-impl Profile {
-    fn count(&self) -> String {
-        counted(self.rows.len() as u64, "layer")
-    }
 }

@@ -205,6 +205,7 @@ pub(super) fn facts(summary: &Summary) -> Vec<Fact> {
             ))
         ),
     );
+    fact("measured", format!("--capture {}", run.settings.capture.as_deref().unwrap_or("all")));
     fact("seed", run.settings.seed.to_string());
     fact("device", format!("{}, {}", run.settings.device, counted(run.settings.threads, "thread")));
     if let Some(wall) = run.wall_s {
@@ -225,7 +226,8 @@ pub(super) fn measured(record: &Record, summary: &Summary) -> Vec<String> {
         ""
     };
     text.push(format!(
-        "Everything was captured in {} of {} done: at the epoch's last batch, after backward and before the optimizer's step. Gradients are those before any clipping.{full_batch}",
+        "{} was captured in {} of {} done: at the epoch's last batch, after backward and before the optimizer's step. Gradients are those before any clipping.{full_batch}",
+        sentence(run.settings.capture.as_deref()),
         counted(summary.epochs.len() as u64, "epoch"),
         count(run.epochs_done),
     ));
@@ -234,6 +236,13 @@ pub(super) fn measured(record: &Record, summary: &Summary) -> Vec<String> {
         "Tensors of up to {EXACT_CAPACITY} values are described exactly; quantiles of larger ones are within {}.",
         percent(BIN_RELATIVE_WIDTH)
     ));
+    if summary.epochs.len() > 1 {
+        text.push(
+            "The violins of earlier epochs are drawn from 21 quantiles of each tensor, those of the last from \
+             all that is known of it."
+                .into(),
+        );
+    }
     text.push(format!(
         "Elasticity is ‖W‖·‖g‖ divided by the loss, with the epoch's medians: how strongly the loss pulls on a layer, whatever the scale of the loss and of the weights. The update ratio is ‖ΔW‖ / max(‖W‖, 0.1·√units) of one step; 0.002 to 0.04 is usual in a first epoch. {}",
         if record.header.layers.iter().any(|l| !l.kind.is_matrix()) {
@@ -254,6 +263,23 @@ pub(super) fn measured(record: &Record, summary: &Summary) -> Vec<String> {
         ));
     }
     text
+}
+
+/// What was measured of the layers, as the beginning of a sentence, and what was not.
+fn sentence(capture: Option<&str>) -> &'static str {
+    match capture {
+        None | Some("all") => "Everything (--capture all)",
+        Some("activations=off") => {
+            "Everything but activations, how often units fire and the backward signal (--capture \
+             activations=off)"
+        }
+        Some("norms") => {
+            "The moments and norms of weights, gradients and updates, not how their values are spread and \
+             nothing of activations, firing units and the backward signal (--capture norms),"
+        }
+        Some("none") => "Only loss and scores, nothing of the layers (--capture none),",
+        Some(_) => "A part of what can be measured",
+    }
 }
 
 /// Whether a unit's silence is a measurement or a suspicion.

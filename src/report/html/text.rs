@@ -23,6 +23,12 @@ impl Names {
         Self { long }
     }
 
+    /// The name of a layer by itself.
+    pub fn of_layer(&self, layer: &Layer) -> String {
+        let name = self.in_text(&layer.name);
+        if name.trim().is_empty() { "(no name)".into() } else { name }
+    }
+
     /// A sentence in which layers may be named.
     pub fn in_text(&self, text: &str) -> String {
         let short = |text: String, (name, short): &(String, String)| text.replace(name.as_str(), short);
