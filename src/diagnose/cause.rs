@@ -279,6 +279,7 @@ mod tests {
             table.push('\n');
         }
         insta::assert_snapshot!(table, @r"
+        RanksDiffer:
         OutputActivation: ClipDominated, DecayDominated, OutputSaturated, ExplodingTime, UpdateHigh, LaterDead, LaterSaturated, NonFinite, VanishingDepth, VanishingAll, Stalled, Frozen, Slow, DeadUnits, DormantUnits, ConstantOutput, Plateau
         TargetScale: ClipDominated, DecayDominated, OutputSaturated, ExplodingTime, UpdateHigh, LaterDead, LaterSaturated, NonFinite, VanishingDepth, VanishingAll, Stalled, Frozen, Slow, DeadUnits, DormantUnits, ConstantOutput, Plateau
         InputScale(Small): BornDead(Bias), DecayDominated, OutputSaturated, LaterDead, VanishingDepth, VanishingAll, Stalled, Frozen, Slow, DeadUnits, DormantUnits, ConstantOutput, Plateau

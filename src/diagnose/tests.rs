@@ -2,7 +2,9 @@
 
 use super::test_support::{Fake, Norms, set_step};
 use super::{Diagnosis, Finding, Settings, Verdict, diagnose, rules};
-use crate::record::{Activation, End, Loss, NonFinite, Outcome, OutputSum, Record, Task};
+use crate::record::{
+    Activation, End, Loss, NonFinite, Outcome, OutputSum, RankDifference, Ranks, Record, Task,
+};
 use crate::stats::{Distribution, Spread};
 
 /// Numbers of a teaching network in its first epoch, from PyTorch 2.13 (oracles/mlp5.json); they
@@ -162,7 +164,7 @@ fn headlines_of_runs_that_did_not_end() {
     let d = nothing.diagnose();
     let known = |rule: &&str| d.not_measured.iter().all(|n| n.rule != *rule);
     let known: Vec<_> = rules().map(|r| r.name).filter(known).collect();
-    assert_eq!(known, ["input-scale", "target-scale", "output-activation"]);
+    assert_eq!(known, ["input-scale", "target-scale", "output-activation", "ranks-differ"]);
     let mut steps_only = Fake::healthy(1);
     steps_only.record.epochs.clear();
     insta::assert_snapshot!(steps_only.diagnose().headline, @"No epoch has been captured yet, after 10 steps (ended early or still running: the record stops after 0 of 1 epoch).");
@@ -211,12 +213,22 @@ fn without_activations_what_needs_them_is_not_measured() {
 /// Rules that say nothing to fix; their own files hold the tests that they fire.
 const NEVER_ROOTS: [&str; 3] = ["dormant-units", "overfit", "expected-zero"];
 /// Rules whose remedy is in the model or its data, out of reach of a flag.
-const OUT_OF_REACH: [&str; 3] = ["target-scale", "output-activation", "layer-frozen"];
+const OUT_OF_REACH: [&str; 4] = ["target-scale", "output-activation", "layer-frozen", "ranks-differ"];
 
 /// One run for every rule, each with something that fires.
 fn faulty() -> Vec<(&'static str, Fake)> {
     let mut dead_later = Fake::stuck(6);
     dead_later.silence(1, 8, 3, -0.5, -0.2);
+    let mut ranks = Fake::healthy(6);
+    let off = RankDifference {
+        layer: "fc2".into(),
+        quantity: "weight".into(),
+        rank: 1,
+        epoch: 2,
+        step: 20,
+        value: 0.01,
+    };
+    ranks.record.header.ranks = Some(Ranks { of: 2, rank: None, differences: vec![off] });
     let mut units = Fake::stuck(6);
     units.silence(2, 5, 0, 0.1, -0.2);
     let mut all = Fake::stuck(6);
@@ -310,6 +322,7 @@ fn faulty() -> Vec<(&'static str, Fake)> {
         ("clip-dominated", clip),
         ("decay-dominated", decay),
         ("plateau", Fake::stuck(6)),
+        ("ranks-differ", ranks),
     ]
 }
 
