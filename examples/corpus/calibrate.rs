@@ -130,6 +130,9 @@ fn dosed(d: &mut Draw, table: &Table) -> Case {
         .regression(table.regression(d))
 }
 
+/// What is scaled, and the table for a scale.
+type Scaled = (&'static Kind, fn(f64) -> Table);
+
 static INPUTS: Kind = kind("dose-inputs", "inputs on a scale", |d| dosed(d, &Table::default()));
 static TARGETS: Kind = kind("dose-targets", "targets on a scale", |d| dosed(d, &Table::default()));
 
@@ -140,7 +143,7 @@ fn doses(text: &mut String, program: &Path, images: &Path, out: &Path) -> Result
          scale 1, of 5 seeds.\n\n| scale | inputs, SGD 0.05 | inputs, Adam 0.003 | targets, SGD 0.05 | \
          targets, Adam 0.003 |\n| --- | --- | --- | --- | --- |\n",
     );
-    let scaled: [(&'static Kind, fn(f64) -> Table); 2] = [
+    let scaled: [Scaled; 2] = [
         (&INPUTS, |scale| Table { scale, ..Table::default() }),
         (&TARGETS, |target_scale| Table { target_scale, ..Table::default() }),
     ];
@@ -168,7 +171,7 @@ fn doses(text: &mut String, program: &Path, images: &Path, out: &Path) -> Result
         for (i, row) in harmed.iter_mut().enumerate() {
             let here = (0..seeds).map(|s| (progress[i * seeds + s], progress[at_one + s]));
             // What is no number is harmed as well.
-            row.push(here.filter(|(p, one)| !(*p >= UNHARMED * one)).count());
+            row.push(seeds - here.filter(|(p, one)| *p >= UNHARMED * one).count());
         }
     }
     for (dose, row) in DOSES.iter().zip(&harmed) {
