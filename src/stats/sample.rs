@@ -23,8 +23,8 @@ const DRAWN: (u64, u64) = (1_024, 65_536);
 /// Places in a stratum that a merged sample may take its value from.
 const PLACES: u64 = 1 << 16;
 
-/// A value, and how many it stands for.
-type Weighted = (f32, u128);
+/// Ascending values, and how many each stands for.
+type Weighted<'a> = (&'a [f32], u128);
 
 /// A sample of the finite values of a tensor, ascending.
 pub fn draw<T: Element>(values: &[T], tally: &Tally, seed: &[u64]) -> Vec<f32> {
@@ -99,22 +99,21 @@ pub fn merge(a: (&[f32], u64), b: (&[f32], u64), seed: &[u64]) -> Vec<f32> {
     }
     // The weights are whole numbers so that no rounding depends on the order: of a value of `a`, how
     // many it stands for, times the lengths of both.
-    let weigh = |of: (&[f32], u64), beside: &[f32]| {
-        let weight = u128::from(of.1) * beside.len() as u128;
-        of.0.iter().map(move |v| (*v, weight)).collect::<Vec<_>>()
-    };
-    let (a, b) = (weigh(a, b.0), weigh(b, a.0));
-    let total: u128 = a.iter().chain(&b).map(|v| v.1).sum();
-    let length = (a.len() + b.len()).min(SAMPLE_CAPACITY);
+    let weigh = |of: (_, u64), beside: &[f32]| (of.0, u128::from(of.1) * beside.len() as u128);
+    let (a, b): (Weighted, Weighted) = (weigh(a, b.0), weigh(b, a.0));
+    let total = a.0.len() as u128 * a.1 + b.0.len() as u128 * b.1;
+    let length = (a.0.len() + b.0.len()).min(SAMPLE_CAPACITY);
     let mut random = SplitMix64::new(seed);
     let mut sample = Vec::with_capacity(length);
-    let (mut rest, mut below) = (merge_sorted(&a, &b), 0);
-    let (stratum, odd) = (total / length as u128, total % length as u128);
-    for k in 0..length as u128 {
+    let (mut rest, mut below) = (merge_sorted(a, b), 0);
+    let stratum = total / length as u128;
+    let odd = (total % length as u128) as u64;
+    for k in 0..length as u64 {
         // Anywhere in its stratum: with fixed ranks, many small parts would never be seen beside a
         // large one. No value is taken twice.
         let anywhere = u128::from(random.below(PLACES));
-        let rank = stratum * k + odd * k / length as u128 + stratum / u128::from(PLACES) * anywhere;
+        let start = stratum * u128::from(k) + u128::from(odd * k / length as u64);
+        let rank = start + stratum / u128::from(PLACES) * anywhere;
         let Some(value) = rest.find(|(_, weight)| {
             below += weight;
             below > rank
@@ -126,14 +125,17 @@ pub fn merge(a: (&[f32], u64), b: (&[f32], u64), seed: &[u64]) -> Vec<f32> {
     sample
 }
 
-/// Both, ascending by value and, where values are equal, by weight.
-fn merge_sorted<'a>(mut a: &'a [Weighted], mut b: &'a [Weighted]) -> impl Iterator<Item = Weighted> + 'a {
+/// The values of both with their weights, ascending and, where values are equal, by weight.
+fn merge_sorted<'a>(
+    (mut a, w): Weighted<'a>,
+    (mut b, v): Weighted<'a>,
+) -> impl Iterator<Item = (f32, u128)> + 'a {
     std::iter::from_fn(move || {
         let from_a = match (a.first(), b.first()) {
-            (Some(x), Some(y)) => x.0.total_cmp(&y.0).then(x.1.cmp(&y.1)).is_le(),
+            (Some(x), Some(y)) => x.total_cmp(y).then(w.cmp(&v)).is_le(),
             (x, _) => x.is_some(),
         };
-        let side = if from_a { &mut a } else { &mut b };
-        side.split_off_first().copied()
+        let (side, weight) = if from_a { (&mut a, w) } else { (&mut b, v) };
+        side.split_off_first().map(|value| (*value, weight))
     })
 }
