@@ -8,6 +8,7 @@ use serde::Deserialize;
 use super::bounded::Held;
 use super::packing::{self, Packing};
 use super::{End, Epoch, Header, LayerCapture, Line, RecordError, SCHEMA, Step, StepLayer};
+use crate::text::counted;
 
 /// Longest line that is read, in bytes: a captured epoch of a thousand wide layers is far below it.
 const LONGEST_LINE: u64 = 128 << 20;
@@ -50,11 +51,14 @@ impl fmt::Display for Warning {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::CutLastLine { line } => write!(f, "line {line}, the last, is cut short and was skipped"),
-            Self::Thinned { steps, epochs } => write!(
-                f,
-                "it is too large to be held: {steps} points of its step curves were joined with others, and \
-                 {epochs} captured epochs were left out"
-            ),
+            Self::Thinned { steps, epochs } => {
+                let joined = (*steps > 0)
+                    .then(|| format!("{} of its step curves joined with others", counted(*steps, "point")));
+                let left_out =
+                    (*epochs > 0).then(|| format!("{} left out", counted(*epochs, "captured epoch")));
+                let what: Vec<_> = joined.into_iter().chain(left_out).collect();
+                write!(f, "it is too large to be held whole: {}", what.join(", and "))
+            }
             Self::CutPacked => {
                 f.write_str("the compressed data is cut short; the lines until there were read")
             }
