@@ -41,7 +41,7 @@ pub fn exact(network: &Network, train: &Rows, whole: bool) -> Option<FiringCount
     if !is_of(network) {
         return None;
     }
-    let mut count = FiringCount::new(network, true);
+    let mut count = FiringCount::new(network.layers().len(), true);
     tch::no_grad(|| {
         // Parts of nearly equal size: none is left with a single row.
         let rows = train.len() as u64;

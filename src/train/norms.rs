@@ -5,7 +5,7 @@ use tch::Tensor;
 use super::TrainError;
 use super::capture::Detail;
 use super::elsewhere::{Kept, l2};
-use super::network::Network;
+use super::network::Parameters;
 use crate::record::{LayerCapture, LayerSteps, StepLayer};
 use crate::stats::{Distribution, Keep, Spread};
 
@@ -34,22 +34,22 @@ impl Weights {
 }
 
 impl StepMeter {
-    /// For this network, as it is before the next step, with an optimizer of this weight decay.
+    /// For the layers of these parameters, as they are before the next step, with an optimizer of this weight decay.
     ///
     /// # Errors
     /// [`TrainError::Memory`] where a copy of the weights has no room.
-    pub fn new(network: &Network, detail: Detail, weight_decay: f64) -> Result<Self, TrainError> {
-        let measured = network.parameters().iter().filter(|_| detail != Detail::Nothing);
+    pub fn new(parameters: &[Parameters], detail: Detail, weight_decay: f64) -> Result<Self, TrainError> {
+        let measured = parameters.iter().filter(|_| detail != Detail::Nothing);
         let weights = measured.map(|p| Weights::of(&p.weight)).collect::<Result<_, _>>()?;
-        let shrinking = (weight_decay > 0.0 && detail != Detail::Nothing).then(|| no_norms(network));
+        let shrinking = (weight_decay > 0.0 && detail != Detail::Nothing).then(|| no_norms(parameters.len()));
         Ok(Self { weights, difference: Vec::new(), shrinking })
     }
 
     /// Measures the gradients. The weights are what the last update left.
-    pub fn before_update(&self, network: &Network) -> (Vec<StepLayer>, f64) {
+    pub fn before_update(&self, parameters: &[Parameters]) -> (Vec<StepLayer>, f64) {
         let mut total = 0.0f64;
         let mut layers = Vec::with_capacity(self.weights.len());
-        for (parameters, before) in network.parameters().iter().zip(&self.weights) {
+        for (parameters, before) in parameters.iter().zip(&self.weights) {
             let grad = |t: &Tensor| {
                 let grad = t.grad();
                 if grad.defined() { l2(&grad) } else { 0.0 }
@@ -70,11 +70,11 @@ impl StepMeter {
     /// detail, the values of what changed.
     pub fn after_update(
         &mut self,
-        network: &Network,
+        parameters: &[Parameters],
         mut layers: Vec<StepLayer>,
         mut captured: Option<(&mut [LayerCapture], Keep)>,
     ) -> Vec<StepLayer> {
-        let changed = network.parameters().iter().zip(&mut self.weights);
+        let changed = parameters.iter().zip(&mut self.weights);
         for (index, ((parameters, before), layer)) in changed.zip(&mut layers).enumerate() {
             if let Some((captured, keep)) = &mut captured {
                 let change = before.values.change(&parameters.weight, &mut self.difference, *keep);
@@ -94,15 +94,15 @@ impl StepMeter {
     }
 
     /// What became of cos(ΔW, −W) of every layer since it was last asked for.
-    pub fn take_shrinking(&mut self, network: &Network) -> Option<Vec<Option<Spread>>> {
+    pub fn take_shrinking(&mut self) -> Option<Vec<Option<Spread>>> {
         let shrinking = self.shrinking.as_mut()?;
-        let taken = std::mem::replace(shrinking, no_norms(network));
+        let taken = std::mem::replace(shrinking, no_norms(self.weights.len()));
         Some(taken.into_iter().map(Norms::spread).collect())
     }
 }
 
-fn no_norms(network: &Network) -> Vec<Norms> {
-    network.layers().iter().map(|_| Norms::default()).collect()
+fn no_norms(layers: usize) -> Vec<Norms> {
+    (0..layers).map(|_| Norms::default()).collect()
 }
 
 /// One norm over the steps of an epoch, bounded however many they are.
