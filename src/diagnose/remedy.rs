@@ -94,10 +94,12 @@ impl Plan<'_> {
     /// What the user has set and what by itself keeps a network from learning, whatever the finding.
     fn own_brakes(&mut self) {
         let run = self.run;
-        if run.clip_norm.is_some_and(|c| c < SMALL_CLIP) {
+        // Adam and RMSprop divide by the size of the gradient, clipped or not, and add decay to it.
+        let (sgd, decoupled) = (run.optimizer == "sgd", run.optimizer == "adamw");
+        if sgd && run.clip_norm.is_some_and(|c| c < SMALL_CLIP) {
             self.add("--clip-norm 1", "the gradient is clipped to almost nothing; the usual norm is about 1");
         }
-        if run.lr * run.weight_decay > STRONG_DECAY {
+        if (sgd || decoupled) && run.lr * run.weight_decay > STRONG_DECAY {
             self.add(
                 format!("--weight-decay {}", plain(run.weight_decay / 100.0)),
                 format!(

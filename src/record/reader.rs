@@ -72,6 +72,14 @@ impl Record {
         self.epochs.iter().rfind(|e| !e.partial).or(self.epochs.last())
     }
 
+    /// Whole epochs that it is known to hold. Of a run without an end these need not be captured: epochs
+    /// are ever more rarely, but steps are always there.
+    pub fn epochs_done(&self) -> u64 {
+        let captured = self.epochs.iter().rfind(|e| !e.partial).map_or(0, |e| e.epoch + 1);
+        let seen = || captured.max(self.steps.last().map_or(0, |s| s.epoch));
+        self.end.as_ref().map_or_else(seen, |end| end.epochs_done)
+    }
+
     /// An empty record of this run.
     pub fn new(header: Header) -> Self {
         Self { header, steps: Vec::new(), epochs: Vec::new(), end: None, held: Held::default() }
@@ -87,7 +95,7 @@ impl Record {
         }
         match line {
             Line::Header(_) => return Err("a second header: a record holds one run".into()),
-            Line::Step(step) => {
+            Line::Step(mut step) => {
                 self.check_layers(step.layers.len())?;
                 self.check_capture(step.capture.as_deref())?;
                 let next = self.steps.last().map_or(0, |s| s.step + s.steps);
@@ -97,6 +105,9 @@ impl Record {
                 if step.step < next || step.steps == 0 {
                     return Err(format!("step {} is out of order (the next is {next})", step.step));
                 }
+                // What comes after the first is its consequence, and there may be any number of it.
+                step.non_finite = step.non_finite.filter(|_| !self.held.broken);
+                self.held.broken |= step.non_finite.is_some();
                 self.steps.push(step);
                 self.bound();
             }
@@ -209,7 +220,7 @@ impl Record {
         if record.held.is_less() {
             warnings.push(Warning::Thinned { steps: record.held.steps, epochs: record.held.epochs });
         }
-        if cut && warnings.is_empty() {
+        if cut && !warnings.iter().any(|w| matches!(w, Warning::CutLastLine { .. })) {
             warnings.push(Warning::CutPacked);
         }
         Ok((record, warnings))

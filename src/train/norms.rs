@@ -12,6 +12,10 @@ use crate::stats::{Distribution, Keep, Spread};
 /// Norms that wait before they join the distribution of their epoch.
 const PENDING_NORMS: usize = 4_096;
 
+/// Share of the weights' norm that has to change for cos(ΔW, −W) to be told from rounding: it comes from a
+/// difference of squares that are right to about 1e-14, and 1e-3 of a cosine is near enough.
+const TELLING_CHANGE: f64 = 1e-11;
+
 /// Measures a step around the optimizer's update.
 pub struct StepMeter {
     /// The weights as the last update left them, a layer each.
@@ -86,7 +90,9 @@ impl StepMeter {
                 // |W + ΔW|² = |W|² + 2⟨ΔW, W⟩ + |ΔW|²
                 let squares = [followed.l2, before.l2, followed.change].map(|norm| norm * norm);
                 let product = (squares[0] - squares[1] - squares[2]) / 2.0;
-                shrinking[index].push(-product / (followed.change * before.l2));
+                if followed.change > TELLING_CHANGE * before.l2 {
+                    shrinking[index].push((-product / (followed.change * before.l2)).clamp(-1.0, 1.0));
+                }
             }
             before.l2 = followed.l2;
         }

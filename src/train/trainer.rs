@@ -153,7 +153,7 @@ impl Trainer<'_> {
             let history = || captured.iter().flatten().map(LayerCapture::condensed).collect();
             step.capture = match (&captured, number) {
                 (Some(_), 1..) if inside => Some(history()),
-                (first, _) => first.clone().filter(|_| inside),
+                (first, _) => first.as_ref().filter(|_| inside).cloned(),
             };
             state.capture = captured.filter(|_| of_epoch);
             state.suspect = screening.as_ref().is_some_and(FiringCount::has_silent_unit);

@@ -34,9 +34,10 @@ pub static LAYER_FROZEN: Rule = Rule {
     measures: "Of every trainable matrix, the largest gradient and the largest update of an epoch, and its \
                median update over its weights. The pull on a layer is the norm of its weights times that of \
                their gradient.",
-    fires: "Error where gradient or update are exactly 0, or absent, in every batch of {captures} captured \
+    fires: "Where gradient or update are exactly 0, or absent, in every batch of {captures} captured \
             epochs in a row (where it began later than the first: without progress); or where the update is \
-            under {still} while another layer's is {moving} or more, without progress. It is mis-wired, and \
+            under {still} while another layer's is {moving} or more, without progress. Error with harm and where it is mis-wired, else a \
+            warning. It is mis-wired, and \
             a cause of its own, if it was so from the first capture and the gradient is absent, if the next layer receives {neighbour} of the \
             strongest pull, or if it is never changed though it receives {pulled} itself.",
     false_alarms: "Layers frozen by intent are told apart by what the record says of them. A layer that is \

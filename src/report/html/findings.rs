@@ -118,8 +118,16 @@ fn rules(cards: &[Card]) -> String {
 /// What a message says beyond the headline, which often is its first sentence; all of it where
 /// nothing would remain.
 fn beyond(message: &str, headline: &str) -> String {
+    // The headline begins with a capital letter, or goes on in the middle of a sentence.
+    let told = |first: &str| {
+        let rest = first.chars().next().map_or("", |c| &first[c.len_utf8()..]);
+        headline.match_indices(rest).any(|(at, _)| {
+            let before = headline[..at].chars().next_back().into_iter().flat_map(char::to_lowercase);
+            before.eq(first.chars().next().into_iter().flat_map(char::to_lowercase))
+        })
+    };
     match message.split_once(". ") {
-        Some((first, rest)) if headline.contains(first) => rest.to_owned(),
+        Some((first, rest)) if told(first) => rest.to_owned(),
         _ => message.to_owned(),
     }
 }
