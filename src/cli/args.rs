@@ -3,7 +3,6 @@
 mod compare;
 mod prescribe;
 
-#[cfg(any(feature = "train", test))]
 use std::ffi::OsString;
 use std::path::PathBuf;
 
@@ -168,6 +167,8 @@ pub struct RunArgs {
     pub flags: RunFlags,
     #[command(flatten)]
     pub output: OutputArgs,
+    #[command(flatten)]
+    pub targets: TargetArgs,
 }
 
 /// What is trained and how, and what is made of it: the same for one run and for several.
@@ -355,6 +356,15 @@ pub struct OutputArgs {
 }
 
 #[derive(Debug, Args)]
+#[command(next_help_heading = "Output")]
+pub struct TargetArgs {
+    /// Write the verdict as junit, github, markdown, gitlab, csv, vega or json, such as
+    /// junit=report.xml; - is standard output, in place of what is otherwise printed; may be repeated
+    #[arg(long, value_name = "FORMAT=PATH")]
+    pub output: Vec<OsString>,
+}
+
+#[derive(Debug, Args)]
 pub struct ReportArgs {
     /// A record (record.jsonl, or compressed as .zst or .gz), or the report directory that holds one
     pub record: PathBuf,
@@ -362,6 +372,8 @@ pub struct ReportArgs {
     pub findings: FindingArgs,
     #[command(flatten)]
     pub output: OutputArgs,
+    #[command(flatten)]
+    pub targets: TargetArgs,
 }
 
 #[derive(Debug, Args)]
@@ -371,6 +383,8 @@ pub struct CheckArgs {
     pub file: PathBuf,
     #[command(flatten)]
     pub findings: FindingArgs,
+    #[command(flatten)]
+    pub targets: TargetArgs,
 }
 
 #[derive(Clone, Copy, Debug, clap::ValueEnum)]
@@ -416,11 +430,11 @@ pub fn reproducible(words: impl Iterator<Item = OsString>) -> Vec<String> {
     let mut words = words.skip(1).map(|w| w.to_string_lossy().into_owned());
     while let Some(word) = words.next() {
         match word.as_str() {
-            "--out" | "--color" => {
+            "--out" | "--output" | "--color" => {
                 words.next();
             }
             "--force" | "--quiet" | "-q" | "--json" => {}
-            _ if word.starts_with("--out=") || word.starts_with("--color=") => {}
+            _ if ["--out=", "--output=", "--color="].iter().any(|flag| word.starts_with(flag)) => {}
             _ => kept.push(word),
         }
     }
@@ -480,8 +494,7 @@ mod tests {
 
     #[test]
     fn the_kept_command_repeats_the_run_wherever_its_output_went() {
-        let words =
-            "/x/gradscope --color never run --model relu5 --bias -8 --out=a --out b --force -q --lr 1";
+        let words = "/x/gradscope --color never run --model relu5 --bias -8 --out=a --out b --output=csv=c --output json=d --force -q --lr 1";
         let kept = reproducible(words.split(' ').map(OsString::from));
         assert_eq!(kept.join(" "), "gradscope run --model relu5 --bias -8 --lr 1");
     }

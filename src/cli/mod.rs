@@ -30,9 +30,11 @@ mod run;
 mod side;
 #[cfg(feature = "train")]
 mod signals;
+mod source;
 #[cfg(feature = "train")]
 mod summary;
 mod sweep;
+mod targets;
 #[cfg(feature = "train")]
 mod variants;
 mod verdict;

@@ -1,25 +1,30 @@
 //! From a record to files and a verdict: the end of `run`, and all of `report`.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use anyhow::ensure;
 use gradscope::diagnose::{Diagnosis, diagnose};
 use gradscope::plot;
 use gradscope::record::{Packing, Record, RecordError};
+use gradscope::report::format::Subject;
 use gradscope::report::{self, OutputDir, RECORD_FILE, Summary};
 
-use super::args::{OutputArgs, ReportArgs};
+use super::args::{OutputArgs, ReportArgs, TargetArgs};
 use super::findings::Findings;
-use super::{output, verdict};
+use super::targets::Targets;
+use super::{output, source, verdict};
 
 /// `gradscope report RECORD`
 pub fn run(args: &ReportArgs, colours: bool) -> anyhow::Result<u8> {
     let findings = Findings::new(&args.findings)?;
-    let source =
-        if args.record.is_dir() { Packing::find(&args.record, RECORD_FILE) } else { args.record.clone() };
+    let source = source::path(&args.record);
     let out = args.output.out.clone().unwrap_or_else(|| home_of(&source));
     let (record, warnings) = Record::read(&source)?;
     let directory = OutputDir::check(&out, args.output.force)?;
+    let targets =
+        open_targets(&args.targets, &args.output, &[&source, &directory.record(Packing::of(&source))])?;
     for warning in warnings {
         output::note(&format!("{}: {warning}", source.display()));
     }
@@ -31,7 +36,14 @@ pub fn run(args: &ReportArgs, colours: bool) -> anyhow::Result<u8> {
         }
         Ok(())
     })?;
-    conclude(&record, &diagnosis, &directory, &args.output, colours)?;
+    let off = &args.findings.off;
+    conclude(
+        &record,
+        &diagnosis,
+        &source,
+        &directory,
+        &Wanted { args: &args.output, targets: &targets, off, colours },
+    )?;
     Ok(findings.status(&diagnosis))
 }
 
@@ -75,20 +87,48 @@ pub fn render(
     Ok(diagnosis)
 }
 
-/// Prints the verdict, or the summary where that is asked for.
+/// What is to be said, and where.
+pub struct Wanted<'a> {
+    /// The flags about output.
+    pub args: &'a OutputArgs,
+    /// Further files.
+    pub targets: &'a Targets,
+    /// Rules that were switched off.
+    pub off: &'a [String],
+    /// Colours, or none.
+    pub colours: bool,
+}
+
+/// Where `--output` goes; `taken` are files that are read or written otherwise.
+pub fn open_targets(args: &TargetArgs, output: &OutputArgs, taken: &[&Path]) -> anyhow::Result<Targets> {
+    let targets = Targets::open(&args.output, taken)?;
+    ensure!(
+        !(output.json && targets.take_stdout()),
+        "--json and an --output to - both want standard output: give one of them a file, such as --output json=summary.json"
+    );
+    Ok(targets)
+}
+
+/// Writes what `--output` asks for, and prints the verdict, or the summary where that is asked for.
 pub fn conclude(
     record: &Record,
     diagnosis: &Diagnosis,
+    source: &Path,
     directory: &OutputDir,
-    args: &OutputArgs,
-    colours: bool,
+    wanted: &Wanted,
 ) -> anyhow::Result<()> {
-    if args.json {
-        output::print(&Summary::of(record, diagnosis).to_json()?)?;
+    let summary = Summary::of(record, diagnosis);
+    let known = BTreeSet::new();
+    wanted.targets.write(&Subject { summary: &summary, source, off: wanted.off, known: &known })?;
+    if wanted.targets.take_stdout() {
         return Ok(());
     }
-    let mut text = verdict::verdict(diagnosis, &record.header.command, colours);
-    if !args.quiet {
+    if wanted.args.json {
+        output::print(&summary.to_json()?)?;
+        return Ok(());
+    }
+    let mut text = verdict::verdict(diagnosis, &record.header.command, wanted.colours);
+    if !wanted.args.quiet {
         text += &format!("\nreport: {}\n", directory.path().join("report.html").display());
     }
     output::print(&text)?;

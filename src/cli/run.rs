@@ -12,7 +12,7 @@ use gradscope::train::{self, Checkpoint, Config, Observer};
 use super::args::{RunArgs, reproducible};
 use super::findings::Findings;
 use super::progress::Progress;
-use super::render::{conclude, render};
+use super::render::{Wanted, conclude, open_targets, render};
 use super::resume::{self, Earlier};
 use super::signals::Signals;
 use super::{exit, resolve};
@@ -35,10 +35,13 @@ pub fn run(args: &RunArgs, colours: bool) -> anyhow::Result<u8> {
         // Whether it is there is seen when it is made.
         None => OutputDir::check(&default_directory(&config.model.name), true)?,
     };
+    let targets = open_targets(&args.targets, &args.output, &[&directory.record(config.packing)])?;
     let signals = Signals::listen()?;
     let how = How { findings: &findings, signals: &signals, quiet: args.output.quiet };
     let trained = train(&config, earlier.as_ref(), directory, given.is_none(), &how)?;
-    conclude(&trained.record, &trained.diagnosis, &trained.directory, &args.output, colours)?;
+    let source = trained.directory.record(config.packing);
+    let wanted = Wanted { args: &args.output, targets: &targets, off: &finding_args.off, colours };
+    conclude(&trained.record, &trained.diagnosis, &source, &trained.directory, &wanted)?;
     Ok(match trained.outcome {
         Outcome::Finished => findings.status(&trained.diagnosis),
         stopped => status(stopped),

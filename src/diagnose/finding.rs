@@ -1,5 +1,6 @@
 //! What a diagnosis says.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
@@ -44,6 +45,21 @@ pub struct Finding {
     pub evidence: BTreeMap<String, Value>,
     /// What to change, best first. Of a consequence: empty, a remedy belongs to the root.
     pub remedies: Vec<Remedy>,
+}
+
+impl Finding {
+    /// From when it held, as exactly as is known: "step 12" or "epoch 3".
+    pub fn since(&self) -> String {
+        match self.first_step {
+            Some(step) => format!("step {step}"),
+            None => format!("epoch {}", self.first_epoch),
+        }
+    }
+
+    /// What to sort by so that the worst come first, and causes before what follows from them.
+    pub fn rank(&self) -> (Reverse<Severity>, bool) {
+        (Reverse(self.severity), !self.root)
+    }
 }
 
 /// How bad a finding is.

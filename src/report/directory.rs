@@ -142,7 +142,11 @@ impl OutputDir {
     ///
     /// # Errors
     /// What the system said.
-    pub fn put(&self, name: &str, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
+    pub fn put(
+        &self,
+        name: impl AsRef<Path>,
+        write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+    ) -> io::Result<()> {
         let mut temporary = temporary_file().tempfile_in(&self.path)?;
         write(&mut io::BufWriter::new(temporary.as_file_mut()))?;
         temporary.as_file().sync_all()?;

@@ -8,6 +8,7 @@ pub mod command;
 pub mod compare;
 mod directory;
 mod error;
+pub mod format;
 mod html;
 mod plots;
 mod summary;
@@ -23,7 +24,7 @@ pub use directory::{OutputDir, RECORD_FILE};
 pub use error::ReportError;
 pub use summary::{
     ActivationSummary, DistributionSummary, EpochSummary, FILE_NAME as SUMMARY_FILE, LayerEpoch,
-    LayerSummary, Listed, QUANTILES, RunOutcome, RunSummary, SCHEMA as SUMMARY_SCHEMA, Summary,
+    LayerSummary, Listed, QUANTILES, RunOutcome, RunSummary, SCHEMA as SUMMARY_SCHEMA, Summary, SummaryError,
 };
 
 /// What every format is made from.

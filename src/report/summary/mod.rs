@@ -4,6 +4,7 @@
 //! [`number`], so that a NaN is a string and never a `null`.
 
 mod build;
+mod reader;
 
 use serde::{Deserialize, Serialize};
 
@@ -12,6 +13,7 @@ use crate::diagnose::{Finding, NotMeasured, Verdict};
 use crate::record::{EarlyStop, LayerKind, Run, Task, TestResult, number};
 
 pub(super) use build::findings_of;
+pub use reader::SummaryError;
 
 /// Name and version of the format.
 pub const SCHEMA: &str = "gradscope.summary/1";

@@ -1,0 +1,37 @@
+//! What a command reads: a record, a `summary.json`, or the report directory that holds them.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::ensure;
+use gradscope::diagnose::diagnose;
+use gradscope::record::{Packing, Record};
+use gradscope::report::{RECORD_FILE, Summary};
+
+use super::args::FindingArgs;
+use super::findings::Findings;
+use super::output;
+
+/// Of a report directory, its record.
+pub fn path(given: &Path) -> PathBuf {
+    if given.is_dir() { Packing::find(given, RECORD_FILE) } else { given.into() }
+}
+
+/// The summary in a file, or of the record in it.
+///
+/// # Errors
+/// Where there is neither, or where a summary cannot do what the flags ask for.
+pub fn read(path: &Path, findings: &Findings, args: &FindingArgs) -> anyhow::Result<Summary> {
+    if Summary::is_at(path) {
+        ensure!(
+            args.off.is_empty() && args.set.is_empty(),
+            "{}: a summary holds findings, and no measurements to apply --set and --off to; give its {RECORD_FILE}",
+            path.display()
+        );
+        return Ok(Summary::read(path)?);
+    }
+    let (record, warnings) = Record::read(path)?;
+    for warning in warnings {
+        output::note(&format!("{}: {warning}", path.display()));
+    }
+    Ok(Summary::of(&record, &diagnose(&record, &findings.settings)))
+}
