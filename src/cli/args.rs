@@ -40,6 +40,8 @@ pub enum Command {
     Report(ReportArgs),
     /// The findings of a record or summary, a line each, and the exit status
     Check(CheckArgs),
+    /// What is new, worse, better or fixed between two runs, and which layers moved
+    Diff(DiffArgs),
     /// Make one record of those of several ranks or shards of a distributed run
     Merge(MergeArgs),
     /// What a rule measures, its threshold and source, its false alarms, its remedies
@@ -165,6 +167,10 @@ pub struct RunArgs {
 
     #[command(flatten)]
     pub flags: RunFlags,
+    /// Let --fail-on look only at findings that this record, summary.json or report directory lacks, or
+    /// has as milder or of fewer layers
+    #[arg(long, value_name = "FILE", help_heading = "Findings")]
+    pub baseline: Option<PathBuf>,
     #[command(flatten)]
     pub output: OutputArgs,
     #[command(flatten)]
@@ -383,6 +389,34 @@ pub struct CheckArgs {
     pub file: PathBuf,
     #[command(flatten)]
     pub findings: FindingArgs,
+    /// Only tell of, and fail on, findings that this record, summary.json or report directory lacks, or
+    /// has as milder or of fewer layers
+    #[arg(long, value_name = "FILE", help_heading = "Findings")]
+    pub baseline: Option<PathBuf>,
+    #[command(flatten)]
+    pub targets: TargetArgs,
+}
+
+#[derive(Debug, Args)]
+pub struct DiffArgs {
+    /// What to compare with: a record, a summary.json, or a report directory
+    pub base: PathBuf,
+    /// What to compare: a record, a summary.json, or a report directory
+    pub new: PathBuf,
+    /// Relative change from which a number of a layer or finding is told
+    #[arg(long, value_name = "SHARE", default_value_t = gradscope::report::diff::TOLERANCE, value_parser = number::probability, allow_negative_numbers = true)]
+    pub tolerance: f64,
+    #[command(flatten)]
+    pub findings: FindingArgs,
+    /// Write a page and diff.json into this directory
+    #[arg(long, value_name = "DIR", help_heading = "Output")]
+    pub out: Option<PathBuf>,
+    /// Write into a directory that holds other files
+    #[arg(long, requires = "out", help_heading = "Output")]
+    pub force: bool,
+    /// Print diff.json on standard output
+    #[arg(long, help_heading = "Output")]
+    pub json: bool,
     #[command(flatten)]
     pub targets: TargetArgs,
 }
@@ -430,11 +464,13 @@ pub fn reproducible(words: impl Iterator<Item = OsString>) -> Vec<String> {
     let mut words = words.skip(1).map(|w| w.to_string_lossy().into_owned());
     while let Some(word) = words.next() {
         match word.as_str() {
-            "--out" | "--output" | "--color" => {
+            "--out" | "--output" | "--baseline" | "--color" => {
                 words.next();
             }
             "--force" | "--quiet" | "-q" | "--json" => {}
-            _ if ["--out=", "--output=", "--color="].iter().any(|flag| word.starts_with(flag)) => {}
+            _ if ["--out=", "--output=", "--baseline=", "--color="]
+                .iter()
+                .any(|flag| word.starts_with(flag)) => {}
             _ => kept.push(word),
         }
     }
@@ -494,7 +530,7 @@ mod tests {
 
     #[test]
     fn the_kept_command_repeats_the_run_wherever_its_output_went() {
-        let words = "/x/gradscope --color never run --model relu5 --bias -8 --out=a --out b --output=csv=c --output json=d --force -q --lr 1";
+        let words = "/x/gradscope --color never run --model relu5 --bias -8 --out=a --out b --output=csv=c --baseline e --output json=d --force -q --lr 1";
         let kept = reproducible(words.split(' ').map(OsString::from));
         assert_eq!(kept.join(" "), "gradscope run --model relu5 --bias -8 --lr 1");
     }

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use gradscope::diagnose::Finding;
+use gradscope::report::diff;
 use gradscope::report::format::Subject;
 use gradscope::text::fill;
 
@@ -16,19 +17,23 @@ pub fn run(args: &CheckArgs, colours: bool) -> anyhow::Result<u8> {
     let findings = Findings::new(&args.findings)?;
     let path = source::path(&args.file);
     let targets = Targets::open(&args.targets.output, &[&path])?;
+    let baseline = source::baseline(args.baseline.as_ref(), &findings)?;
     let summary = source::read(&path, &findings, &args.findings)?;
-    let known = BTreeSet::new();
+    let known = baseline.map_or_else(BTreeSet::new, |baseline| diff::known(&baseline, &summary));
     targets.write(&Subject { summary: &summary, source: &path, off: &args.findings.off, known: &known })?;
+    let told =
+        summary.findings.iter().enumerate().filter(|(i, _)| !known.contains(i)).map(|(_, f)| f.clone());
+    let mut told: Vec<Finding> = told.collect();
     if !targets.take_stdout() {
-        let mut sorted: Vec<&Finding> = summary.findings.iter().collect();
-        sorted.sort_by_key(|f| f.rank());
-        let lines: Vec<String> = sorted.iter().map(|f| line(f, colours)).collect();
+        told.sort_by_key(Finding::rank);
+        let lines: Vec<String> = told.iter().map(|f| line(f, colours)).collect();
         output::print(&lines.concat())?;
     }
-    Ok(findings.status_of(&summary.findings))
+    Ok(findings.status_of(&told))
 }
 
-fn line(finding: &Finding, colours: bool) -> String {
+/// A finding in a line of its own.
+pub fn line(finding: &Finding, colours: bool) -> String {
     let since = finding.since();
     let layer = finding.layer.as_ref().map_or(String::new(), |layer| format!(" {layer}"));
     let cause = if finding.caused_by.is_some() { " (follows from another)" } else { "" };

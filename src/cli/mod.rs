@@ -4,6 +4,7 @@ mod args;
 mod check;
 #[cfg(feature = "train")]
 mod compare;
+mod diff;
 mod exit;
 mod failure;
 mod findings;
@@ -73,6 +74,7 @@ fn dispatch(cli: Cli) -> anyhow::Result<u8> {
     match cli.command {
         Command::Report(args) => render::run(&args, colours),
         Command::Check(args) => check::run(&args, colours),
+        Command::Diff(args) => diff::run(&args, colours),
         Command::Merge(args) => merge::run(&args),
         Command::Sweep(args) if args.collect.is_some() => sweep::collect(&args, colours),
         Command::Explain { rule } => list::explain(&rule),
@@ -98,6 +100,7 @@ fn with_libtorch(command: Command, colours: bool) -> anyhow::Result<u8> {
         // The others have been dispatched.
         Command::Report(_)
         | Command::Check(_)
+        | Command::Diff(_)
         | Command::Merge(_)
         | Command::Explain { .. }
         | Command::Rules => Ok(exit::DONE),

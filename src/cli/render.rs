@@ -5,11 +5,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::ensure;
-use gradscope::diagnose::{Diagnosis, diagnose};
+use gradscope::diagnose::{Diagnosis, Finding, diagnose};
 use gradscope::plot;
 use gradscope::record::{Packing, Record, RecordError};
+use gradscope::report::diff;
 use gradscope::report::format::Subject;
 use gradscope::report::{self, OutputDir, RECORD_FILE, Summary};
+use gradscope::text::counted;
 
 use super::args::{OutputArgs, ReportArgs, TargetArgs};
 use super::findings::Findings;
@@ -42,7 +44,7 @@ pub fn run(args: &ReportArgs, colours: bool) -> anyhow::Result<u8> {
         &diagnosis,
         &source,
         &directory,
-        &Wanted { args: &args.output, targets: &targets, off, colours },
+        &Wanted { args: &args.output, targets: &targets, off, baseline: None, colours },
     )?;
     Ok(findings.status(&diagnosis))
 }
@@ -95,6 +97,8 @@ pub struct Wanted<'a> {
     pub targets: &'a Targets,
     /// Rules that were switched off.
     pub off: &'a [String],
+    /// The run whose findings are known.
+    pub baseline: Option<&'a Summary>,
     /// Colours, or none.
     pub colours: bool,
 }
@@ -109,28 +113,31 @@ pub fn open_targets(args: &TargetArgs, output: &OutputArgs, taken: &[&Path]) -> 
     Ok(targets)
 }
 
-/// Writes what `--output` asks for, and prints the verdict, or the summary where that is asked for.
+/// Writes what `--output` asks for, and prints the verdict, or the summary where that is asked for. Gives
+/// the findings that are not known.
 pub fn conclude(
     record: &Record,
     diagnosis: &Diagnosis,
     source: &Path,
     directory: &OutputDir,
     wanted: &Wanted,
-) -> anyhow::Result<()> {
+) -> anyhow::Result<Vec<Finding>> {
     let summary = Summary::of(record, diagnosis);
-    let known = BTreeSet::new();
+    let known = wanted.baseline.map_or_else(BTreeSet::new, |baseline| diff::known(baseline, &summary));
     wanted.targets.write(&Subject { summary: &summary, source, off: wanted.off, known: &known })?;
-    if wanted.targets.take_stdout() {
-        return Ok(());
-    }
-    if wanted.args.json {
+    if wanted.args.json && !wanted.targets.take_stdout() {
         output::print(&summary.to_json()?)?;
-        return Ok(());
+    } else if !wanted.targets.take_stdout() {
+        let mut text = verdict::verdict(diagnosis, &record.header.command, wanted.colours);
+        if wanted.baseline.is_some() {
+            let (all, new) = (summary.findings.len(), summary.findings.len() - known.len());
+            text += &format!("\nbaseline: of {}, {new} not in it\n", counted(all as u64, "finding"));
+        }
+        if !wanted.args.quiet {
+            text += &format!("\nreport: {}\n", directory.path().join("report.html").display());
+        }
+        output::print(&text)?;
     }
-    let mut text = verdict::verdict(diagnosis, &record.header.command, wanted.colours);
-    if !wanted.args.quiet {
-        text += &format!("\nreport: {}\n", directory.path().join("report.html").display());
-    }
-    output::print(&text)?;
-    Ok(())
+    let new = diagnosis.findings.iter().enumerate().filter(|(i, _)| !known.contains(i));
+    Ok(new.map(|(_, finding)| finding.clone()).collect())
 }

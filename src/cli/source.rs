@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::ensure;
+use anyhow::{Context, ensure};
 use gradscope::diagnose::diagnose;
 use gradscope::record::{Packing, Record};
 use gradscope::report::{RECORD_FILE, Summary};
@@ -27,6 +27,13 @@ pub fn read(path: &Path, findings: &Findings, args: &FindingArgs) -> anyhow::Res
             "{}: a summary holds findings, and no measurements to apply --set and --off to; give its {RECORD_FILE}",
             path.display()
         );
+    }
+    read_whatever(path, findings)
+}
+
+/// The summary in a file, as it is, or of the record in it, with the thresholds of these findings.
+pub fn read_whatever(path: &Path, findings: &Findings) -> anyhow::Result<Summary> {
+    if Summary::is_at(path) {
         return Ok(Summary::read(path)?);
     }
     let (record, warnings) = Record::read(path)?;
@@ -34,4 +41,10 @@ pub fn read(path: &Path, findings: &Findings, args: &FindingArgs) -> anyhow::Res
         output::note(&format!("{}: {warning}", path.display()));
     }
     Ok(Summary::of(&record, &diagnose(&record, &findings.settings)))
+}
+
+/// What `--baseline` names: the run whose findings are known.
+pub fn baseline(given: Option<&PathBuf>, findings: &Findings) -> anyhow::Result<Option<Summary>> {
+    let read = |given: &PathBuf| read_whatever(&path(given), findings).context("--baseline");
+    given.map(read).transpose()
 }

@@ -67,6 +67,11 @@ impl Targets {
         self.0.iter().any(|t| matches!(t.place, Place::Stdout))
     }
 
+    /// The name of a format that tells of one run as it is, if there is one among them.
+    pub fn of_a_single_run(&self) -> Option<&'static str> {
+        self.0.iter().map(|t| t.format).find(|f| !f.of_findings).map(|f| f.name)
+    }
+
     /// Writes every format, each whole or not at all.
     pub fn write(&self, subject: &Subject) -> anyhow::Result<()> {
         for Target { format, place } in &self.0 {

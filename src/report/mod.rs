@@ -6,6 +6,7 @@
 
 pub mod command;
 pub mod compare;
+pub mod diff;
 mod directory;
 mod error;
 pub mod format;

@@ -53,6 +53,8 @@ pub struct Format {
     pub name: &'static str,
     /// What it is for, in a line.
     pub what: &'static str,
+    /// Whether it tells of findings, of which some may be known, or of one run as it is.
+    pub of_findings: bool,
     text: fn(&Subject) -> Result<String, ReportError>,
 }
 
@@ -61,18 +63,35 @@ pub const FORMATS: [Format; 7] = [
     Format {
         name: "junit",
         what: "a test case a layer and rule, for any CI that shows tests",
+        of_findings: true,
         text: junit::text,
     },
-    Format { name: "github", what: "annotations of a GitHub workflow", text: github::text },
+    Format {
+        name: "github",
+        what: "annotations of a GitHub workflow",
+        of_findings: true,
+        text: github::text,
+    },
     Format {
         name: "markdown",
         what: "a verdict and a table, for a step summary or a comment",
+        of_findings: true,
         text: markdown::text,
     },
-    Format { name: "gitlab", what: "a code quality report of GitLab", text: gitlab::text },
-    Format { name: "csv", what: "the numbers of every layer at every epoch", text: csv::text },
-    Format { name: "vega", what: "the norms as a Vega-Lite picture", text: vega::text },
-    Format { name: "json", what: "summary.json", text: |subject| subject.summary.to_json() },
+    Format { name: "gitlab", what: "a code quality report of GitLab", of_findings: true, text: gitlab::text },
+    Format {
+        name: "csv",
+        what: "the numbers of every layer at every epoch",
+        of_findings: false,
+        text: csv::text,
+    },
+    Format { name: "vega", what: "the norms as a Vega-Lite picture", of_findings: false, text: vega::text },
+    Format {
+        name: "json",
+        what: "summary.json",
+        of_findings: false,
+        text: |subject| subject.summary.to_json(),
+    },
 ];
 
 impl Format {
