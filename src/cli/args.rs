@@ -42,6 +42,8 @@ pub enum Command {
     Check(CheckArgs),
     /// What is new, worse, better or fixed between two runs, and which layers moved
     Diff(DiffArgs),
+    /// Write a record in the form of another tool
+    Export(ExportArgs),
     /// Make one record of those of several ranks or shards of a distributed run
     Merge(MergeArgs),
     /// What a rule measures, its threshold and source, its false alarms, its remedies
@@ -51,6 +53,11 @@ pub enum Command {
     },
     /// List the rules
     Rules,
+    /// The JSON Schema of a file
+    Schema {
+        /// Which file
+        of: SchemaArg,
+    },
     /// List the data sets
     Datasets {
         /// As JSON, with every default
@@ -75,6 +82,22 @@ pub enum Command {
     Init(InitArgs),
     /// Autograd against numerical differentiation, in float64
     Gradcheck(GradcheckArgs),
+    /// What works here and what does not: versions, libtorch, devices, write access
+    Doctor {
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// A script that completes commands and flags in a shell
+    Completions {
+        /// Which shell
+        shell: clap_complete::Shell,
+    },
+    /// A manual page, of gradscope or of one of its commands
+    Man {
+        /// The command [default: gradscope itself]
+        command: Option<String>,
+    },
 }
 
 #[derive(Debug, Args)]
@@ -419,6 +442,23 @@ pub struct DiffArgs {
     pub json: bool,
     #[command(flatten)]
     pub targets: TargetArgs,
+}
+
+#[derive(Debug, Args)]
+pub struct ExportArgs {
+    /// A record (record.jsonl), or the report directory that holds one
+    pub record: PathBuf,
+    /// Write an event file with scalars and histograms into this directory, for `tensorboard --logdir DIR`
+    #[arg(long, value_name = "DIR", required = true)]
+    pub tensorboard: PathBuf,
+}
+
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+pub enum SchemaArg {
+    /// summary.json
+    Summary,
+    /// Every line of record.jsonl
+    Record,
 }
 
 #[derive(Clone, Copy, Debug, clap::ValueEnum)]

@@ -5,7 +5,9 @@ mod check;
 #[cfg(feature = "train")]
 mod compare;
 mod diff;
+mod doctor;
 mod exit;
+mod export;
 mod failure;
 mod findings;
 #[cfg(feature = "train")]
@@ -13,6 +15,7 @@ mod gradcheck;
 #[cfg(feature = "train")]
 mod init;
 mod list;
+mod manual;
 mod merge;
 mod number;
 mod output;
@@ -27,6 +30,7 @@ mod resolve;
 mod resume;
 #[cfg(feature = "train")]
 mod run;
+mod schema;
 #[cfg(feature = "train")]
 mod side;
 #[cfg(feature = "train")]
@@ -75,10 +79,15 @@ fn dispatch(cli: Cli) -> anyhow::Result<u8> {
         Command::Report(args) => render::run(&args, colours),
         Command::Check(args) => check::run(&args, colours),
         Command::Diff(args) => diff::run(&args, colours),
+        Command::Export(args) => export::run(&args),
         Command::Merge(args) => merge::run(&args),
         Command::Sweep(args) if args.collect.is_some() => sweep::collect(&args, colours),
         Command::Explain { rule } => list::explain(&rule),
         Command::Rules => list::rules(),
+        Command::Schema { of } => schema::run(of),
+        Command::Doctor { json } => doctor::run(json),
+        Command::Completions { shell } => manual::completions(shell),
+        Command::Man { command } => manual::man(command.as_deref()),
         other => with_libtorch(other, colours),
     }
 }
@@ -101,9 +110,14 @@ fn with_libtorch(command: Command, colours: bool) -> anyhow::Result<u8> {
         Command::Report(_)
         | Command::Check(_)
         | Command::Diff(_)
+        | Command::Export(_)
         | Command::Merge(_)
         | Command::Explain { .. }
-        | Command::Rules => Ok(exit::DONE),
+        | Command::Rules
+        | Command::Schema { .. }
+        | Command::Doctor { .. }
+        | Command::Completions { .. }
+        | Command::Man { .. } => Ok(exit::DONE),
     }
 }
 

@@ -3,13 +3,14 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::record::number;
 
 /// One rule that fired, with the number and the limit behind it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Finding {
     /// Name of the rule, such as `dead-layer`.
     pub rule: String,
@@ -29,9 +30,11 @@ pub struct Finding {
     pub first_step: Option<u64>,
     /// The measured quantity at its worst.
     #[serde(with = "number")]
+    #[schemars(with = "number::MaybeFinite")]
     pub value: f64,
     /// The limit that it crossed.
     #[serde(with = "number")]
+    #[schemars(with = "number::MaybeFinite")]
     pub threshold: f64,
     /// What `value` is, with its unit: "share of units that never fired".
     pub quantity: String,
@@ -63,7 +66,7 @@ impl Finding {
 }
 
 /// How bad a finding is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
     /// Worth knowing; the run learns.
@@ -86,7 +89,7 @@ impl Severity {
 }
 
 /// Something to change.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Remedy {
     /// Flags of `gradscope run` that can be pasted after the command.
     pub flag: String,
@@ -95,7 +98,7 @@ pub struct Remedy {
 }
 
 /// The verdict in one word, from good to bad.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Verdict {
     /// No finding above info.
@@ -132,7 +135,7 @@ pub struct Diagnosis {
 }
 
 /// A rule that could not be evaluated.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct NotMeasured {
     /// Name of the rule.
     pub rule: String,

@@ -12,8 +12,10 @@ mod error;
 pub mod format;
 mod html;
 mod plots;
+pub mod schema;
 mod summary;
 pub mod sweep;
+pub mod tensorboard;
 
 use std::path::PathBuf;
 
