@@ -26,6 +26,9 @@ const PULLED: Param = Param::limit(
     "share of the strongest pull that the layer itself receives: it has a gradient and is never changed",
 );
 
+/// Norm of a gradient from which its values' squares, which adaptive optimizers divide by, leave float32.
+const OVERFLOWS: f64 = 1e18;
+
 pub static LAYER_FROZEN: Rule = Rule {
     name: "layer-frozen",
     family: "update",
@@ -130,6 +133,9 @@ fn miswired(case: &Case, index: usize, run: &[Capture]) -> bool {
             if no_gradient {
                 let next = all.iter().copied().find(|i| *i > index);
                 next.is_some_and(|next| pull(next) >= case.get(&NEIGHBOUR) * strongest)
+            } else if layer.gradient_norm().is_some_and(|g| !(g.max < OVERFLOWS)) {
+                // An optimizer that divides by what overflows takes no step.
+                false
             } else {
                 // Where no layer takes steps worth the name, rounding takes the smallest.
                 let moving = c.largest_update().is_some_and(|u| u >= case.get(&MOVING));

@@ -132,6 +132,9 @@ fn beyond(message: &str, headline: &str) -> String {
     }
 }
 
+/// Layers that are all named in the heading of a finding.
+const LISTED: usize = 6;
+
 /// `fc1`, `fc1 and fc3`, `fc1 – fc4`; empty for the whole run.
 fn layers(finding: &Finding, record: &Record) -> String {
     let all = &record.header.layers;
@@ -143,6 +146,9 @@ fn layers(finding: &Finding, record: &Record) -> String {
         [first, .., last] => match (place(first), place(last)) {
             (Some(a), Some(b)) if b.checked_sub(a) == Some(finding.layers.len() - 1) => {
                 format!("{first} – {last}")
+            }
+            _ if finding.layers.len() > LISTED => {
+                format!("{first}, {} … {last}: {} layers", finding.layers[1], finding.layers.len())
             }
             _ => finding.layers.join(", "),
         },
