@@ -40,6 +40,12 @@ pub fn read_whatever(path: &Path, findings: &Findings) -> anyhow::Result<Summary
     for warning in warnings {
         output::note(&format!("{}: {warning}", path.display()));
     }
+    ensure!(
+        !record.epochs.is_empty()
+            || record.steps.iter().any(|s| s.capture.is_some() || s.non_finite.is_some()),
+        "{} holds no measurement yet: there is nothing to judge",
+        path.display()
+    );
     Ok(Summary::of(&record, &diagnose(&record, &findings.settings)))
 }
 
