@@ -89,17 +89,14 @@ pub fn verdict(diagnosis: &Diagnosis, command: &[String], colours: bool) -> Stri
 }
 
 fn root(text: &mut String, paint: &Paint, finding: &Finding, command: &[String]) {
-    let since = match finding.first_step {
-        Some(step) => format!("since step {step}"),
-        None => format!("since epoch {}", finding.first_epoch),
-    };
     let title = format!("{} ({})", finding.rule, finding.severity.name());
     let layers = places(&finding.layers);
     let _ = writeln!(
         text,
-        "{}{} · {since} · {}",
+        "{}{} · since {} · {}",
         paint.severity(finding.severity, &title),
         if layers.is_empty() { String::new() } else { format!(" · {layers}") },
+        finding.since(),
         paint.dim(&format!("gradscope explain {}", finding.rule)),
     );
     // The headline is made of the first sentences of the roots' messages.
