@@ -11,6 +11,7 @@ mod findings;
 mod gradcheck;
 #[cfg(feature = "train")]
 mod init;
+mod inspect;
 mod list;
 mod merge;
 mod number;
@@ -72,6 +73,7 @@ fn dispatch(cli: Cli) -> anyhow::Result<u8> {
         Command::Report(args) => render::run(&args, colours),
         Command::Check(args) => check::run(&args, colours),
         Command::Merge(args) => merge::run(&args),
+        Command::Inspect(args) => inspect::run(&args, colours),
         Command::Sweep(args) if args.collect.is_some() => sweep::collect(&args, colours),
         Command::Explain { rule } => list::explain(&rule),
         Command::Rules => list::rules(),
@@ -97,6 +99,7 @@ fn with_libtorch(command: Command, colours: bool) -> anyhow::Result<u8> {
         Command::Report(_)
         | Command::Check(_)
         | Command::Merge(_)
+        | Command::Inspect(_)
         | Command::Explain { .. }
         | Command::Rules => Ok(exit::DONE),
     }

@@ -48,6 +48,12 @@ fn home_of(source: &Path) -> PathBuf {
     Path::new("reports").join(plain.file_stem().unwrap_or(plain.as_os_str()))
 }
 
+/// `reports/<name>-<time>`, in UTC so that names sort.
+pub fn default_directory(name: &str) -> PathBuf {
+    let now = jiff::Timestamp::now().strftime("%Y%m%d-%H%M%S");
+    PathBuf::from("reports").join(format!("{name}-{now}"))
+}
+
 /// A report directory holds the record that it was made from. Whether that came from elsewhere.
 fn keep_record(source: &Path, target: &Path) -> Result<bool, RecordError> {
     let failed = |source| RecordError::Write { path: target.into(), source };
@@ -87,7 +93,7 @@ pub fn conclude(
         output::print(&Summary::of(record, diagnosis).to_json()?)?;
         return Ok(());
     }
-    let mut text = verdict::verdict(diagnosis, &record.header.command, colours);
+    let mut text = verdict::verdict(diagnosis, record, colours);
     if !args.quiet {
         text += &format!("\nreport: {}\n", directory.path().join("report.html").display());
     }
