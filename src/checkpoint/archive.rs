@@ -55,7 +55,9 @@ impl Archive {
                 CompressionMethod::STORE => false,
                 CompressionMethod::DEFLATE => true,
                 other => {
-                    return Err(invalid(format!("{name:?} is packed by a method ({other}) that is not read")));
+                    return Err(invalid(format!(
+                        "{name:?} is packed by a method ({other}) that is not read"
+                    )));
                 }
             };
             let stored = end.checked_sub(start).filter(|_| end <= source.length);

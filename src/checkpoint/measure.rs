@@ -88,19 +88,19 @@ impl Checkpoint {
         Ok(self)
     }
 
-    /// Everything that is measured of its layers; `next` is the checkpoint that follows.
-    fn captures(&self, next: Option<&Self>) -> Result<Vec<LayerCapture>, CheckpointError> {
+    /// Everything that is measured of its layers; `earlier` is the checkpoint before it.
+    fn captures(&self, earlier: Option<&Self>) -> Result<Vec<LayerCapture>, CheckpointError> {
         let capture = |(i, part): (usize, &Part)| {
             let weight = &self.tensors[part.weight];
             let compared = part.layer.kind.is_matrix() && part.layer.units >= 2;
             let bias = part.bias.map(|b| distribution(&self.tensors[b])).transpose()?;
-            let after = next.map(|n| &n.tensors[n.parts[i].weight]);
+            let before = earlier.map(|e| &e.tensors[e.parts[i].weight]);
             Ok(LayerCapture {
                 weight: distribution(weight)?,
                 bias,
                 weight_grad: None,
                 bias_grad: None,
-                update: after.map(|after| change(weight, after)).transpose()?,
+                update: before.map(|before| change(before, weight)).transpose()?,
                 weight_row_deviation: if compared { row_deviation(weight)? } else { None },
                 grad_row_deviation: None,
                 activations: None,
@@ -154,7 +154,7 @@ pub fn record(paths: &[PathBuf], command: Vec<String>) -> Result<(Record, Vec<St
             epoch: i as u64,
             step: i as u64,
             source: Some(label),
-            layers: checkpoint.captures(checkpoints.get(i + 1))?,
+            layers: checkpoint.captures(i.checked_sub(1).map(|before| &checkpoints[before]))?,
             ..unknown_epoch()
         };
         if i + 1 < checkpoints.len() && !in_full(i as u64, count) {

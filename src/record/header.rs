@@ -9,7 +9,7 @@ use super::ranks::Ranks;
 pub const SCHEMA: &str = "gradscope.record/1";
 
 /// What [`Run::capture`] says where nothing but weights is known: no loss, no gradients, no steps, as in
-/// a checkpoint. Each epoch then stands for a file, and its update is the change to the next one.
+/// a checkpoint. Each epoch then stands for a file, and its update is the change since the one before.
 pub const WEIGHTS_ALONE: &str = "weights";
 
 /// What was run.

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use super::super::Severity;
 use super::super::cause::Kind;
-use super::super::quantities::Quantities;
+use super::super::quantities::{Capture, Quantities};
 use super::super::rule::{Case, Hit, NO_EPOCH, Unmeasured};
 use super::super::text;
 use super::symmetry::{TOLERANCE, ZERO_SHARE};
@@ -42,7 +42,7 @@ pub fn evaluate(rule: &str, case: &Case) -> Result<Vec<Hit>, Unmeasured> {
 
 fn hit(case: &Case, kind: Kind, severity: Severity, layers: Vec<usize>) -> Hit {
     let captures = &case.q.captures;
-    let epoch = |c: Option<&super::super::quantities::Capture>| c.map_or(0, |c| c.epoch);
+    let epoch = |c: Option<&Capture>| c.map_or(0, |c| c.epoch);
     Hit {
         kind,
         severity,
@@ -62,7 +62,7 @@ fn hit(case: &Case, kind: Kind, severity: Severity, layers: Vec<usize>) -> Hit {
 fn non_finite(case: &Case) -> Option<Hit> {
     let odd = |d: &Distribution| d.nan() + d.infinities();
     let of_layer = |l: &LayerCapture| odd(&l.weight) + l.bias.as_ref().map_or(0, odd);
-    let broken = |c: &&super::super::quantities::Capture| c.layers.iter().any(|l| of_layer(l) > 0);
+    let broken = |c: &&Capture| c.layers.iter().any(|l| of_layer(l) > 0);
     let capture = case.q.captures.iter().find(broken)?;
     let layers: Vec<usize> =
         (0..capture.layers.len()).filter(|i| of_layer(&capture.layers[*i]) > 0).collect();
@@ -137,7 +137,7 @@ fn symmetric(case: &Case) -> Option<Hit> {
     })
 }
 
-/// ‖ΔW‖ to the next file.
+/// ‖ΔW‖ since the file before.
 fn change(layer: &LayerCapture) -> Option<f64> {
     Some(layer.update.as_ref()?.l2())
 }
@@ -198,12 +198,10 @@ pub fn progress(q: &Quantities) -> String {
         counted(parameters, "parameter"),
         counted(header.layers.len() as u64, "layer"),
     );
-    let changes: Vec<&super::super::quantities::Capture> =
-        q.captures.iter().filter(|c| c.median_update().is_some()).collect();
-    let Some(change) = changes.last().and_then(|c| c.median_update()) else {
+    let before = q.captures.iter().rev().nth(1).map(|c| c.epoch);
+    let (Some(before), Some(change)) = (before, last.median_update()) else {
         return format!("{what}; whether they learn, one file does not tell");
     };
-    let before = changes.last().map_or(0, |c| c.epoch);
     format!(
         "{what}; from {} to {} the median layer changed by {} of its size",
         q.record.file_of(before),
@@ -230,7 +228,7 @@ mod tests {
             epoch.source = Some(format!("{k}.pt"));
             epoch.train_loss = f64::NAN;
             for layer in &mut epoch.layers {
-                let update = (k + 1 < n).then(|| Distribution::of(&[0.01, -0.01]));
+                let update = (k > 0).then(|| Distribution::of(&[0.01, -0.01]));
                 let (weight, bias) = (layer.weight.clone(), layer.bias.clone());
                 (layer.weight_grad, layer.bias_grad, layer.steps, layer.activations) =
                     (None, None, None, None);
@@ -299,7 +297,7 @@ mod tests {
     fn a_layer_that_never_changes_is_a_warning_and_many_are_intent() {
         let still = |layers: usize| {
             let mut fake = files(3);
-            for epoch in &mut fake.record.epochs[..2] {
+            for epoch in &mut fake.record.epochs[1..] {
                 epoch.layers[..layers].iter_mut().for_each(|l| l.update = Some(Distribution::of(&[0.0; 2])));
             }
             only(&fake)

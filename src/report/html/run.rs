@@ -266,7 +266,7 @@ pub(super) fn measured(record: &Record, summary: &Summary) -> Vec<String> {
         text.push(exactness());
         if summary.epochs.len() > 1 {
             text.push(
-                "Each checkpoint stands for an epoch. The update ratio is the change to the next one, ‖ΔW‖ / \
+                "Each checkpoint stands for an epoch. The update ratio is the change since the one before, ‖ΔW‖ / \
                  max(‖W‖, 0.1·√units), over all steps between the two."
                     .into(),
             );
