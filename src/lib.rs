@@ -8,6 +8,7 @@
 //! |---|---|
 //! | `cli` (in the binary) | arguments, resolved once into ready objects; one file a subcommand |
 //! | [`train`] | everything that touches libtorch: data, models, initialisers, the probe, the loop |
+//! | [`checkpoint`] | .safetensors, .pt, .npz → a record of weights alone, without libtorch |
 //! | [`report`] | record + findings + pictures → files, one file an output format |
 //! | [`plot`] | record → SVG, drawn with plotters |
 //! | [`diagnose`] | record → findings: rules, root causes, remedies, explanations |
@@ -43,6 +44,7 @@
 
 #![deny(missing_docs, unsafe_code)]
 
+pub mod checkpoint;
 pub mod diagnose;
 pub mod plot;
 pub mod record;

@@ -36,6 +36,8 @@ pub enum Command {
     Sweep(Box<super::sweep::SweepArgs>),
     /// Try the remedies of an unhealthy run, and say which one works
     Prescribe(Box<PrescribeArgs>),
+    /// What the weights in checkpoints say, without a training: .safetensors, .pt, .pth, .npz
+    Inspect(InspectArgs),
     /// Render the report of a record again, without training
     Report(ReportArgs),
     /// The findings of a record or summary, a line each, and the exit status
@@ -406,6 +408,18 @@ pub struct ReportArgs {
 }
 
 #[derive(Debug, Args)]
+pub struct InspectArgs {
+    /// Checkpoints: .safetensors (or the index of several), .pt and .pth of torch.save, .npz, .npy, or a
+    /// directory with a model in it; several of one run, in the order of training, tell what changed
+    #[arg(required = true, value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    #[command(flatten)]
+    pub findings: FindingArgs,
+    #[command(flatten)]
+    pub output: OutputArgs,
+}
+
+#[derive(Debug, Args)]
 pub struct CheckArgs {
     /// A record (record.jsonl), a summary.json, or a report directory
     #[arg(value_name = "RECORD|summary.json")]
@@ -498,7 +512,6 @@ fn activation(text: &str) -> Result<gradscope::record::Activation, String> {
 }
 
 /// The command line as a record keeps it: what repeats the run, without where its output goes.
-#[cfg(any(feature = "train", test))]
 pub fn reproducible(words: impl Iterator<Item = OsString>) -> Vec<String> {
     let mut kept = vec!["gradscope".to_owned()];
     let mut words = words.skip(1).map(|w| w.to_string_lossy().into_owned());

@@ -9,7 +9,8 @@ use gradscope::train::{Config, DataOptions, check};
 
 use super::args::CompareArgs;
 use super::findings::Findings;
-use super::run::{How, default_directory, status, train};
+use super::render::default_directory;
+use super::run::{How, status, train};
 use super::side::{Side, VARIANTS, show, write};
 use super::signals::Signals;
 use super::variants::{Grid, Trial, Variant, common, file_names, product, trials};

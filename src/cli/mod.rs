@@ -14,6 +14,7 @@ mod findings;
 mod gradcheck;
 #[cfg(feature = "train")]
 mod init;
+mod inspect;
 mod list;
 mod manual;
 mod merge;
@@ -81,6 +82,7 @@ fn dispatch(cli: Cli) -> anyhow::Result<u8> {
         Command::Diff(args) => diff::run(&args, colours),
         Command::Export(args) => export::run(&args),
         Command::Merge(args) => merge::run(&args),
+        Command::Inspect(args) => inspect::run(&args, colours),
         Command::Sweep(args) if args.collect.is_some() => sweep::collect(&args, colours),
         Command::Explain { rule } => list::explain(&rule),
         Command::Rules => list::rules(),
@@ -112,6 +114,7 @@ fn with_libtorch(command: Command, colours: bool) -> anyhow::Result<u8> {
         | Command::Diff(_)
         | Command::Export(_)
         | Command::Merge(_)
+        | Command::Inspect(_)
         | Command::Explain { .. }
         | Command::Rules
         | Command::Schema { .. }

@@ -8,7 +8,8 @@ use gradscope::report::{OutputDir, RECORD_FILE, command};
 
 use super::args::PrescribeArgs;
 use super::findings::Findings;
-use super::run::{How, Trained, default_directory, status, train};
+use super::render::default_directory;
+use super::run::{How, Trained, status, train};
 use super::side::{Side, VARIANTS, show, write};
 use super::signals::Signals;
 use super::variants::{Trial, Variant, common, file_name, trials};

@@ -62,6 +62,12 @@ fn home_of(source: &Path) -> PathBuf {
     Path::new("reports").join(plain.file_stem().unwrap_or(plain.as_os_str()))
 }
 
+/// `reports/<name>-<time>`, in UTC so that names sort.
+pub fn default_directory(name: &str) -> PathBuf {
+    let now = jiff::Timestamp::now().strftime("%Y%m%d-%H%M%S");
+    PathBuf::from("reports").join(format!("{name}-{now}"))
+}
+
 /// A report directory holds the record that it was made from. Whether that came from elsewhere.
 fn keep_record(source: &Path, target: &Path) -> Result<bool, RecordError> {
     let failed = |source| RecordError::Write { path: target.into(), source };
@@ -128,7 +134,7 @@ pub fn conclude(
     if wanted.args.json && !wanted.targets.take_stdout() {
         output::print(&summary.to_json()?)?;
     } else if !wanted.targets.take_stdout() {
-        let mut text = verdict::verdict(diagnosis, &record.header.command, wanted.colours);
+        let mut text = verdict::verdict(diagnosis, record, wanted.colours);
         if wanted.baseline.is_some() {
             let (all, new) = (summary.findings.len(), summary.findings.len() - known.len());
             text += &format!("\nbaseline: of {}, {new} not in it\n", counted(all as u64, "finding"));

@@ -1,6 +1,5 @@
 //! `gradscope run`: train, record, diagnose, report.
 
-use std::path::PathBuf;
 use std::{fs, io};
 
 use anyhow::Context;
@@ -12,7 +11,7 @@ use gradscope::train::{self, Checkpoint, Config, Observer};
 use super::args::{RunArgs, reproducible};
 use super::findings::Findings;
 use super::progress::Progress;
-use super::render::{Wanted, conclude, open_targets, render};
+use super::render::{Wanted, conclude, default_directory, open_targets, render};
 use super::resume::{self, Earlier};
 use super::signals::Signals;
 use super::{exit, resolve, source};
@@ -113,12 +112,6 @@ pub fn status(outcome: Outcome) -> u8 {
         Outcome::Interrupted => exit::INTERRUPTED,
         Outcome::Terminated => exit::TERMINATED,
     }
-}
-
-/// `reports/<name>-<time>`, in UTC so that names sort.
-pub fn default_directory(name: &str) -> PathBuf {
-    let now = jiff::Timestamp::now().strftime("%Y%m%d-%H%M%S");
-    PathBuf::from("reports").join(format!("{name}-{now}"))
 }
 
 /// Listens to training: writes the record, keeps it, shows progress.

@@ -4,6 +4,7 @@ use std::fmt::Write;
 use std::io::{self, IsTerminal};
 
 use gradscope::diagnose::{Diagnosis, Finding, Severity, Verdict};
+use gradscope::record::Record;
 use gradscope::report::command::with_flags;
 use gradscope::text::fill;
 
@@ -34,11 +35,11 @@ impl Paint {
         self.wrap("2", text)
     }
 
-    fn verdict(&self, verdict: Verdict) -> String {
+    fn verdict(&self, verdict: Verdict, word: &str) -> String {
         match verdict {
-            Verdict::Healthy => self.wrap("1;32", word(verdict)),
-            Verdict::Warning => self.severity(Severity::Warning, word(verdict)),
-            Verdict::Unhealthy => self.severity(Severity::Error, word(verdict)),
+            Verdict::Healthy => self.wrap("1;32", word),
+            Verdict::Warning => self.severity(Severity::Warning, word),
+            Verdict::Unhealthy => self.severity(Severity::Error, word),
         }
     }
 
@@ -66,14 +67,21 @@ pub fn word(verdict: Verdict) -> &'static str {
     }
 }
 
+/// What a good verdict on weights alone is: less than health.
+const ONLY_WEIGHTS: &str = "✓ nothing wrong with the weights alone";
+
 /// The whole verdict, ending in a line break.
-pub fn verdict(diagnosis: &Diagnosis, command: &[String], colours: bool) -> String {
+pub fn verdict(diagnosis: &Diagnosis, record: &Record, colours: bool) -> String {
     let paint = Paint(colours);
-    let mut text = format!("{}\n", paint.verdict(diagnosis.verdict));
+    let word = match diagnosis.verdict {
+        Verdict::Healthy if record.header.has_weights_alone() => ONLY_WEIGHTS,
+        verdict => word(verdict),
+    };
+    let mut text = format!("{}\n", paint.verdict(diagnosis.verdict, word));
     text += &bold(&diagnosis.headline, colours);
     for (index, finding) in diagnosis.findings.iter().enumerate().filter(|(_, f)| f.root) {
         text.push('\n');
-        root(&mut text, &paint, finding, command);
+        root(&mut text, &paint, finding, record);
         consequences(&mut text, &paint, diagnosis, index);
     }
     let notes = diagnosis.findings.iter().filter(|f| !f.root && f.caused_by.is_none());
@@ -88,7 +96,12 @@ pub fn verdict(diagnosis: &Diagnosis, command: &[String], colours: bool) -> Stri
     text
 }
 
-fn root(text: &mut String, paint: &Paint, finding: &Finding, command: &[String]) {
+fn root(text: &mut String, paint: &Paint, finding: &Finding, record: &Record) {
+    let since = match finding.first_step {
+        None if record.header.has_weights_alone() => record.file_of(finding.first_epoch).to_owned(),
+        Some(step) => format!("since step {step}"),
+        None => format!("since epoch {}", finding.first_epoch),
+    };
     let title = format!("{} ({})", finding.rule, finding.severity.name());
     let layers = places(&finding.layers);
     let _ = writeln!(
@@ -103,7 +116,7 @@ fn root(text: &mut String, paint: &Paint, finding: &Finding, command: &[String])
     let more = finding.message.split_once(". ").map_or("", |(_, more)| more);
     text.push_str(&if more.is_empty() { String::new() } else { fill(more, columns(), "  ") });
     if let Some(remedy) = finding.remedies.first() {
-        let whole = with_flags(command, &remedy.flag).unwrap_or_else(|| remedy.flag.clone());
+        let whole = with_flags(&record.header.command, &remedy.flag).unwrap_or_else(|| remedy.flag.clone());
         let _ = writeln!(text, "  try:  {}", paint.bold(&whole));
         for line in lines(&remedy.why, "        ") {
             let _ = writeln!(text, "{}", paint.dim(&line));

@@ -52,7 +52,13 @@ pub fn diagnose(record: &Record, settings: &Settings) -> Diagnosis {
     let mut hits: Vec<(&'static Rule, Hit)> = Vec::new();
     let mut not_measured = Vec::new();
     for rule in rules().filter(|r| settings.is_on(r.name)) {
-        match (rule.evaluate)(&Case { q: &q, rule: rule.name, settings }) {
+        let case = Case { q: &q, rule: rule.name, settings };
+        let told = if record.header.has_weights_alone() {
+            rules::weights::evaluate(rule.name, &case)
+        } else {
+            (rule.evaluate)(&case)
+        };
+        match told {
             Ok(found) => hits.extend(found.into_iter().map(|hit| (rule, hit))),
             Err(missing) => {
                 not_measured.push(NotMeasured { rule: rule.name.into(), why: missing.0.into() });
@@ -121,7 +127,12 @@ fn findings(hits: &[(&'static Rule, Hit)], q: &Quantities) -> Vec<Finding> {
                 caused_by: causes[i].and_then(place),
                 message: text::sentence(&hit.message, &q.record.header.layers),
                 evidence: hit.evidence.clone(),
-                remedies: if is_root(i) { remedy::remedies(hit, q) } else { Vec::new() },
+                // Flags of a training that nobody knows would help nobody.
+                remedies: if is_root(i) && !q.record.header.has_weights_alone() {
+                    remedy::remedies(hit, q)
+                } else {
+                    Vec::new()
+                },
             }
         })
         .collect()

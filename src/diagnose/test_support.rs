@@ -148,6 +148,7 @@ impl Fake {
             fake.record.epochs.push(Epoch {
                 epoch,
                 step: epoch * steps + steps - 1,
+                source: None,
                 partial: false,
                 lr: fake.record.header.run.lr,
                 train_loss: loss(epoch),

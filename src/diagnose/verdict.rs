@@ -1,6 +1,7 @@
 //! The verdict, in one word and in one sentence.
 
 use super::quantities::Quantities;
+use super::rules::weights;
 use super::text::{count, inside, sentence};
 use super::{Finding, Severity, Verdict};
 use crate::record::{Outcome, Task};
@@ -42,6 +43,9 @@ fn roots(findings: &[Finding], q: &Quantities) -> String {
 
 /// How far a run has come that nothing is wrong with.
 fn progress(q: &Quantities) -> String {
+    if q.record.header.has_weights_alone() {
+        return weights::progress(q);
+    }
     let Some(last) = q.captures.last() else {
         return match q.points.last() {
             Some(p) => format!("no epoch has been captured yet, after {}", count(p.step + p.steps, "step")),

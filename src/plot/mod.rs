@@ -57,11 +57,16 @@ pub const PLOTS: [Plot; 9] = [
     Plot { name: "weights", make: |scene| violin::weights(scene).into_iter().collect() },
     Plot { name: "activations", make: |scene| violin::activations(scene).into_iter().collect() },
     Plot { name: "norms", make: |scene| norms::norms(scene).into_iter().collect() },
-    Plot { name: "loss", make: |scene| vec![curves::loss(scene)] },
-    Plot { name: "accuracy", make: |scene| vec![curves::accuracy(scene)] },
+    Plot { name: "loss", make: |scene| trained(scene, curves::loss) },
+    Plot { name: "accuracy", make: |scene| trained(scene, curves::accuracy) },
     Plot { name: "boundary", make: |scene| boundary::boundary(scene).into_iter().collect() },
     Plot { name: "histograms", make: histogram::histograms },
 ];
+
+/// What only a training has.
+fn trained(scene: &Scene, draw: fn(&Scene) -> Figure) -> Vec<Figure> {
+    if scene.record.header.has_weights_alone() { Vec::new() } else { vec![draw(scene)] }
+}
 
 impl Plot {
     /// Draws it; nothing where no epoch was captured. For `flagged` see [`figures`].

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::record::Epoch;
+use crate::record::{Epoch, LayerCapture};
 use crate::stats::Distribution;
 
 use super::axis::Scale;
@@ -19,6 +19,8 @@ use crate::text::{number, precise};
 const TICKS: usize = 6;
 /// Rows of the table, at most: beyond, it lists some of the epochs.
 const MOST_ROWS: usize = 1_200;
+/// Columns of the table that tell of weights, the first ones.
+const OF_WEIGHTS: usize = 4;
 /// Space between the two panels.
 const BETWEEN: f64 = 14.0;
 
@@ -27,18 +29,25 @@ pub fn norms(scene: &Scene) -> Option<Figure> {
     if scene.layers.is_empty() {
         return None;
     }
+    let alone = scene.record.header.has_weights_alone();
+    if alone && scene.record.epochs.len() < 2 {
+        return Some(of_one_checkpoint(scene));
+    }
     let canvas = Canvas::new(2.0 * CHART_HEIGHT + BETWEEN);
     over_depth(scene).draw(&canvas, 0.0);
-    let gradients = over_epochs(scene);
-    let lines_left_out = gradients.series.iter().any(|s| s.label.is_empty());
-    gradients.draw(&canvas, CHART_HEIGHT + BETWEEN);
+    let over_epochs = over_epochs(scene);
+    let lines_left_out = over_epochs.series.iter().any(|s| s.label.is_empty());
+    over_epochs.draw(&canvas, CHART_HEIGHT + BETWEEN);
     let (table, thinned) = table(scene);
     let title = "L2 norms over depth and over epochs".to_owned();
-    let mut caption = String::from(
+    let mut caption = String::from(if alone {
+        "Above, the length of each layer's weights as one number, first layer left. Below, that of every \
+         layer over the checkpoints"
+    } else {
         "Above, the length of each layer's weights and of their gradient as one number, first layer left: \
-         a gradient that falls toward the left vanishes, one that rises explodes.",
-    );
-    caption += " Below, the gradient of every layer over the epochs";
+         a gradient that falls toward the left vanishes, one that rises explodes. Below, the gradient of \
+         every layer over the epochs"
+    });
     caption += if lines_left_out {
         ", with the first, last, weakest and strongest layers and those with a finding named."
     } else {
@@ -50,6 +59,27 @@ pub fn norms(scene: &Scene) -> Option<Figure> {
     }
     let svg = canvas.finish("norms", &title, &caption);
     Some(Figure { name: "norms".into(), title, caption, section: Section::Norms, svg, table, motion: None })
+}
+
+/// The chart over depth alone: a single file has no course.
+fn of_one_checkpoint(scene: &Scene) -> Figure {
+    let canvas = Canvas::new(CHART_HEIGHT);
+    over_depth(scene).draw(&canvas, 0.0);
+    let title = "L2 norms over depth".to_owned();
+    let caption =
+        scene.caption("The length of each layer's weights as one number, first layer left.".to_owned());
+    let svg = canvas.finish("norms", &title, &caption);
+    let (table, _) = table(scene);
+    Figure { name: "norms".into(), title, caption, section: Section::Norms, svg, table, motion: None }
+}
+
+/// What is followed over the epochs: gradients; where there is nothing but weights, those.
+fn followed(scene: &Scene) -> (&'static str, fn(&LayerCapture) -> Option<f64>) {
+    if scene.record.header.has_weights_alone() {
+        ("weight", |l| Some(l.weight.l2()))
+    } else {
+        ("gradient", |l| l.weight_grad.as_ref().map(Distribution::l2))
+    }
 }
 
 fn over_depth<'a>(scene: &Scene<'a>) -> Chart<'a> {
@@ -91,7 +121,8 @@ fn over_depth<'a>(scene: &Scene<'a>) -> Chart<'a> {
 
 fn over_epochs<'a>(scene: &Scene<'a>) -> Chart<'a> {
     let epochs = &scene.record.epochs;
-    let norm = |e: &Epoch, layer: usize| e.layers[layer].weight_grad.as_ref().map(Distribution::l2);
+    let (what, of) = followed(scene);
+    let norm = |e: &Epoch, layer: usize| of(&e.layers[layer]);
     let chosen = named_layers(scene);
     let labels = labels_of(chosen.iter().map(|i| &scene.layers[*i]), PHONE_TEXT, WIDEST_LABEL);
     let mut series: Vec<Series> = scene
@@ -109,7 +140,7 @@ fn over_epochs<'a>(scene: &Scene<'a>) -> Chart<'a> {
                 ink,
                 mark: place.unwrap_or(0),
                 tooltip: format!(
-                    "{}: gradient L2 {} at the last epoch",
+                    "{}: {what} L2 {} at the last epoch",
                     in_full(&named(l.name)),
                     precise(last)
                 ),
@@ -126,7 +157,7 @@ fn over_epochs<'a>(scene: &Scene<'a>) -> Chart<'a> {
     let (first, last) = (epochs.first(), epochs.last());
     Chart {
         scale: Scale::of(values, true, TICKS),
-        title: "gradient L2 by epoch".into(),
+        title: format!("{what} L2 by epoch"),
         across: Across::Epochs(first.map_or(0, |e| e.epoch), last.map_or(0, |e| e.epoch)),
         series,
         reference: None,
@@ -140,10 +171,11 @@ fn named_layers(scene: &Scene) -> Vec<usize> {
     if n <= SERIES {
         return (0..n).collect();
     }
+    let (_, of) = followed(scene);
     let mut by_norm: Vec<(f64, usize)> = scene
         .layers
         .iter()
-        .filter_map(|l| Some((l.capture.weight_grad.as_ref()?.l2(), l.index)))
+        .filter_map(|l| Some((of(l.capture)?, l.index)))
         .filter(|(norm, _)| !norm.is_nan())
         .collect();
     by_norm.sort_by(|a, b| a.0.total_cmp(&b.0));
@@ -165,7 +197,7 @@ fn table(scene: &Scene) -> (Table, Option<usize>) {
     };
     let columns = ["epoch", "layer", "weight L2", "bias L2", "gradient L2", "bias gradient L2"];
     let norm = |d: Option<&Distribution>| d.map_or_else(|| "-".into(), |d| number(d.l2()));
-    let mut rows = Vec::new();
+    let mut rows: Vec<Vec<String>> = Vec::new();
     for epoch in listed.iter().map(|i| &epochs[*i]) {
         for l in &scene.layers {
             let c = &epoch.layers[l.index];
@@ -175,6 +207,8 @@ fn table(scene: &Scene) -> (Table, Option<usize>) {
             rows.push(row);
         }
     }
+    let measured = if scene.record.header.has_weights_alone() { OF_WEIGHTS } else { columns.len() };
+    rows.iter_mut().for_each(|row| row.truncate(measured));
     let thinned = (listed.len() < epochs.len()).then_some(listed.len());
-    (Table { columns: columns.map(Into::into).to_vec(), rows }, thinned)
+    (Table { columns: columns[..measured].iter().map(|c| (*c).to_owned()).collect(), rows }, thinned)
 }

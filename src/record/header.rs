@@ -9,6 +9,10 @@ use super::ranks::Ranks;
 /// Name and version of the format; the first line of every record carries it.
 pub const SCHEMA: &str = "gradscope.record/1";
 
+/// What [`Run::capture`] says where nothing but weights is known: no loss, no gradients, no steps, as in
+/// a checkpoint. Each epoch then stands for a file, and its update is the change since the one before.
+pub const WEIGHTS_ALONE: &str = "weights";
+
 /// What was run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Header {
@@ -38,6 +42,11 @@ pub struct Header {
 const CHANGEABLE: [&str; 3] = ["epochs", "patience", "threads"];
 
 impl Header {
+    /// Whether nothing but weights was measured, see [`WEIGHTS_ALONE`].
+    pub fn has_weights_alone(&self) -> bool {
+        self.run.capture.as_deref() == Some(WEIGHTS_ALONE)
+    }
+
     /// What the training of another header differs in, such as `run.seed is 0 there and 1 here`; how
     /// long it goes on is left out.
     pub fn first_difference(&self, here: &Header) -> Option<String> {

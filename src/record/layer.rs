@@ -24,7 +24,7 @@ pub struct LayerCapture {
     /// Gradient with respect to the bias.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bias_grad: Option<Distribution>,
-    /// ΔW of the step that followed.
+    /// ΔW of the step that followed; of weights alone, that since the file before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub update: Option<Distribution>,
     /// How far the rows of the weight are from each other: the largest distance of a row from the

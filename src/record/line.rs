@@ -76,6 +76,9 @@ pub struct Epoch {
     pub epoch: u64,
     /// Number of its last step in the run.
     pub step: u64,
+    /// The file that the numbers were taken from, where it was a checkpoint.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<String>,
     /// The run was stopped inside this epoch; it counts the batches until then.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub partial: bool,

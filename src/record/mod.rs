@@ -28,7 +28,7 @@ pub use bounded::Held;
 pub use derived::Norm;
 pub use envelope::Envelope;
 pub use error::RecordError;
-pub use header::{Activation, Data, Header, Layer, LayerKind, Loss, Run, SCHEMA, Task};
+pub use header::{Activation, Data, Header, Layer, LayerKind, Loss, Run, SCHEMA, Task, WEIGHTS_ALONE};
 pub use history::{Form, in_full};
 pub use layer::{Activations, Firing, LayerCapture, LayerSteps};
 pub use line::{EarlyStop, End, Epoch, Line, NonFinite, Outcome, Step, StepLayer, TestResult};

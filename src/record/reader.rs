@@ -80,6 +80,12 @@ impl Record {
         self.end.as_ref().map_or_else(seen, |end| end.epochs_done)
     }
 
+    /// The name of the file that an epoch stands for, in a record of weights alone.
+    pub fn file_of(&self, epoch: u64) -> &str {
+        let found = self.epochs.iter().find(|e| e.epoch == epoch);
+        found.and_then(|e| e.source.as_deref()).unwrap_or("the checkpoint")
+    }
+
     /// An empty record of this run.
     pub fn new(header: Header) -> Self {
         Self { header, steps: Vec::new(), epochs: Vec::new(), end: None, held: Held::default() }

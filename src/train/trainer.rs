@@ -304,6 +304,7 @@ impl Trainer<'_> {
         let mut line = Epoch {
             epoch,
             step: self.progress.steps_done - 1,
+            source: None,
             partial,
             lr: self.config.lr(epoch),
             train_loss: state.loss_sum / state.rows as f64,

@@ -114,6 +114,7 @@ impl Scenario {
         self.record.epochs.push(Epoch {
             epoch,
             step: epoch * 10 + 9,
+            source: None,
             partial: false,
             lr: 0.01,
             train_loss: losses[0],

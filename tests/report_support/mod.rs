@@ -24,6 +24,7 @@ pub fn record_of(names: [&str; 2]) -> Record {
         record.epochs.push(Epoch {
             epoch,
             step: epoch,
+            source: None,
             partial: false,
             lr: 0.1,
             train_loss: 0.75 - 0.25 * epoch as f64,

@@ -15,7 +15,7 @@ use super::{SweepArgs, conclude};
 use crate::cli::findings::Findings;
 use crate::cli::signals::Signals;
 use crate::cli::variants::{Grid, Trial, common, file_names, product, trials};
-use crate::cli::{output, resolve, run};
+use crate::cli::{output, render, resolve, run};
 
 mod pool;
 
@@ -40,7 +40,7 @@ pub fn run(args: &SweepArgs, colours: bool) -> anyhow::Result<u8> {
         Some(out) => OutputDir::check(out, args.force || holds_runs(out, &plan))?,
         // Whether it is there is seen when it is made.
         None => OutputDir::check(
-            &run::default_directory(&model.map_or("sweep".into(), |m| format!("sweep-{m}"))),
+            &render::default_directory(&model.map_or("sweep".into(), |m| format!("sweep-{m}"))),
             true,
         )?,
     };

@@ -19,6 +19,7 @@ mod stalled;
 mod symmetry;
 mod update;
 mod vanishing;
+pub mod weights;
 
 use super::rule::Rule;
 

@@ -9,13 +9,13 @@ use super::super::settings::Param;
 use crate::record::LayerCapture;
 use crate::text::number;
 
-const TOLERANCE: Param = Param::limit(
+pub(super) const TOLERANCE: Param = Param::limit(
     "tolerance",
     1e-3,
     "distance of a row from the mean of the rows, over the norm of the mean; rounding leaves far less, any \
      random initialiser far more",
 );
-const ZERO_SHARE: Param = Param::limit(
+pub(super) const ZERO_SHARE: Param = Param::limit(
     "zero-share",
     0.5,
     "share of the matrices that must qualify where gradients are exactly zero: a zero-initialised residual \

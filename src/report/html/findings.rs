@@ -87,7 +87,7 @@ impl Card {
             mark: Mark::of(finding.severity, finding.rule.as_str()),
             family: finding.family.clone(),
             layers: names.in_text(&layers(finding, record)),
-            since: since(finding, record),
+            since: names.in_text(&since(finding, record)),
             root: finding.root,
             message: names.in_text(&finding.message),
             quantity: names.in_text(&finding.quantity),
@@ -156,6 +156,9 @@ fn layers(finding: &Finding, record: &Record) -> String {
 }
 
 fn since(finding: &Finding, record: &Record) -> String {
+    if record.header.has_weights_alone() {
+        return format!("in {}", record.file_of(finding.first_epoch));
+    }
     let step = finding.first_step.map_or(String::new(), |s| format!(", step {s}"));
     let over = record.epochs.last().is_some_and(|e| finding.last_epoch < e.epoch);
     if over && finding.last_epoch == finding.first_epoch {

@@ -29,10 +29,12 @@ pub(super) struct Profile {
     limit: Option<String>,
     /// Whether any layer's units can be dead.
     can_die: bool,
+    /// Whether nothing but weights was measured.
+    weights_alone: bool,
 }
 
 /// The quantities that have a column.
-const COLUMNS: [&str; 4] = ["gradient", "share", "update", "dead"];
+const COLUMNS: [&str; 5] = ["gradient", "share", "update", "dead", "weight"];
 
 #[derive(Clone, Debug, PartialEq)]
 struct Row {
@@ -45,6 +47,7 @@ struct Row {
     share: Cell,
     update: Cell,
     dead: Cell,
+    weight: Cell,
     /// The worst finding about it.
     status: Mark,
     /// Rules of the others.
@@ -94,6 +97,7 @@ impl Profile {
                         .map_or_else(|| "–".into(), |n| format!("{} of {}", count(n), count(layer.units))),
                     ..cell(3, None)
                 },
+                weight: cell(4, None),
                 status: status(layer, captured, diagnosis),
                 also: also(layer, diagnosis),
             }
@@ -110,6 +114,7 @@ impl Profile {
             others,
             ends: ends.map(number),
             limit: limit.map(number),
+            weights_alone: record.header.has_weights_alone(),
             can_die: layers.iter().any(|l| l.activation.can_die()),
         })
     }

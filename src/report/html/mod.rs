@@ -123,11 +123,17 @@ impl<'a> Page<'a> {
         let (moving, groups) = groups.into_iter().partition(Group::is_moving);
         Ok(Self {
             model: text::clean(&summary.run.settings.model),
-            verdict: Mark::verdict(diagnosis.verdict),
+            verdict: match diagnosis.verdict {
+                // Less than health: nobody has seen it learn.
+                Verdict::Healthy if record.header.has_weights_alone() => {
+                    Mark::good("Nothing wrong with the weights alone")
+                }
+                verdict => Mark::verdict(verdict),
+            },
             headline: names.in_text(&diagnosis.headline),
-            context: run::context(summary),
+            context: run::context(record, summary),
             notice: run::notice(summary),
-            result: run::result(summary),
+            result: run::result(summary).filter(|_| !record.header.has_weights_alone()),
             roots,
             notes,
             not_measured: &diagnosis.not_measured,
@@ -148,8 +154,8 @@ impl<'a> Page<'a> {
             thinned: moves.filter(|t| t.epochs.len() < t.captured).map(|t| {
                 format!("{} of {} captured epochs; the record has all.", t.epochs.len(), t.captured)
             }),
-            epochs: EpochTable::of(summary),
-            facts: run::facts(summary),
+            epochs: EpochTable::of(record, summary),
+            facts: run::facts(record, summary),
             measured: run::measured(record, summary),
             command: text::clean(&command::line(&summary.run.command)),
             summary,

@@ -15,8 +15,17 @@ pub(super) struct Fact {
 }
 
 /// The line above the headline: what was run, and how long it took.
-pub(super) fn context(summary: &Summary) -> [Vec<String>; 2] {
+pub(super) fn context(record: &Record, summary: &Summary) -> [Vec<String>; 2] {
     let run = &summary.run;
+    if record.header.has_weights_alone() {
+        let what = vec![
+            "gradscope".into(),
+            format!("{}, {}", clean(&run.settings.model), counted(summary.layers.len() as u64, "layer")),
+            counted(run.parameters, "parameter"),
+        ];
+        let files = counted(summary.epochs.len() as u64, "checkpoint");
+        return [what, vec!["weights alone".into(), files]];
+    }
     let what = vec![
         "gradscope".into(),
         format!("{}, {}", run.settings.model, counted(summary.layers.len() as u64, "layer")),
@@ -110,11 +119,24 @@ pub(super) fn result(summary: &Summary) -> Option<String> {
 pub(super) struct EpochTable {
     pub(super) columns: Vec<String>,
     pub(super) rows: Vec<Vec<String>>,
+    /// What it is, for whoever has not opened it.
+    pub(super) summary: &'static str,
+    pub(super) caption: &'static str,
 }
 
 impl EpochTable {
-    pub(super) fn of(summary: &Summary) -> Self {
+    pub(super) fn of(record: &Record, summary: &Summary) -> Self {
         let run = &summary.run;
+        if record.header.has_weights_alone() {
+            let row = |e: &crate::record::Epoch| vec![e.epoch.to_string(), clean(record.file_of(e.epoch))];
+            let columns = ["epoch", "checkpoint"].map(String::from).to_vec();
+            return Self {
+                columns,
+                rows: record.epochs.iter().map(row).collect(),
+                summary: "Which checkpoint stands for which epoch",
+                caption: "Checkpoints in the order in which they were given",
+            };
+        }
         let tested = summary.epochs.iter().any(|e| e.test_score.is_some());
         let splits = |quantity: &str| {
             let splits = ["training", "dev", "test"].iter().take(if tested { 3 } else { 2 });
@@ -134,15 +156,29 @@ impl EpochTable {
             row.extend([number(e.grad_l2), number(e.lr)]);
             row
         };
-        Self { columns, rows: summary.epochs.iter().map(row).collect() }
+        Self {
+            columns,
+            rows: summary.epochs.iter().map(row).collect(),
+            summary: "Loss, score and gradient of every captured epoch",
+            caption: "Captured epochs; the gradient is that of all parameters at the epoch's last batch",
+        }
     }
 }
 
 /// The configuration, line by line.
-pub(super) fn facts(summary: &Summary) -> Vec<Fact> {
+pub(super) fn facts(record: &Record, summary: &Summary) -> Vec<Fact> {
     let run = &summary.run;
     let mut facts: Vec<Fact> = Vec::new();
     let mut fact = |name, value: String| facts.push(Fact { name, value: clean(&value) });
+    if record.header.has_weights_alone() {
+        let files: Vec<&str> = record.epochs.iter().map(|e| record.file_of(e.epoch)).collect();
+        fact("checkpoints", files.join(", "));
+        let layers = counted(summary.layers.len() as u64, "layer");
+        fact("layers", format!("{layers}, {}", counted(run.parameters, "parameter")));
+        fact("measured", "weights alone".into());
+        fact("version", format!("gradscope {} (commit {})", summary.gradscope, run.commit));
+        return facts;
+    }
     let slope = if run.settings.activation == Activation::Lrelu.name() {
         format!(" (slope {})", number(run.settings.lrelu_slope))
     } else {
@@ -220,6 +256,23 @@ pub(super) fn facts(summary: &Summary) -> Vec<Fact> {
 pub(super) fn measured(record: &Record, summary: &Summary) -> Vec<String> {
     let run = &summary.run;
     let mut text = Vec::new();
+    if record.header.has_weights_alone() {
+        text.push(
+            "Weights and biases were read from the checkpoints; what a layer computes is told by its name and \
+             shape. No training was seen: nothing is known of losses, gradients and activations, nor whether \
+             units fire."
+                .into(),
+        );
+        text.push(exactness());
+        if summary.epochs.len() > 1 {
+            text.push(
+                "Each checkpoint stands for an epoch. The update ratio is the change since the one before, ‖ΔW‖ / \
+                 max(‖W‖, 0.1·√units), over all steps between the two."
+                    .into(),
+            );
+        }
+        return text;
+    }
     let full_batch = if run.settings.steps_per_epoch == 1 {
         " With one step an epoch, epoch 0 is therefore the untouched initial model."
     } else {
@@ -232,10 +285,7 @@ pub(super) fn measured(record: &Record, summary: &Summary) -> Vec<String> {
         count(run.epochs_done),
     ));
     text.extend(firing(record));
-    text.push(format!(
-        "Tensors of up to {EXACT_CAPACITY} values are described exactly; quantiles of larger ones are within {}.",
-        percent(BIN_RELATIVE_WIDTH)
-    ));
+    text.push(exactness());
     if summary.epochs.len() > 1 {
         text.push(
             "The violins of earlier epochs are drawn from 21 quantiles of each tensor, those of the last from \
@@ -263,6 +313,13 @@ pub(super) fn measured(record: &Record, summary: &Summary) -> Vec<String> {
         ));
     }
     text
+}
+
+fn exactness() -> String {
+    format!(
+        "Tensors of up to {EXACT_CAPACITY} values are described exactly; quantiles of larger ones are within {}.",
+        percent(BIN_RELATIVE_WIDTH)
+    )
 }
 
 /// What was measured of the layers, as the beginning of a sentence, and what was not.

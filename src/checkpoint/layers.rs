@@ -1,0 +1,99 @@
+//! Which tensors are the weights of layers, by their names: one layer a weight, under the dotted name of
+//! its module, as the PyTorch recorder has it. What a module computes is not in a checkpoint, and told by
+//! names and shapes as far as that goes.
+
+use std::collections::HashMap;
+
+use super::tensor::Tensor;
+use crate::record::{Activation, Layer, LayerKind};
+
+/// A layer, and which tensors are its weight and bias.
+#[derive(Debug)]
+pub struct Part {
+    /// As the record describes it.
+    pub layer: Layer,
+    /// Index of its weight.
+    pub weight: usize,
+    /// Index of its bias.
+    pub bias: Option<usize>,
+}
+
+/// The layers that these tensors make, in their order; and the indices of the tensors that are left.
+pub fn group(tensors: &[Tensor]) -> (Vec<Part>, Vec<usize>) {
+    let index: HashMap<&str, usize> = tensors.iter().enumerate().map(|(i, t)| (t.name.as_str(), i)).collect();
+    let mut parts = Vec::new();
+    let mut taken = vec![false; tensors.len()];
+    for (i, tensor) in tensors.iter().enumerate() {
+        let (path, leaf) = tensor.name.rsplit_once('.').unwrap_or(("", &tensor.name));
+        let dimensions = tensor.shape.len();
+        let is_weight = !leaf.contains("bias") && (dimensions >= 2 || dimensions == 1 && leaf == "weight");
+        if !is_weight || tensor.count() == 0 {
+            continue;
+        }
+        let sibling = |leaf: &str| {
+            let name = if path.is_empty() { leaf.to_owned() } else { format!("{path}.{leaf}") };
+            index.get(name.as_str()).copied()
+        };
+        let bias = leaf.contains("weight").then(|| sibling(&leaf.replace("weight", "bias"))).flatten();
+        let bias = bias.filter(|b| tensors[*b].count() > 0);
+        let is_batch_norm = sibling("running_mean").is_some();
+        let kind = kind(path, leaf, dimensions, bias.is_some(), is_batch_norm);
+        let name = match (leaf, path) {
+            ("weight", "") => "model",
+            ("weight", path) => path,
+            _ => &tensor.name,
+        };
+        taken[i] = true;
+        if let Some(bias) = bias {
+            taken[bias] = true;
+        }
+        parts.push(Part { layer: layer(name, kind, tensor, bias.map(|b| &tensors[b])), weight: i, bias });
+    }
+    let left = (0..tensors.len()).filter(|i| !taken[*i]).collect();
+    (parts, left)
+}
+
+fn layer(name: &str, kind: LayerKind, weight: &Tensor, bias: Option<&Tensor>) -> Layer {
+    let is_gain = weight.shape.len() < 2;
+    Layer {
+        name: name.to_owned(),
+        kind,
+        shape: weight.shape.clone(),
+        fan_in: if is_gain { 1 } else { weight.shape[1..].iter().product() },
+        units: weight.shape[0],
+        bias: bias.is_some(),
+        parameters: weight.count().saturating_add(bias.map_or(0, Tensor::count)),
+        activation: Activation::Identity,
+        output: false,
+        normalized: false,
+        trainable: true,
+    }
+}
+
+fn kind(path: &str, leaf: &str, dimensions: usize, has_bias: bool, is_batch_norm: bool) -> LayerKind {
+    let begins = |starts: &[&str]| starts.iter().any(|s| leaf.starts_with(s));
+    if begins(&["in_proj", "q_proj", "k_proj", "v_proj"]) {
+        return LayerKind::Linear;
+    }
+    if begins(&["weight_ih", "weight_hh"]) {
+        return LayerKind::Recurrent;
+    }
+    if leaf != "weight" {
+        return LayerKind::Other;
+    }
+    let module = path.rsplit('.').next().unwrap_or(path).to_ascii_lowercase();
+    let called = |parts: &[&str]| parts.iter().any(|p| module.contains(p));
+    match dimensions {
+        2 if called(&["emb", "wte", "wpe"]) => LayerKind::Embedding,
+        2 => LayerKind::Linear,
+        3 => LayerKind::Conv1d,
+        4 => LayerKind::Conv2d,
+        5 => LayerKind::Conv3d,
+        1 if is_batch_norm => LayerKind::BatchNorm,
+        1 if called(&["rms"]) => LayerKind::RmsNorm,
+        1 if called(&["group", "gn"]) => LayerKind::GroupNorm,
+        1 if has_bias => LayerKind::LayerNorm,
+        1 if called(&["norm", "ln"]) => LayerKind::RmsNorm,
+        _ => LayerKind::Other,
+    }
+}

@@ -1,0 +1,322 @@
+//! The weights of one checkpoint, or of several in the order of training, as a record.
+
+use std::collections::{HashMap, HashSet};
+use std::path::{Path, PathBuf};
+use std::thread;
+
+use super::dtype::Values;
+use super::layers::{Part, group};
+use super::tensor::{PIECE, Tensor};
+use super::{CheckpointError, Content, open, quoted};
+use crate::record::{
+    Data, End, Epoch, Header, LayerCapture, Line, Loss, Outcome, Record, Run, SCHEMA, Task, WEIGHTS_ALONE,
+    in_full,
+};
+use crate::stats::Distribution;
+
+/// Layers of a checkpoint, at most: each is a row of the report.
+const MOST_LAYERS: usize = 100_000;
+
+/// What is known of a file once its layers were found.
+struct Checkpoint {
+    path: PathBuf,
+    tensors: Vec<Tensor>,
+    parts: Vec<Part>,
+}
+
+impl Checkpoint {
+    fn open(path: &Path, notes: &mut Vec<String>) -> Result<Self, CheckpointError> {
+        let Content { tensors, left_out, notes: own, .. } = open(path)?;
+        // Of several files of one run all say the same.
+        let mut note = |text: String| {
+            if !notes.iter().any(|n| n.ends_with(&text)) {
+                notes.push(format!("{}: {text}", path.display()));
+            }
+        };
+        own.into_iter().for_each(&mut note);
+        if !left_out.is_empty() {
+            let named: Vec<String> = left_out.iter().map(|l| format!("{} ({})", l.name, l.dtype)).collect();
+            let named: Vec<&str> = named.iter().map(String::as_str).collect();
+            note(format!("left out, since only floating-point weights are measured: {}", quoted(&named)));
+        }
+        let (parts, left) = group(&tensors);
+        if parts.is_empty() {
+            let names: Vec<&str> = tensors.iter().map(|t| t.name.as_str()).collect();
+            let reason = format!("none of its tensors is the weight of a layer: {}", quoted(&names));
+            return Err(CheckpointError::invalid(path, reason));
+        }
+        if parts.len() > MOST_LAYERS {
+            let reason =
+                format!("it has {} layers, and more than {MOST_LAYERS} are not diagnosed", parts.len());
+            return Err(CheckpointError::invalid(path, reason));
+        }
+        if !left.is_empty() {
+            let names: Vec<&str> = left.iter().map(|i| tensors[*i].name.as_str()).collect();
+            note(format!(
+                "left out, being no weights of layers (running statistics, say): {}",
+                quoted(&names)
+            ));
+        }
+        Ok(Self { path: path.to_owned(), tensors, parts })
+    }
+
+    /// The same layers in the order of another, of which it must be a checkpoint.
+    fn in_order_of(mut self, first: &Self) -> Result<Self, CheckpointError> {
+        let invalid = |reason: String| {
+            let reason =
+                format!("it is no checkpoint of the same model as {}: {reason}", first.path.display());
+            CheckpointError::invalid(&self.path, reason)
+        };
+        let places: HashMap<&str, usize> = names(&first.parts).zip(0..).collect();
+        if let Some(more) = self.parts.iter().find(|p| !places.contains_key(p.layer.name.as_str())) {
+            return Err(invalid(format!("only this one has a layer {}", more.layer.name)));
+        }
+        let own: HashSet<&str> = names(&self.parts).collect();
+        if let Some(less) = first.parts.iter().find(|p| !own.contains(p.layer.name.as_str())) {
+            return Err(invalid(format!("it lacks the layer {}", less.layer.name)));
+        }
+        let differs =
+            |part: &&Part| first.parts[places[part.layer.name.as_str()]].layer.shape != part.layer.shape;
+        if let Some(other) = self.parts.iter().find(differs) {
+            let there = &first.parts[places[other.layer.name.as_str()]].layer.shape;
+            return Err(invalid(format!(
+                "the weight of {} has the shape {:?} here and {there:?} there",
+                other.layer.name, other.layer.shape
+            )));
+        }
+        self.parts.sort_by_key(|part| places[part.layer.name.as_str()]);
+        Ok(self)
+    }
+
+    /// Everything that is measured of its layers; `earlier` is the checkpoint before it.
+    fn captures(&self, earlier: Option<&Self>) -> Result<Vec<LayerCapture>, CheckpointError> {
+        let capture = |(i, part): (usize, &Part)| {
+            let weight = &self.tensors[part.weight];
+            let compared = part.layer.kind.is_matrix() && part.layer.units >= 2;
+            let bias = part.bias.map(|b| distribution(&self.tensors[b])).transpose()?;
+            let before = earlier.map(|e| &e.tensors[e.parts[i].weight]);
+            Ok(LayerCapture {
+                weight: distribution(weight)?,
+                bias,
+                weight_grad: None,
+                bias_grad: None,
+                update: before.map(|before| change(before, weight)).transpose()?,
+                weight_row_deviation: if compared { row_deviation(weight)? } else { None },
+                grad_row_deviation: None,
+                activations: None,
+                signal_l2: None,
+                steps: None,
+            })
+        };
+        self.parts.iter().enumerate().map(capture).collect()
+    }
+}
+
+fn names(parts: &[Part]) -> impl Iterator<Item = &str> {
+    parts.iter().map(|p| p.layer.name.as_str())
+}
+
+/// The weights of these checkpoints, each an epoch, and what to tell whoever gave them. `command` is the
+/// command line that the record keeps.
+///
+/// # Errors
+/// [`CheckpointError`] where a file cannot be read, or is no checkpoint of the same model as the first.
+pub fn record(paths: &[PathBuf], command: Vec<String>) -> Result<(Record, Vec<String>), CheckpointError> {
+    let mut notes = Vec::new();
+    let mut checkpoints: Vec<Checkpoint> = Vec::with_capacity(paths.len());
+    for path in paths {
+        let checkpoint = Checkpoint::open(path, &mut notes)?;
+        checkpoints.push(match checkpoints.first() {
+            None => checkpoint,
+            Some(first) => checkpoint.in_order_of(first)?,
+        });
+    }
+    let Some(last) = checkpoints.last() else {
+        return Err(CheckpointError::invalid(Path::new(""), "no file was given"));
+    };
+    let layers: Vec<_> = checkpoints[0].parts.iter().map(|p| p.layer.clone()).collect();
+    let count = layers.len();
+    let epochs = checkpoints.len() as u64;
+    let mut record = Record::new(Header {
+        schema: SCHEMA.into(),
+        gradscope: env!("CARGO_PKG_VERSION").into(),
+        commit: env!("GRADSCOPE_COMMIT").into(),
+        libtorch: None,
+        command,
+        run: run(&last.path, epochs),
+        data: unknown_data(),
+        layers,
+        ranks: None,
+    });
+    let labels = labels(paths);
+    for (i, (checkpoint, label)) in checkpoints.iter().zip(labels).enumerate() {
+        let mut epoch = Epoch {
+            epoch: i as u64,
+            step: i as u64,
+            source: Some(label),
+            layers: checkpoint.captures(i.checked_sub(1).map(|before| &checkpoints[before]))?,
+            ..unknown_epoch()
+        };
+        if i + 1 < checkpoints.len() && !in_full(i as u64, count) {
+            epoch.condense();
+        }
+        let pushed = record.push(Line::Epoch(epoch));
+        pushed.map_err(|reason| CheckpointError::invalid(&checkpoint.path, reason))?;
+    }
+    record.end = Some(End {
+        outcome: Outcome::Finished,
+        epochs_done: epochs,
+        steps_done: 0,
+        wall_s: 0.0,
+        capture_s: 0.0,
+        test: None,
+        early_stop: None,
+        boundary: None,
+    });
+    Ok((record, notes))
+}
+
+/// Names of files that tell them apart: without their directories, where that is enough.
+fn labels(paths: &[PathBuf]) -> Vec<String> {
+    let name = |p: &PathBuf| p.file_name().unwrap_or(p.as_os_str()).to_string_lossy().into_owned();
+    let mut names: Vec<String> = paths.iter().map(name).collect();
+    names.sort_unstable();
+    names.dedup();
+    let unique = names.len() == paths.len();
+    paths.iter().map(|p| if unique { name(p) } else { p.display().to_string() }).collect()
+}
+
+fn run(path: &Path, epochs: u64) -> Run {
+    let unknown = || "unknown".to_owned();
+    Run {
+        model: path.file_stem().unwrap_or_default().to_string_lossy().into_owned(),
+        loss: Loss::Unknown,
+        seed: 0,
+        epochs,
+        patience: None,
+        optimizer: unknown(),
+        lr: f64::NAN,
+        momentum: f64::NAN,
+        weight_decay: f64::NAN,
+        clip_norm: None,
+        clip_value: None,
+        lr_decay: None,
+        batch_size: 0,
+        steps_per_epoch: 0,
+        init: unknown(),
+        bias: unknown(),
+        activation: unknown(),
+        lrelu_slope: 0.0,
+        norm: unknown(),
+        dropout: 0.0,
+        device: "cpu".into(),
+        threads: 0,
+        capture: Some(WEIGHTS_ALONE.into()),
+    }
+}
+
+fn unknown_data() -> Data {
+    Data {
+        name: "unknown".into(),
+        // One of the two has to stand there; of a regression less is taken for granted.
+        task: Task::Regression,
+        train: 0,
+        dev: 0,
+        test: 0,
+        inputs: 0,
+        shape: None,
+        classes: Vec::new(),
+        chance_loss: f64::NAN,
+        input_rms: f64::NAN,
+        target_mean: None,
+        target_std: None,
+    }
+}
+
+fn unknown_epoch() -> Epoch {
+    Epoch {
+        epoch: 0,
+        step: 0,
+        source: None,
+        partial: false,
+        lr: f64::NAN,
+        train_loss: f64::NAN,
+        train_score: f64::NAN,
+        dev_loss: None,
+        dev_score: None,
+        test_loss: None,
+        test_score: None,
+        grad_l2: f64::NAN,
+        layers: Vec::new(),
+    }
+}
+
+fn threads() -> usize {
+    thread::available_parallelism().map_or(1, usize::from)
+}
+
+fn distribution(tensor: &Tensor) -> Result<Distribution, CheckpointError> {
+    let mut all = Distribution::default();
+    let mut pieces = tensor.pieces()?;
+    while let Some(values) = pieces.next()? {
+        all.merge(&match values {
+            Values::F32(values) => Distribution::of_parallel(&values, threads()),
+            Values::F64(values) => Distribution::of_parallel(&values, threads()),
+        });
+    }
+    Ok(all)
+}
+
+/// What one tensor became, less what it was; both have the same shape.
+fn change(before: &Tensor, after: &Tensor) -> Result<Distribution, CheckpointError> {
+    let mut all = Distribution::default();
+    let (mut before, mut after) = (before.pieces()?, after.pieces()?);
+    while let (Some(before), Some(after)) = (before.next()?, after.next()?) {
+        let change: Vec<f64> = after.iter().zip(before.iter()).map(|(a, b)| a - b).collect();
+        all.merge(&Distribution::of_parallel(&change, threads()));
+    }
+    Ok(all)
+}
+
+/// The largest distance of a row from the mean row, over the norm of the mean row, in two passes; `None`
+/// for rows so long that their mean would not be small.
+fn row_deviation(tensor: &Tensor) -> Result<Option<f64>, CheckpointError> {
+    let (rows, columns) = (tensor.shape[0], tensor.shape[1..].iter().product::<u64>());
+    if columns > PIECE {
+        return Ok(None);
+    }
+    let mut mean = vec![0.0; columns as usize];
+    in_rows(tensor, columns as usize, |place, value| mean[place] += value)?;
+    mean.iter_mut().for_each(|m| *m /= rows as f64);
+    let (mut largest, mut distance) = (0.0f64, 0.0);
+    in_rows(tensor, columns as usize, |place, value| {
+        if place == 0 {
+            largest = largest.max(distance);
+            distance = 0.0;
+        }
+        distance += (value - mean[place]).powi(2);
+    })?;
+    let largest = largest.max(distance).sqrt();
+    let norm = mean.iter().map(|m| m * m).sum::<f64>().sqrt();
+    // `f64::max` drops a NaN, which must stay visible.
+    Ok(Some(if !norm.is_finite() {
+        f64::NAN
+    } else if largest == 0.0 {
+        0.0
+    } else {
+        largest / norm
+    }))
+}
+
+/// Every value with its place in its row.
+fn in_rows(tensor: &Tensor, columns: usize, mut each: impl FnMut(usize, f64)) -> Result<(), CheckpointError> {
+    let mut pieces = tensor.pieces()?;
+    let mut place = 0;
+    while let Some(values) = pieces.next()? {
+        for value in values.iter() {
+            each(place, value);
+            place = if place + 1 == columns { 0 } else { place + 1 };
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,139 @@
+//! Which dicts of a pickle are state dicts: names with tensors, alone or beside an optimizer's state,
+//! a counter of epochs and the like.
+
+use std::collections::HashSet;
+
+use super::super::quoted;
+use super::machine::Heap;
+use super::value::{Id, Numbers, Storage, Strided, Value};
+
+/// Dicts within dicts that are looked into.
+const DEEPEST: usize = 8;
+
+/// What was found.
+pub struct Found<'a> {
+    /// The path of every state dict, and its tensors by name.
+    pub dicts: Vec<(String, Vec<(&'a str, Id)>)>,
+    /// What was left out.
+    pub notes: Vec<String>,
+}
+
+/// The state dicts inside of a value.
+///
+/// # Errors
+/// Where there is none.
+pub fn find<'a>(heap: &Heap<'a>, root: Id) -> Result<Found<'a>, String> {
+    let mut search =
+        Search { heap, seen: HashSet::new(), found: Found { dicts: Vec::new(), notes: Vec::new() } };
+    search.dict(root, "", 0);
+    let Search { mut found, .. } = search;
+    if found.dicts.is_empty() {
+        let keys = match heap.get(root) {
+            Value::Dict(items) => {
+                let keys: Vec<&str> = items.iter().filter_map(|(k, _)| heap.text(*k)).collect();
+                format!(
+                    "a dict with the keys {}",
+                    if keys.is_empty() { "none".into() } else { quoted(&keys) }
+                )
+            }
+            Value::Sequence(_) => "a list".into(),
+            Value::Tensor(_) => "a single tensor".into(),
+            _ => "neither a dict nor a list".into(),
+        };
+        return Err(format!(
+            "no state dict (names with tensors of floating-point numbers) is in it, but {keys}; save one with \
+             torch.save(model.state_dict(), \"weights.pt\")"
+        ));
+    }
+    if let [(path, _)] = found.dicts.as_slice()
+        && !path.is_empty()
+    {
+        found.notes.insert(0, format!("the state dict is its entry {path:?}"));
+    }
+    Ok(found)
+}
+
+struct Search<'h, 'a> {
+    heap: &'h Heap<'a>,
+    seen: HashSet<Id>,
+    found: Found<'a>,
+}
+
+impl Search<'_, '_> {
+    fn dict(&mut self, id: Id, path: &str, depth: usize) {
+        let Value::Dict(items) = self.heap.get(id) else { return };
+        if depth > DEEPEST || !self.seen.insert(id) {
+            return;
+        }
+        let named = |(key, value): &(Id, Id)| Some((self.heap.text(*key)?, *value));
+        let items: Vec<(&str, Id)> = items.iter().filter_map(named).collect();
+        if is_optimizer(&items) {
+            self.found.notes.push(format!("{} is the state of an optimizer, and left out", place(path)));
+            return;
+        }
+        let below: Vec<(&str, Id)> = items.iter().copied().filter(|(_, v)| self.holds_dict(*v)).collect();
+        let tensors: Vec<(&str, Id)> =
+            items.iter().copied().filter(|(_, v)| matches!(self.heap.get(*v), Value::Tensor(_))).collect();
+        if below.is_empty() {
+            if tensors.iter().any(|(_, v)| self.is_float(*v)) {
+                self.found.dicts.push((path.to_owned(), tensors));
+            }
+            return;
+        }
+        // Beside dicts a tensor is a loss, a random state or the like.
+        if !tensors.is_empty() {
+            let names: Vec<&str> = tensors.iter().map(|(name, _)| *name).collect();
+            self.found.notes.push(format!("left out beside the state dicts: {}", quoted(&names)));
+        }
+        for (name, value) in below {
+            let path = if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") };
+            match self.heap.get(value) {
+                Value::Sequence(_) => self.optimizers(value, &path),
+                _ => self.dict(value, &path, depth + 1),
+            }
+        }
+    }
+
+    /// Whether a value is a dict that something may be in, or a list of such.
+    fn holds_dict(&self, id: Id) -> bool {
+        match self.heap.get(id) {
+            Value::Dict(items) => !items.is_empty(),
+            Value::Sequence(items) => {
+                items.first().is_some_and(|i| matches!(self.heap.get(*i), Value::Dict(d) if !d.is_empty()))
+            }
+            _ => false,
+        }
+    }
+
+    /// Lists are looked at only to say that optimizers were seen.
+    fn optimizers(&mut self, id: Id, path: &str) {
+        let Value::Sequence(items) = self.heap.get(id) else { return };
+        let first = items.first().map(|i| self.heap.get(*i));
+        let Some(Value::Dict(items)) = first else { return };
+        let items: Vec<(&str, Id)> =
+            items.iter().filter_map(|(k, v)| Some((self.heap.text(*k)?, *v))).collect();
+        if is_optimizer(&items) {
+            self.found.notes.push(format!("{} is the state of an optimizer, and left out", place(path)));
+        }
+    }
+
+    fn is_float(&self, id: Id) -> bool {
+        let Value::Tensor(tensor) = self.heap.get(id) else { return false };
+        let Strided::Read { storage, numbers, .. } = tensor.as_ref() else { return false };
+        let stored = match self.heap.get(*storage) {
+            Value::Storage(Storage { numbers, .. }) => *numbers,
+            _ => return false,
+        };
+        matches!(numbers.unwrap_or(stored), Numbers::Float(_))
+    }
+}
+
+/// As every optimizer of torch has it.
+fn is_optimizer(items: &[(&str, Id)]) -> bool {
+    let has = |name: &str| items.iter().any(|(key, _)| *key == name);
+    has("state") && has("param_groups")
+}
+
+fn place(path: &str) -> String {
+    if path.is_empty() { "all of it".into() } else { format!("{path:?}") }
+}

@@ -1,0 +1,48 @@
+//! `gradscope inspect`: what the weights in checkpoints say, without a training.
+
+use std::path::Path;
+
+use gradscope::checkpoint;
+use gradscope::record::{Line, Packing, Record, Writer};
+use gradscope::report::OutputDir;
+
+use super::args::{InspectArgs, reproducible};
+use super::findings::Findings;
+use super::output;
+use super::render::{conclude, default_directory, render};
+
+/// Measures the files, writes the record of weights alone, and reports on it as on any other.
+pub fn run(args: &InspectArgs, colours: bool) -> anyhow::Result<u8> {
+    let findings = Findings::new(&args.findings)?;
+    let made_up = args.output.out.is_none();
+    let name = args.files.last().map_or(Path::new("checkpoint"), |f| f.as_path());
+    let name = name.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+    let out = args.output.out.clone().unwrap_or_else(|| default_directory(&name));
+    let mut directory = OutputDir::check(&out, args.output.force || made_up)?;
+    let (record, notes) = checkpoint::record(&args.files, reproducible(std::env::args_os()))?;
+    if !args.output.quiet {
+        notes.iter().for_each(|note| output::note(note));
+    }
+    // Only then is a name that was made up taken.
+    if made_up {
+        directory.create_new()?;
+    }
+    let diagnosis = render(&directory, &record, &findings, || {
+        directory.create()?;
+        write(&directory, &record)?;
+        Ok(directory.keep_only(Packing::None)?)
+    })?;
+    conclude(&record, &diagnosis, &directory, &args.output, colours)?;
+    Ok(findings.status(&diagnosis))
+}
+
+fn write(directory: &OutputDir, record: &Record) -> anyhow::Result<()> {
+    let mut writer = Writer::create(&directory.record(Packing::None), &record.header)?;
+    for epoch in &record.epochs {
+        writer.write(&Line::Epoch(epoch.clone()))?;
+    }
+    if let Some(end) = &record.end {
+        writer.write(&Line::End(end.clone()))?;
+    }
+    Ok(())
+}
