@@ -417,6 +417,8 @@ pub struct InspectArgs {
     pub findings: FindingArgs,
     #[command(flatten)]
     pub output: OutputArgs,
+    #[command(flatten)]
+    pub targets: TargetArgs,
 }
 
 #[derive(Debug, Args)]
