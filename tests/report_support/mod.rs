@@ -109,6 +109,7 @@ fn header(names: [&str; 2]) -> Header {
                 output: activation == Activation::Identity,
                 normalized: false,
                 trainable: true,
+                branch: None,
             })
             .to_vec(),
         ranks: None,
@@ -144,6 +145,7 @@ fn layer(gradient: &[f32], relu: bool) -> LayerCapture {
             }),
         }),
         signal_l2: Some(0.5),
+        state_signal: None,
         steps: None,
     }
 }
