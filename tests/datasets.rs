@@ -311,6 +311,20 @@ fn a_network_learns_every_data_set() {
 }
 
 #[test]
+fn what_has_to_be_remembered_is_the_first_number_of_a_sequence() {
+    let set = load("memory:9", &options(0.1), 5);
+    assert_eq!((set.info.inputs, set.info.train, set.loss), (9, 640, Loss::Bce));
+    let (sequences, labels) = all(&set);
+    assert_eq!(counts(&labels), [500, 500]);
+    for (sequence, label) in sequences.iter().zip(&labels) {
+        assert_eq!(sequence[0] > 0.0, *label == 1.0, "{sequence:?}");
+    }
+    let noise = std(sequences.iter().flat_map(|s| s[1..].iter().copied()));
+    assert!((noise - 0.1).abs() < 0.005, "{noise}");
+    assert!("memory:1".parse::<DataSource>().is_err() && "memory:x".parse::<DataSource>().is_err());
+}
+
+#[test]
 fn the_data_sets_are_listed_one_a_line_and_as_json() {
     let scratch = Scratch::new();
     let listed = scratch.gradscope("datasets").expect(0).stdout();
@@ -325,5 +339,5 @@ fn the_data_sets_are_listed_one_a_line_and_as_json() {
         );
     }
     assert_eq!(json[4]["split"], serde_json::json!([0.7, 0.0, 0.3]));
-    assert_eq!(json[6]["flags"], serde_json::json!(["--no-shuffle-split"]));
+    assert_eq!(json[7]["flags"], serde_json::json!(["--no-shuffle-split"]));
 }

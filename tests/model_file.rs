@@ -184,3 +184,153 @@ fn what_cannot_be_built_is_refused_before_anything_is_written() {
     assert!(scratch.list("out").is_empty());
     insta::assert_snapshot!(messages);
 }
+
+const RESIDUAL: &str = r#"
+name = "shortcuts"
+act = "relu"
+inputs = [1, 6, 6]
+
+[[layers]]
+type = "conv2d"
+channels = 4
+kernel = 3
+padding = 1
+
+[[layers]]
+type = "residual"
+act = "relu"
+shortcut = "projection"
+
+[[layers.layers]]
+type = "conv2d"
+channels = 8
+kernel = 3
+padding = 1
+stride = 2
+norm = "batch-pre"
+
+[[layers.layers]]
+type = "conv2d"
+channels = 8
+kernel = 3
+padding = 1
+
+[[layers.layers]]
+type = "group-norm"
+groups = 2
+init = "zeros"
+
+[[layers]]
+type = "adaptive-avg-pool2d"
+size = 2
+
+[[layers]]
+type = "flatten"
+
+[[layers]]
+type = "linear"
+
+[defaults]
+data = "csv:images.csv"
+lr = 0.01
+batch-size = "8"
+epochs = 8
+"#;
+
+/// A recurrent layer that is to remember the first of some steps.
+const RECURRENT: &str = r#"
+[[layers]]
+type = "rnn"
+units = 8
+
+[[layers]]
+type = "linear"
+
+[defaults]
+data = "memory:60"
+epochs = 4
+"#;
+
+#[test]
+fn a_residual_network_learns_and_its_branch_may_begin_as_nothing() {
+    let scratch = scratch();
+    scratch.file("res.toml", RESIDUAL);
+    scratch.gradscope("run --model res.toml --out out -q").expect(0);
+    let summary = scratch.summary("out");
+    assert!(number(&summary["epochs"][7]["train_score"]) > 0.95, "{}", summary["epochs"][7]);
+    assert_eq!(summary["verdict"], "healthy", "{:#}", summary["findings"]);
+    let names: Vec<&str> =
+        summary["layers"].as_array().unwrap().iter().map(|l| l["name"].as_str().unwrap()).collect();
+    let block = ["conv1", "bn1", "conv2", "gn2", "shortcut"].map(|name| format!("block1.{name}"));
+    assert_eq!(names[1..6], block);
+    // Of the branch's last layer no nonlinearity is its own; of the first one it is.
+    let fires = |name: &str| !layer(&summary, name)["epochs"][0]["activation"]["dead_units"].is_null();
+    assert!(fires("conv1") && fires("block1.conv1") && !fires("block1.conv2"));
+}
+
+#[test]
+fn units_that_are_dead_inside_a_branch_are_found_there() {
+    let scratch = scratch();
+    let dead = RESIDUAL.replace("norm = \"batch-pre\"", "bias = -1000");
+    scratch.file("dead.toml", &dead);
+    scratch.gradscope("run --model dead.toml --out out -q --epochs 2").expect(0);
+    let summary = scratch.summary("out");
+    let found = summary["findings"].as_array().unwrap().iter().find(|f| f["rule"] == "dead-layer");
+    assert_eq!(found.expect("a dead layer")["layer"], "block1.conv1");
+}
+
+#[test]
+fn what_a_plain_recurrent_layer_forgets_is_found_and_the_remedy_can_be_pasted() {
+    let scratch = Scratch::new();
+    scratch.file("rnn.toml", RECURRENT);
+    scratch.gradscope("run --model rnn.toml --out out -q").expect(0);
+    let summary = scratch.summary("out");
+    let root = &summary["findings"][0];
+    assert_eq!((&root["rule"], &root["root"]), (&"vanishing-time".into(), &true.into()), "{root:#}");
+    assert_eq!(root["layer"], "rnn1.weight_hh_l0");
+    assert!(number(&root["value"]) < 1e-8);
+    let flag = root["remedies"][0]["flag"].as_str().unwrap();
+    assert!(flag.starts_with("--cell gru"), "{flag}");
+    scratch.gradscope(&format!("run --model rnn.toml --out cured -q --epochs 1 {flag}")).expect(0);
+    assert_eq!(scratch.summary("cured")["layers"][0]["name"], "gru1.weight_ih_l0");
+}
+
+#[test]
+fn words_are_looked_up_and_those_that_there_are_not_refused() {
+    let scratch = Scratch::new();
+    let rows: String =
+        (0..80).map(|i| format!("{},{},{},{}\n", i % 5, (i / 5) % 5, i % 3, u8::from(i % 5 > 2))).collect();
+    scratch.file("words.csv", &format!("a,b,c,y\n{rows}"));
+    let text = |words: u64| {
+        format!(
+            "[[layers]]\ntype = \"embedding\"\nwords = {words}\nunits = 4\n[[layers]]\ntype = \"gru\"\nunits = 6\n\
+             [[layers]]\ntype = \"linear\"\n[defaults]\nlr = 0.02\nbatch-size = \"8\"\n"
+        )
+    };
+    scratch.file("five.toml", &text(5));
+    scratch.file("four.toml", &text(4));
+    scratch.gradscope("run --model five.toml --data csv:words.csv --out out -q").expect(0);
+    let summary = scratch.summary("out");
+    assert!(number(&summary["epochs"][19]["train_score"]) > 0.95, "{}", summary["epochs"][19]);
+    assert_eq!(layer(&summary, "emb1")["parameters"], 20);
+    let refused = scratch.gradscope("run --model four.toml --data csv:words.csv --out no -q").expect(2);
+    assert!(refused.stderr().contains("from 0 to 3, but the data has 4"), "{}", refused.stderr());
+    let scaled = "run --model five.toml --data csv:words.csv --standardize --out no -q";
+    scratch.gradscope(scaled).expect(2);
+    assert!(scratch.list("no").is_empty());
+}
+
+#[test]
+fn blocks_and_recurrence_go_on_from_where_they_were_saved() {
+    let scratch = scratch();
+    scratch.file("res.toml", RESIDUAL);
+    scratch.file("rnn.toml", &RECURRENT.replace("rnn", "gru").replace(":60", ":9"));
+    for model in ["res", "rnn"] {
+        let run = format!("run --model {model}.toml -q --save-model");
+        scratch.gradscope(&format!("{run} --epochs 4 --out {model}-whole")).expect(0);
+        scratch.gradscope(&format!("{run} --epochs 2 --out {model}-parts")).expect(0);
+        scratch.gradscope(&format!("run --resume {model}-parts --epochs 4 -q")).expect(0);
+        let of = |part: &str| scratch.summary(&format!("{model}-{part}"));
+        assert_eq!(of("whole")["epochs"], of("parts")["epochs"], "{model}");
+    }
+}

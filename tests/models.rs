@@ -37,6 +37,44 @@ fn parameter_tables() {
     insta::assert_snapshot!(tables);
 }
 
+/// PyTorch's counts: a ResNet's basic block with a projection, and recurrent layers with two biases.
+#[test]
+fn blocks_and_recurrent_layers_have_pytorchs_parameters() {
+    let scratch = Scratch::new();
+    let conv = |out: u64, more: &str| {
+        format!(
+            "{{ type = \"conv2d\", channels = {out}, kernel = 3, padding = 1, bias = false, norm = \"batch-pre\"{more} }}"
+        )
+    };
+    let block = format!(
+        "{{ type = \"residual\", act = \"relu\", shortcut = \"projection\", layers = [{}, {}] }}",
+        conv(16, ", act = \"relu\", stride = 2"),
+        conv(16, "")
+    );
+    let more = "{ type = \"adaptive-avg-pool2d\" }, { type = \"flatten\" }, { type = \"linear\" }";
+    scratch.file(
+        "res.toml",
+        &format!("inputs = [3, 8, 8]\noutputs = 10\nlayers = [{}, {block}, {more}]\n", conv(8, "")),
+    );
+    let sequence = "inputs = [7, 3]\noutputs = 2\n";
+    for cell in ["rnn", "lstm", "gru"] {
+        let file =
+            format!("{sequence}layers = [{{ type = \"{cell}\", units = 5 }}, {{ type = \"linear\" }}]\n");
+        scratch.file(&format!("{cell}.toml"), &file);
+    }
+    let embedding = "inputs = 7\noutputs = 2\nlayers = [{ type = \"embedding\", words = 11, units = 3 }, { type = \"conv1d\", \
+                     channels = 4, kernel = 3 }, { type = \"max-pool1d\", kernel = 2 }, { type = \"flatten\" }, { type = \"linear\" }]\n";
+    scratch.file("words.toml", embedding);
+    let count =
+        |model: &str| json(&scratch, &format!("summary --model {model}.toml --json"))["parameters"].as_u64();
+    // 3·8·9 + 2·8; 8·16·9 + 16·16·9 + 2·2·16 + 8·16; 16·10 + 10.
+    assert_eq!(count("res"), Some(216 + 16 + 1_152 + 2_304 + 64 + 128 + 170));
+    // sum(p.numel() for p in nn.LSTM(3, 5).parameters()) and so on, and 12 of the output.
+    assert_eq!([count("rnn"), count("lstm"), count("gru")], [Some(50 + 12), Some(200 + 12), Some(150 + 12)]);
+    assert_eq!(count("words"), Some(33 + 40 + 18));
+    insta::assert_snapshot!(scratch.gradscope("summary --model res.toml").expect(0).stdout());
+}
+
 #[test]
 fn the_teaching_counts() {
     let scratch = Scratch::new();

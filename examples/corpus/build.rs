@@ -62,6 +62,24 @@ pub fn flatten() -> Part {
     Part { text: "type = \"flatten\"\n".into() }
 }
 
+/// A layer without a weight, or of another kind, as it is written.
+pub fn part(text: impl Into<String>) -> Part {
+    Part { text: text.into() }
+}
+
+/// A residual block around a branch.
+pub fn residual(branch: &[Part], act: &str) -> Part {
+    let inline = |part: &Part| format!("{{ {} }}", part.text.trim_end().replace('\n', ", "));
+    let branch: Vec<String> = branch.iter().map(inline).collect();
+    part(format!("type = \"residual\"\nact = \"{act}\"\nlayers = [{}]\n", branch.join(", ")))
+}
+
+/// A recurrent layer and an output, with more to say of the former.
+pub fn recurrent(cell: &str, units: u64, more: &str) -> String {
+    let layer = part(format!("type = \"{cell}\"\nunits = {units}\n{more}"));
+    file("tanh", "identity", &[layer, linear(None, "xavier-normal", "0")])
+}
+
 /// A model file.
 pub fn file(act: &str, output: &str, parts: &[Part]) -> String {
     let mut text = format!("act = \"{act}\"\noutput = \"{output}\"\n");

@@ -2,7 +2,7 @@
 //! verdict says so.
 //!
 //! `cargo run --release --example corpus -- PROGRAM OUT [--quick | --prescribe | --calibrate]
-//! [--half calibration|scoring|both] [--first N] [--only KIND] [--markdown FILE] [--json FILE]`: PROGRAM
+//! [--half calibration|scoring|both] [--first N] [--only KIND,…] [--markdown FILE] [--json FILE]`: PROGRAM
 //! is gradscope; OUT keeps records, and a run that is there already is not trained again. The page goes to
 //! standard output, or to a file, in which the modes replace their own sections. With `--first` the runs of
 //! every kind are others, of which nobody has seen the verdicts.
@@ -64,7 +64,7 @@ struct Options {
 }
 
 const USAGE: &str = "usage: corpus PROGRAM OUT [--quick] [--half calibration|scoring|both] [--first N] \
-                     [--only KIND] [--markdown FILE] [--json FILE]";
+                     [--only KIND,…] [--markdown FILE] [--json FILE]";
 
 fn options() -> Result<Options, Box<dyn Error>> {
     let mut arguments = std::env::args().skip(1);
@@ -102,7 +102,9 @@ fn options() -> Result<Options, Box<dyn Error>> {
 
 /// The runs that are asked for, kind by kind.
 fn runs(options: &Options) -> Vec<Run> {
-    let wanted = |kind: &&'static Kind| options.only.as_ref().is_none_or(|only| only == kind.name);
+    let wanted = |kind: &&'static Kind| {
+        options.only.as_ref().is_none_or(|only| only.split(',').any(|o| o == kind.name))
+    };
     let kinds: Vec<&Kind> = faults::kinds().chain(healthy::kinds()).filter(wanted).collect();
     if options.mode == Mode::Quick {
         let quick: Vec<_> = kinds.into_iter().filter(|kind| !kind.long).collect();

@@ -67,6 +67,7 @@ fn layer(name: &str, kind: LayerKind, weight: &Tensor, bias: Option<&Tensor>) ->
         output: false,
         normalized: false,
         trainable: true,
+        branch: None,
     }
 }
 

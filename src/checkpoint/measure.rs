@@ -105,6 +105,7 @@ impl Checkpoint {
                 grad_row_deviation: None,
                 activations: None,
                 signal_l2: None,
+                state_signal: None,
                 steps: None,
             })
         };

@@ -220,7 +220,7 @@ pub struct RunFlags {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Data")]
 pub struct DataArgs {
-    /// Data: moons, circles, spirals[:K], blobs[:K], polynomial[:KEY=VALUE,…], csv:FILE or idx:DIR
+    /// Data: moons, circles, spirals[:K], blobs[:K], polynomial[:KEY=VALUE,…], memory[:STEPS], csv:FILE or idx:DIR
     /// (`gradscope datasets` describes them) [default: the model's]
     #[arg(long, value_name = "DATA")]
     pub data: Option<String>,
@@ -267,6 +267,9 @@ pub struct NetworkArgs {
     /// Probability of dropout after hidden layers
     #[arg(long, value_name = "P", value_parser = number::probability, allow_negative_numbers = true)]
     pub dropout: Option<f64>,
+    /// Cell of recurrent layers: rnn, lstm, gru
+    #[arg(long, value_name = "CELL")]
+    pub cell: Option<CellArg>,
     /// Initialiser of weights, such as xavier-uniform, kaiming-normal or normal:0,0.01
     #[arg(long, value_name = "SCHEME", allow_hyphen_values = true)]
     pub init: Option<String>,
@@ -502,6 +505,13 @@ pub enum NormArg {
     BatchPre,
     BatchPost,
     Layer,
+}
+
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+pub enum CellArg {
+    Rnn,
+    Lstm,
+    Gru,
 }
 
 fn activation(text: &str) -> Result<gradscope::record::Activation, String> {

@@ -2,11 +2,11 @@
 
 use gradscope::record::{Loss, Packing, Task};
 use gradscope::train::{
-    BatchSize, Changes, Config, DataOptions, DataSource, LrDecay, Model, Norm, OptimizerKind,
+    BatchSize, Cell, Changes, Config, DataOptions, DataSource, LrDecay, Model, Norm, OptimizerKind,
     OptimizerSettings, TrainError, choose_device,
 };
 
-use super::args::{DataArgs, LossArg, NetworkArgs, NormArg, PackingArg, RunArgs, TaskArg};
+use super::args::{CellArg, DataArgs, LossArg, NetworkArgs, NormArg, PackingArg, RunArgs, TaskArg};
 
 /// What the flags mean.
 ///
@@ -69,12 +69,21 @@ pub fn model(name: &str, network: &NetworkArgs) -> Result<Model, TrainError> {
         lrelu_slope: network.lrelu_slope,
         norm: network.norm.map(norm),
         dropout: network.dropout,
+        cell: network.cell.map(cell),
         init: network.init.clone(),
         bias: network.bias.clone(),
     })?;
     // A scheme that is none is said before the data is read.
     model.schemes()?;
     Ok(model)
+}
+
+fn cell(cell: CellArg) -> Cell {
+    match cell {
+        CellArg::Rnn => Cell::Rnn,
+        CellArg::Lstm => Cell::Lstm,
+        CellArg::Gru => Cell::Gru,
+    }
 }
 
 /// Where rows come from.

@@ -34,6 +34,7 @@ pub enum Kind {
     LaterDead,
     LaterSaturated,
     NonFinite,
+    VanishingTime,
     VanishingDepth,
     VanishingAll,
     Stalled,
@@ -72,8 +73,8 @@ impl Kind {
 
     /// What comes of gradients that do not arrive, or weights that do not move.
     fn is_standstill(self) -> bool {
-        use Kind::{Stalled, VanishingAll, VanishingDepth};
-        matches!(self, VanishingDepth | VanishingAll | Stalled) || self.is_stagnation()
+        use Kind::{Stalled, VanishingAll, VanishingDepth, VanishingTime};
+        matches!(self, VanishingTime | VanishingDepth | VanishingAll | Stalled) || self.is_stagnation()
     }
 
     /// What comes of it where gradients do arrive.
@@ -130,6 +131,10 @@ impl Kind {
             OutputSaturated => effect.is_dead() || effect.is_standstill() || effect.is_burst(),
             LaterDead | LaterSaturated => effect.is_dead() || effect.is_standstill() || effect.is_saturated(),
             ExplodingDepth | ExplodingTime | UpdateHigh | NonFinite => true,
+            VanishingTime => {
+                matches!(effect, VanishingDepth | VanishingAll)
+                    || effect.is_stagnation() && effect != DeadUnits
+            }
             VanishingDepth => effect == VanishingAll || effect.is_stagnation() && effect != DeadUnits,
             // Where no layer is pulled, none moves.
             VanishingAll => effect == Stalled || effect.is_stagnation() && effect != DeadUnits,
@@ -233,7 +238,7 @@ mod tests {
     }
 
     const BORN: Kind = BornDead(Silence::Bias);
-    const ALL: [Kind; 31] = [
+    const ALL: [Kind; 32] = [
         RanksDiffer,
         OutputActivation,
         TargetScale,
@@ -255,6 +260,7 @@ mod tests {
         LaterDead,
         LaterSaturated,
         NonFinite,
+        VanishingTime,
         VanishingDepth,
         VanishingAll,
         Stalled,
@@ -280,26 +286,27 @@ mod tests {
         }
         insta::assert_snapshot!(table, @r"
         RanksDiffer:
-        OutputActivation: ClipDominated, DecayDominated, OutputSaturated, ExplodingTime, UpdateHigh, LaterDead, LaterSaturated, NonFinite, VanishingDepth, VanishingAll, Stalled, Frozen, Slow, DeadUnits, DormantUnits, ConstantOutput, Plateau
-        TargetScale: ClipDominated, DecayDominated, OutputSaturated, ExplodingTime, UpdateHigh, LaterDead, LaterSaturated, NonFinite, VanishingDepth, VanishingAll, Stalled, Frozen, Slow, DeadUnits, DormantUnits, ConstantOutput, Plateau
-        InputScale(Small): BornDead(Bias), DecayDominated, OutputSaturated, LaterDead, VanishingDepth, VanishingAll, Stalled, Frozen, Slow, DeadUnits, DormantUnits, ConstantOutput, Plateau
-        InputScale(Large): ClipDominated, BornDead(Bias), BornSaturated, DecayDominated, ExplodingDepth, OutputSaturated, ExplodingTime, UpdateHigh, LaterDead, LaterSaturated, NonFinite, VanishingDepth, VanishingAll, Stalled, Frozen, Slow, DeadUnits, DormantUnits, ConstantOutput, Plateau
-        Symmetric: ClipDominated, NeverUpdated, BornDead(Bias), BornSaturated, InitScale(Small), InitScale(Large), DecayDominated, ExplodingDepth, OutputSaturated, ExplodingTime, UpdateHigh, LaterDead, LaterSaturated, VanishingDepth, VanishingAll, Stalled, Frozen, Slow, DeadUnits, DormantUnits, ConstantOutput, Plateau
+        OutputActivation: ClipDominated, DecayDominated, OutputSaturated, ExplodingTime, UpdateHigh, LaterDead, LaterSaturated, NonFinite, VanishingTime, VanishingDepth, VanishingAll, Stalled, Frozen, Slow, DeadUnits, DormantUnits, ConstantOutput, Plateau
+        TargetScale: ClipDominated, DecayDominated, OutputSaturated, ExplodingTime, UpdateHigh, LaterDead, LaterSaturated, NonFinite, VanishingTime, VanishingDepth, VanishingAll, Stalled, Frozen, Slow, DeadUnits, DormantUnits, ConstantOutput, Plateau
+        InputScale(Small): BornDead(Bias), DecayDominated, OutputSaturated, LaterDead, VanishingTime, VanishingDepth, VanishingAll, Stalled, Frozen, Slow, DeadUnits, DormantUnits, ConstantOutput, Plateau
+        InputScale(Large): ClipDominated, BornDead(Bias), BornSaturated, DecayDominated, ExplodingDepth, OutputSaturated, ExplodingTime, UpdateHigh, LaterDead, LaterSaturated, NonFinite, VanishingTime, VanishingDepth, VanishingAll, Stalled, Frozen, Slow, DeadUnits, DormantUnits, ConstantOutput, Plateau
+        Symmetric: ClipDominated, NeverUpdated, BornDead(Bias), BornSaturated, InitScale(Small), InitScale(Large), DecayDominated, ExplodingDepth, OutputSaturated, ExplodingTime, UpdateHigh, LaterDead, LaterSaturated, VanishingTime, VanishingDepth, VanishingAll, Stalled, Frozen, Slow, DeadUnits, DormantUnits, ConstantOutput, Plateau
         ClipDominated: NeverUpdated, Stalled, Frozen, Slow, DormantUnits, ConstantOutput, Plateau
-        NeverUpdated: DecayDominated, OutputSaturated, ExplodingTime, UpdateHigh, LaterDead, LaterSaturated, VanishingDepth, VanishingAll, Stalled, Frozen, Slow, DeadUnits, DormantUnits, ConstantOutput, Plateau
-        BornDead(Bias): DecayDominated, OutputSaturated, ExplodingTime, UpdateHigh, LaterDead, LaterSaturated, VanishingDepth, VanishingAll, Stalled, Frozen, Slow, DeadUnits, DormantUnits, ConstantOutput, Plateau
-        BornSaturated: InitScale(Small), InitScale(Large), DecayDominated, ExplodingDepth, OutputSaturated, ExplodingTime, UpdateHigh, LaterDead, LaterSaturated, NonFinite, VanishingDepth, VanishingAll, Stalled, Frozen, Slow, DeadUnits, DormantUnits, ConstantOutput, Plateau
-        InitScale(Small): DecayDominated, OutputSaturated, LaterDead, VanishingDepth, VanishingAll, Stalled, Frozen, Slow, DeadUnits, DormantUnits, ConstantOutput, Plateau
-        InitScale(Large): DecayDominated, ExplodingDepth, OutputSaturated, ExplodingTime, UpdateHigh, LaterDead, LaterSaturated, NonFinite, VanishingDepth, VanishingAll, Stalled, Frozen, Slow, DeadUnits, DormantUnits, ConstantOutput, Plateau
-        DecayDominated: OutputSaturated, ExplodingTime, UpdateHigh, LaterDead, LaterSaturated, VanishingDepth, VanishingAll, Stalled, Frozen, Slow, DeadUnits, DormantUnits, ConstantOutput, Plateau
-        ExplodingDepth: OutputSaturated, ExplodingTime, UpdateHigh, LaterDead, LaterSaturated, NonFinite, VanishingDepth, VanishingAll, Stalled, Frozen, Slow, DeadUnits, DormantUnits, ConstantOutput, Plateau
-        Miswired: VanishingDepth, VanishingAll, Stalled, Frozen, Slow, DeadUnits, DormantUnits, ConstantOutput, Plateau
-        OutputSaturated: ExplodingTime, UpdateHigh, LaterDead, VanishingDepth, VanishingAll, Stalled, Frozen, Slow, DeadUnits, DormantUnits, ConstantOutput, Plateau
-        ExplodingTime: UpdateHigh, LaterDead, LaterSaturated, NonFinite, VanishingDepth, VanishingAll, Stalled, Frozen, Slow, DeadUnits, DormantUnits, ConstantOutput, Plateau
-        UpdateHigh: LaterDead, LaterSaturated, NonFinite, VanishingDepth, VanishingAll, Stalled, Frozen, Slow, DeadUnits, DormantUnits, ConstantOutput, Plateau
-        LaterDead: LaterSaturated, VanishingDepth, VanishingAll, Stalled, Frozen, Slow, DeadUnits, DormantUnits, ConstantOutput, Plateau
-        LaterSaturated: VanishingDepth, VanishingAll, Stalled, Frozen, Slow, DeadUnits, DormantUnits, ConstantOutput, Plateau
-        NonFinite: VanishingDepth, VanishingAll, Stalled, Frozen, Slow, DeadUnits, DormantUnits, ConstantOutput, Plateau
+        NeverUpdated: DecayDominated, OutputSaturated, ExplodingTime, UpdateHigh, LaterDead, LaterSaturated, VanishingTime, VanishingDepth, VanishingAll, Stalled, Frozen, Slow, DeadUnits, DormantUnits, ConstantOutput, Plateau
+        BornDead(Bias): DecayDominated, OutputSaturated, ExplodingTime, UpdateHigh, LaterDead, LaterSaturated, VanishingTime, VanishingDepth, VanishingAll, Stalled, Frozen, Slow, DeadUnits, DormantUnits, ConstantOutput, Plateau
+        BornSaturated: InitScale(Small), InitScale(Large), DecayDominated, ExplodingDepth, OutputSaturated, ExplodingTime, UpdateHigh, LaterDead, LaterSaturated, NonFinite, VanishingTime, VanishingDepth, VanishingAll, Stalled, Frozen, Slow, DeadUnits, DormantUnits, ConstantOutput, Plateau
+        InitScale(Small): DecayDominated, OutputSaturated, LaterDead, VanishingTime, VanishingDepth, VanishingAll, Stalled, Frozen, Slow, DeadUnits, DormantUnits, ConstantOutput, Plateau
+        InitScale(Large): DecayDominated, ExplodingDepth, OutputSaturated, ExplodingTime, UpdateHigh, LaterDead, LaterSaturated, NonFinite, VanishingTime, VanishingDepth, VanishingAll, Stalled, Frozen, Slow, DeadUnits, DormantUnits, ConstantOutput, Plateau
+        DecayDominated: OutputSaturated, ExplodingTime, UpdateHigh, LaterDead, LaterSaturated, VanishingTime, VanishingDepth, VanishingAll, Stalled, Frozen, Slow, DeadUnits, DormantUnits, ConstantOutput, Plateau
+        ExplodingDepth: OutputSaturated, ExplodingTime, UpdateHigh, LaterDead, LaterSaturated, NonFinite, VanishingTime, VanishingDepth, VanishingAll, Stalled, Frozen, Slow, DeadUnits, DormantUnits, ConstantOutput, Plateau
+        Miswired: VanishingTime, VanishingDepth, VanishingAll, Stalled, Frozen, Slow, DeadUnits, DormantUnits, ConstantOutput, Plateau
+        OutputSaturated: ExplodingTime, UpdateHigh, LaterDead, VanishingTime, VanishingDepth, VanishingAll, Stalled, Frozen, Slow, DeadUnits, DormantUnits, ConstantOutput, Plateau
+        ExplodingTime: UpdateHigh, LaterDead, LaterSaturated, NonFinite, VanishingTime, VanishingDepth, VanishingAll, Stalled, Frozen, Slow, DeadUnits, DormantUnits, ConstantOutput, Plateau
+        UpdateHigh: LaterDead, LaterSaturated, NonFinite, VanishingTime, VanishingDepth, VanishingAll, Stalled, Frozen, Slow, DeadUnits, DormantUnits, ConstantOutput, Plateau
+        LaterDead: LaterSaturated, VanishingTime, VanishingDepth, VanishingAll, Stalled, Frozen, Slow, DeadUnits, DormantUnits, ConstantOutput, Plateau
+        LaterSaturated: VanishingTime, VanishingDepth, VanishingAll, Stalled, Frozen, Slow, DeadUnits, DormantUnits, ConstantOutput, Plateau
+        NonFinite: VanishingTime, VanishingDepth, VanishingAll, Stalled, Frozen, Slow, DeadUnits, DormantUnits, ConstantOutput, Plateau
+        VanishingTime: VanishingDepth, VanishingAll, Frozen, Slow, DormantUnits, ConstantOutput, Plateau
         VanishingDepth: VanishingAll, Frozen, Slow, DormantUnits, ConstantOutput, Plateau
         VanishingAll: Stalled, Frozen, Slow, DormantUnits, ConstantOutput, Plateau
         Stalled: Frozen, Slow, ConstantOutput, Plateau

@@ -114,6 +114,6 @@ mod tests {
     #[test]
     fn an_unknown_word_is_refused() {
         let error = FailOn::parse("error,vanish").unwrap_err().to_string();
-        insta::assert_snapshot!(error, @r#"--fail-on "vanish" is no rule, family or severity: did you mean vanishing or vanishing-all or vanishing-depth?"#);
+        insta::assert_snapshot!(error, @r#"--fail-on "vanish" is no rule, family or severity: did you mean vanishing or vanishing-all or vanishing-time?"#);
     }
 }

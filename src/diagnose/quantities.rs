@@ -5,7 +5,7 @@
 //! of 726 healthy prototype runs looked vanished.
 
 use super::series::{self, Point};
-use crate::record::{Epoch, Firing, Layer, LayerCapture, NonFinite, Record};
+use crate::record::{Epoch, Firing, Layer, LayerCapture, LayerKind, NonFinite, Record};
 
 /// Share of the loss of guessing above which there is something left to learn. Below it gradients may
 /// be small because the run has converged. Calibrated with the limits of
@@ -142,6 +142,15 @@ impl<'a> Quantities<'a> {
     /// The matrices whose output a nonlinearity follows: all but the one that gives the output.
     pub fn hidden(&self) -> impl Iterator<Item = usize> + '_ {
         self.matrices.iter().copied().filter(|&i| self.layer(i).is_some_and(|l| !l.output))
+    }
+
+    /// Those of them that see all that the layers before them pass on, and that stand for what becomes of
+    /// it. In the branch of a residual block that is the first: what comes of the others is only added to
+    /// what the shortcut passes on, and may well be nothing. What a recurrent layer makes of its input is a
+    /// matter of time rather than of depth.
+    pub fn trunk(&self) -> impl Iterator<Item = usize> + '_ {
+        let is_of_it = |l: &Layer| l.branch.is_none_or(|place| place == 1) && l.kind != LayerKind::Recurrent;
+        self.hidden().filter(move |&i| self.layer(i).is_some_and(is_of_it))
     }
 }
 

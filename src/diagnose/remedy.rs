@@ -6,7 +6,7 @@ use super::cause::{Extreme, Kind, Silence};
 use super::quantities::Quantities;
 use super::rule::Hit;
 use super::text::{percent, plain};
-use crate::record::Run;
+use crate::record::{Layer, Run};
 use crate::text::number;
 
 /// Remedies offered at most: a list that is tried from the top need not be long.
@@ -62,6 +62,9 @@ pub fn remedies(hit: &Hit, q: &Quantities) -> Vec<Remedy> {
         Kind::ExplodingDepth => plan.exploding_depth(),
         // No update had been made: the rate cannot be the cause.
         Kind::NonFinite if hit.first_step == Some(0) => plan.broken_from_the_start(),
+        // Of a recurrent layer, before any update.
+        Kind::ExplodingTime if hit.first_step == Some(0) => plan.tame(),
+        Kind::VanishingTime => plan.remember(),
         Kind::UpdateHigh | Kind::ExplodingTime | Kind::NonFinite => plan.too_large(),
         Kind::NeverUpdated | Kind::Slow => plan.too_small(),
         Kind::Frozen => plan.vanishing(),
@@ -249,6 +252,40 @@ impl Plan<'_> {
         }
     }
 
+    /// What keeps gradients alive through the steps of a sequence. Tried on a plain layer that is to
+    /// remember the first of 60 steps, over five seeds: the first worked in 5 of 5, the second in 3; LSTM, and
+    /// GRU with biases of its own, in 0 of 1 each.
+    fn remember(&mut self) {
+        self.add(
+            "--cell gru --bias 1 --optimizer adam --lr 0.005",
+            "a GRU whose gates begin half open keeps what it holds from step to step",
+        );
+        if self.has_plain_cell() {
+            self.add(
+                "--init orthogonal --optimizer adam --lr 0.001",
+                "orthogonal weights keep the size of what they pass on; tanh still takes its share",
+            );
+        }
+    }
+
+    /// What keeps gradients from growing through the steps of a sequence.
+    fn tame(&mut self) {
+        self.add(
+            "--init default --optimizer adam --lr 0.001",
+            "weights within 1/sqrt(units) of zero do not multiply what they see at every step",
+        );
+        if self.has_plain_cell() {
+            self.add(
+                "--cell lstm --init default --optimizer adam --lr 0.005",
+                "the gates of an LSTM pass on what a plain recurrent layer multiplies by its weights at every step",
+            );
+        }
+    }
+
+    fn has_plain_cell(&self) -> bool {
+        self.q.matrices.iter().filter_map(|&i| self.q.layer(i)).any(Layer::is_plain_cell)
+    }
+
     fn lower_rate(&mut self) {
         let lr = self.run.lr;
         if lr <= 0.0 || !lr.is_finite() {
@@ -349,7 +386,7 @@ impl Plan<'_> {
                 "a larger slope lets more of the gradient through; it eases the decay, it does not remove it",
             );
         }
-        if act == "tanh" {
+        if act == "tanh" && self.q.trunk().next().is_some() {
             self.add("--act relu --init kaiming-normal", "a ReLU does not saturate");
         }
     }
@@ -392,7 +429,8 @@ impl Plan<'_> {
     }
 
     fn normalise(&mut self, why: &str) {
-        if self.run.norm == "none" {
+        // What a recurrent layer makes of a step is not normalised by a flag.
+        if self.run.norm == "none" && self.q.trunk().next().is_some() {
             self.add(format!("--norm {}", self.fitting_norm()), why);
         }
     }

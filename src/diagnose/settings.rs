@@ -244,13 +244,16 @@ mod tests {
     #[test]
     fn what_is_wrong_is_named_with_what_would_be_right() {
         insta::assert_snapshot!(error("vanishing-depth"), @r#""vanishing-depth" is not of the form RULE.PARAM=VALUE, such as vanishing-depth.error=1e-3"#);
-        insta::assert_snapshot!(error("vanishing-dept.error=1"), @r#"unknown rule "vanishing-dept": did you mean vanishing-depth or vanishing-all?"#);
+        insta::assert_snapshot!(error("vanishing-dept.error=1"), @r#"unknown rule "vanishing-dept": did you mean vanishing-depth or vanishing-all or vanishing-time?"#);
         insta::assert_snapshot!(error("vanishing-depth.eror=1"), @r#"rule vanishing-depth has no parameter "eror": did you mean error?"#);
         insta::assert_snapshot!(error("vanishing-depth.error=NaN"), @r#"vanishing-depth.error cannot be "NaN": it must be a finite number from 0 (its default is 0.003)"#);
         insta::assert_snapshot!(error("vanishing-depth.captures=0.5"), @r#"vanishing-depth.captures cannot be "0.5": it must be a whole number from 1 (its default is 2)"#);
         let unknown = Settings::default().off("xyzzy").unwrap_err().to_string();
         assert!(unknown.starts_with(r#"unknown rule "xyzzy": there are non-finite, "#), "{unknown}");
         let family = Settings::default().off("vanishing").unwrap_err().to_string();
-        assert!(family.ends_with("did you mean vanishing-all or vanishing-depth?"), "{family}");
+        assert!(
+            family.ends_with("did you mean vanishing-all or vanishing-time or vanishing-depth?"),
+            "{family}"
+        );
     }
 }

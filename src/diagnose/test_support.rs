@@ -2,7 +2,7 @@
 
 use crate::record::{
     Activation, Activations, Activity, Data, Epoch, Firing, Header, Layer, LayerCapture, LayerKind,
-    LayerSteps, Loss, OutputSum, Record, Run, SCHEMA, Step, StepLayer, Task,
+    LayerSteps, Loss, OutputSum, Record, Run, SCHEMA, StateSignal, Step, StepLayer, Task,
 };
 use crate::stats::{Distribution, Spread};
 
@@ -104,6 +104,25 @@ impl Fake {
         let mut fake = Self::healthy(epochs);
         fake.set_loss(|_| CHANCE);
         fake
+    }
+
+    /// A stuck run of a plain recurrent layer in front of the output.
+    pub fn recurrent(epochs: u64) -> Self {
+        let norms = |_, _| Norms { w: 2.0, g: 0.05, u: 0.02 };
+        let mut fake = Self::run(&[8, 8, 8, 1], Activation::Tanh, epochs, 10, |_| CHANCE, norms);
+        for (layer, part) in [(0, "ih"), (1, "hh")] {
+            let header = &mut fake.record.header.layers[layer];
+            header.name = format!("rnn1.weight_{part}_l0");
+            (header.kind, header.activation) = (LayerKind::Recurrent, Activation::Identity);
+            fake.each_capture(layer, |_, l| l.activations = None);
+        }
+        fake.signal_through_time(|_| vec![1.0; 4]);
+        fake
+    }
+
+    /// Gives the recurrent layer these norms of the gradient, a step each, at every capture.
+    pub fn signal_through_time(&mut self, norms: impl Fn(u64) -> Vec<f32>) {
+        self.each_capture(1, |epoch, l| l.state_signal = Some(StateSignal::of(&norms(epoch))));
     }
 
     /// A run with this loss in every epoch and these norms in every epoch and layer.
@@ -251,6 +270,7 @@ fn layer(index: usize, widths: &[u64], activation: Activation) -> Layer {
         output: index + 2 == widths.len(),
         normalized: false,
         trainable: true,
+        branch: None,
     }
 }
 
@@ -291,6 +311,7 @@ pub fn capture(layer: &Layer, n: Norms) -> LayerCapture {
             per_unit: None,
         }),
         signal_l2: Some(1.0),
+        state_signal: None,
         steps: Some(LayerSteps {
             weight_l2: spread(n.w),
             grad_l2: spread(n.g),

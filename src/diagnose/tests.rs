@@ -260,6 +260,8 @@ fn faulty() -> Vec<(&'static str, Fake)> {
     constant.each_capture(4, |_, l| l.activations.as_mut().unwrap().post_sample_std = 1e-7);
     let mut vanishing = Fake::stuck(6);
     vanishing.set_norms(0, |_| Norms { w: 2.0, g: 5e-6, u: 0.02 });
+    let mut forgetful = Fake::recurrent(6);
+    forgetful.signal_through_time(|_| vec![1e-12, 1e-6, 1.0]);
     let tanh = || {
         let norms = |_, _| Norms { w: 2.0, g: 0.05, u: 0.02 };
         Fake::run(&[2, 8, 8, 8, 8, 1], Activation::Tanh, 6, 10, |_| 0.693, norms)
@@ -303,6 +305,7 @@ fn faulty() -> Vec<(&'static str, Fake)> {
         ("non-finite", broken),
         ("vanishing-depth", vanishing),
         ("vanishing-all", all),
+        ("vanishing-time", forgetful),
         ("exploding-depth", exploding),
         ("exploding-time", burst),
         ("dead-layer", dead_later),
@@ -422,6 +425,9 @@ fn with_loss_times(mut record: Record, c: f64) -> Record {
         l.weight_grad = l.weight_grad.as_ref().map(|g| scaled(g, c));
         l.bias_grad = l.bias_grad.as_ref().map(|g| scaled(g, c));
         l.signal_l2 = l.signal_l2.map(|s| s * c);
+        if let Some(signal) = &mut l.state_signal {
+            signal.l2.iter_mut().for_each(|s| *s *= c as f32);
+        }
         if let Some(activity) = l.activations.as_mut().and_then(|a| a.activity.as_mut()) {
             activity.grad.iter_mut().for_each(|g| *g *= c as f32);
         }

@@ -1,7 +1,7 @@
 //! Numbers that follow from what was captured: the quantities that findings, summaries and tables
 //! share.
 
-use super::{Activations, Firing, Layer, LayerCapture};
+use super::{Activations, Firing, Layer, LayerCapture, LayerKind};
 
 /// Least RMS of a row of weights that an update is compared with: a layer that starts at zero would
 /// otherwise seem to take infinitely large steps.
@@ -20,6 +20,11 @@ impl Layer {
     /// The least ‖W‖ that an update is compared with, 0.1·√units.
     pub fn least_weight_norm(&self) -> f64 {
         LEAST_ROW_NORM * (self.units.max(1) as f64).sqrt()
+    }
+
+    /// Whether it is the weight by which a recurrent layer without gates looks back: a square one.
+    pub fn is_plain_cell(&self) -> bool {
+        self.kind == LayerKind::Recurrent && self.units == self.fan_in && self.name.contains("hh")
     }
 }
 

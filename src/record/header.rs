@@ -275,6 +275,10 @@ pub struct Layer {
     pub normalized: bool,
     /// Whether the optimizer is to change it.
     pub trainable: bool,
+    /// Its place among the layers with a weight in the branch of a residual block, from 1: a shortcut leads
+    /// around it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub branch: Option<u64>,
 }
 
 /// What a layer computes.

@@ -96,6 +96,7 @@ impl LayerCapture {
             grad_row_deviation: self.grad_row_deviation.map(short),
             activations: self.activations.as_ref().map(Activations::condensed),
             signal_l2: self.signal_l2.map(short),
+            state_signal: self.state_signal.clone(),
             steps: self.steps.as_ref().map(LayerSteps::condensed),
         }
     }
@@ -106,7 +107,8 @@ impl LayerCapture {
         let parts = parts.into_iter().chain([self.bias_grad.as_ref(), self.update.as_ref()]);
         // Distributions within are counted by their own size, here and below.
         let parts = parts.map(|d| d.map_or(0, Distribution::memory)).sum::<usize>();
-        parts + size_of::<Self>() / 4 + self.activations.as_ref().map_or(0, Activations::memory)
+        let states = self.state_signal.as_ref().map_or(0, |s| 4 * s.l2.len());
+        parts + states + size_of::<Self>() / 4 + self.activations.as_ref().map_or(0, Activations::memory)
     }
 }
 

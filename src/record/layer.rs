@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::ranks::PerUnit;
-use super::{Activity, OutputSum, number};
+use super::{Activity, OutputSum, StateSignal, number};
 use crate::stats::{Distribution, Spread, packed_floats};
 
 /// One layer at a capture point: after backward and before the optimizer's step.
@@ -44,6 +44,10 @@ pub struct LayerCapture {
     #[serde(default, skip_serializing_if = "Option::is_none", with = "number::option")]
     #[schemars(with = "Option<number::MaybeFinite>")]
     pub signal_l2: Option<f64>,
+    /// The same of the hidden state after every step of a sequence; of the weight by which a recurrent layer
+    /// looks back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub state_signal: Option<StateSignal>,
     /// Norms at every step of the epoch; absent at capture points inside an epoch.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub steps: Option<LayerSteps>,

@@ -10,7 +10,8 @@ use thiserror::Error;
 
 use super::ranks::{PerUnit, RankDifference, Ranks};
 use super::{
-    Activations, End, Envelope, Epoch, Firing, Header, LayerCapture, Outcome, OutputSum, Record, Step,
+    Activations, End, Envelope, Epoch, Firing, Header, LayerCapture, Outcome, OutputSum, Record, StateSignal,
+    Step,
 };
 use crate::stats::{Distribution, Keep};
 
@@ -226,6 +227,8 @@ fn add_captures(
         // The loss is the mean of the ranks': of its gradient each holds so many times too much.
         let signals: Option<Vec<f64>> = own.iter().map(|l| l.signal_l2).collect();
         merged.signal_l2 = signals.map(|s| s.iter().map(|v| v * v).sum::<f64>().sqrt() / own.len() as f64);
+        let states: Option<Vec<&StateSignal>> = own.iter().map(|l| l.state_signal.as_ref()).collect();
+        merged.state_signal = states.and_then(|states| StateSignal::of_ranks(&states));
         Some(merged)
     };
     header.layers.iter().enumerate().filter_map(layer).collect()

@@ -19,6 +19,7 @@ pub mod number;
 mod packing;
 mod ranks;
 mod reader;
+mod state_signal;
 mod thinning;
 mod writer;
 
@@ -36,5 +37,6 @@ pub use merge::MergeError;
 pub use packing::{Packing, beginning};
 pub use ranks::{PerUnit, RankDifference, Ranks};
 pub use reader::{Record, Warning};
+pub use state_signal::{Ends, StateSignal};
 pub use thinning::{EpochThinning, StepThinning};
 pub use writer::Writer;

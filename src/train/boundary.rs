@@ -32,7 +32,7 @@ pub fn of(
     objective: &Objective,
     data: &Dataset,
 ) -> Option<Box<Boundary>> {
-    if !is_of(data) {
+    if !is_of(data) || network.takes_words() {
         return None;
     }
     let splits = [("train", Some(&data.train)), ("dev", data.dev.as_ref()), ("test", data.test.as_ref())];
@@ -147,7 +147,7 @@ mod tests {
         let options = DataOptions { samples: Some(200), ..Default::default() };
         let data = source.dataset(&options, Some(Loss::Bce), 0, Device::Cpu).unwrap();
         let model = Model::parse("test", "[[layers]]\ntype = \"linear\"\n").unwrap();
-        let sizes = Sizes { columns: 2, image: None, outputs: 1 };
+        let sizes = Sizes { columns: 2, image: None, sequence: None, outputs: 1 };
         let network = Network::new(&Plan::new(&model, sizes).unwrap(), Device::Cpu);
         let parameters = &network.parameters()[0];
         tch::no_grad(|| {

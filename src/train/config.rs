@@ -8,7 +8,7 @@ use super::decay::LrDecay;
 use super::device;
 use super::model::{Model, Plan};
 use super::optimizer::OptimizerSettings;
-use crate::record::{Header, Loss, Packing, Run, SCHEMA};
+use crate::record::{Data, Header, Loss, Packing, Run, SCHEMA};
 
 /// A whole run, resolved: nothing is left to guess.
 #[derive(Clone, Debug)]
@@ -102,7 +102,11 @@ impl Config {
                 threads,
                 capture: Some(self.capture).filter(|c| *c != Capture::default()).map(|c| c.to_string()),
             },
-            data: dataset.info.clone(),
+            data: Data {
+                // Numbers of words have no size.
+                input_rms: if plan.words.is_some() { f64::NAN } else { dataset.info.input_rms },
+                ..dataset.info.clone()
+            },
             layers: plan.layers.iter().map(|l| l.layer.clone()).collect(),
             ranks: None,
         }

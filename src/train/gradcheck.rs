@@ -105,10 +105,11 @@ pub fn gradcheck(
     let objective = Objective::new(loss, data.map_or(task, |d| d.info.task), model.output());
     let (x, y) = match data {
         Some(data) => {
+            plan.check_words(data)?;
             let rows = (options.rows as i64).min(data.train.len());
             (data.train.x.narrow(0, 0, rows), data.train.y.narrow(0, 0, rows))
         }
-        None => generated(sizes, loss, options.rows as i64),
+        None => generated(sizes, plan.words, loss, options.rows as i64),
     };
     let y = if loss == Loss::CrossEntropy { y } else { y.to_kind(Kind::Double) };
     let rows = Rows { x: x.to_kind(Kind::Double), y, objective };
@@ -125,9 +126,13 @@ fn usual_loss(model: &Model, sizes: Sizes) -> Loss {
     }
 }
 
-fn generated(sizes: Sizes, loss: Loss, rows: i64) -> (Tensor, Tensor) {
+fn generated(sizes: Sizes, words: Option<u64>, loss: Loss, rows: i64) -> (Tensor, Tensor) {
     let floats = (Kind::Double, Device::Cpu);
-    let x = Tensor::randn([rows, sizes.columns as i64], floats);
+    let shape = [rows, sizes.columns as i64];
+    let x = match words {
+        Some(words) => Tensor::randint(words as i64, shape, floats),
+        None => Tensor::randn(shape, floats),
+    };
     let y = match loss {
         Loss::CrossEntropy => Tensor::randint(sizes.outputs as i64, [rows], (Kind::Int64, Device::Cpu)),
         Loss::Bce => Tensor::randint(2, [rows, 1], floats),
@@ -251,7 +256,7 @@ impl Difference<'_> {
 struct Switches(Vec<Tensor>);
 
 impl Tap for Switches {
-    fn activation(&mut self, _layer: usize, kind: Activation, pre: &Tensor, _post: &Tensor) {
+    fn nonlinearity(&mut self, kind: Activation, pre: &Tensor) {
         if matches!(kind, Activation::Relu | Activation::Lrelu | Activation::Selu | Activation::Elu) {
             self.0.push(pre.gt(0.0));
         }
@@ -265,5 +270,95 @@ impl Tap for Switches {
 impl PartialEq for Switches {
     fn eq(&self, other: &Self) -> bool {
         self.0.len() == other.0.len() && self.0.iter().zip(&other.0).all(|(a, b)| a.equal(b))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kind_of_layer_agrees_below_a_millionth() {
+        tch::set_num_threads(1);
+        let image = "inputs = [2, 6, 6]\n";
+        let sequence = "inputs = [6, 3]\n";
+        let conv = "{ type = \"conv2d\", channels = 4, kernel = 3, padding = 1, act = \"silu\" }";
+        let conv1d = "{ type = \"conv1d\", channels = 4, kernel = 3, padding = 1, act = \"lrelu\" }";
+        let flatten = "{ type = \"flatten\" }";
+        let rnn = |cell: &str, more: &str| format!("{{ type = \"{cell}\", units = 4{more} }}");
+        let pool = |kind: &str| format!("{{ type = \"{kind}\", kernel = 2 }}");
+        let adaptive = |kind: &str| format!("{{ type = \"adaptive-{kind}\", size = 2 }}");
+        let models = [
+            (
+                image,
+                vec![
+                    format!(
+                        "{{ type = \"residual\", act = \"relu\", layers = [{conv}, {{ type = \"group-norm\", groups = 2 }}, {{ type = \"conv2d\", channels = 2, kernel = 1 }}] }}"
+                    ),
+                    flatten.into(),
+                ],
+            ),
+            (
+                image,
+                vec![
+                    format!(
+                        "{{ type = \"residual\", shortcut = \"projection\", layers = [{conv}, {}] }}",
+                        pool("avg-pool2d")
+                    ),
+                    flatten.into(),
+                ],
+            ),
+            (
+                image,
+                vec![
+                    conv.into(),
+                    "{ type = \"batch-norm\" }".into(),
+                    pool("max-pool2d"),
+                    adaptive("avg-pool2d"),
+                    flatten.into(),
+                ],
+            ),
+            (
+                image,
+                vec![conv.into(), "{ type = \"layer-norm\" }".into(), adaptive("max-pool2d"), flatten.into()],
+            ),
+            (sequence, vec![conv1d.into(), pool("avg-pool1d"), flatten.into()]),
+            (
+                sequence,
+                vec![conv1d.into(), pool("max-pool1d"), "{ type = \"layer-norm\" }".into(), flatten.into()],
+            ),
+            (sequence, vec![conv1d.into(), adaptive("avg-pool1d"), flatten.into()]),
+            (sequence, vec![conv1d.into(), adaptive("max-pool1d"), flatten.into()]),
+            (sequence, vec![rnn("rnn", ", act = \"relu\"")]),
+            (sequence, vec![rnn("rnn", ", steps = \"all\""), rnn("gru", "")]),
+            (
+                sequence,
+                vec![
+                    format!(
+                        "{{ type = \"residual\", shortcut = \"projection\", layers = [{}] }}",
+                        rnn("gru", ", steps = \"all\"")
+                    ),
+                    rnn("lstm", ""),
+                ],
+            ),
+            ("inputs = 6\n", vec!["{ type = \"embedding\", words = 5, units = 3 }".into(), rnn("lstm", "")]),
+            (
+                "inputs = 6\n",
+                vec![
+                    "{ type = \"linear\", units = 5 }".into(),
+                    "{ type = \"dropout\", p = 0.5 }".into(),
+                    "{ type = \"activation\", act = \"elu\" }".into(),
+                ],
+            ),
+        ];
+        for (inputs, mut layers) in models {
+            layers.push("{ type = \"linear\" }".into());
+            let text = format!("{inputs}outputs = 3\nlayers = [{}]\n", layers.join(", "));
+            let model = Model::parse("test", &text).unwrap();
+            let options = GradcheckOptions { rows: 3, coordinates: 12, seed: 1 };
+            let found = gradcheck(&model, model.stated_sizes().unwrap(), None, options).unwrap();
+            assert!(found.max_relative_error.is_some_and(|e| e < AGREED), "{text}: {found:#?}");
+            assert!(found.layers.iter().all(|l| l.checked > l.kinks), "{text}");
+        }
     }
 }

@@ -1,76 +1,28 @@
 //! A network with its tensors, built from a plan.
 
+use std::sync::Arc;
+
 use tch::nn::{Path, VarStore};
 use tch::{Device, Kind, Tensor};
 
-use super::init;
-use super::model::{Op, Plan, PlannedLayer, Window};
-use crate::record::{Activation, Layer, LayerKind};
-
-/// PyTorch's default for the running statistics of batch normalisation.
-const BATCH_NORM_MOMENTUM: f64 = 0.1;
-/// PyTorch's default for both normalisations.
-const NORM_EPS: f64 = 1e-5;
+use super::init::{self, Init};
+use super::model::{Op, Plan, PlannedLayer};
+use super::pass::Pass;
+pub use super::pass::{Mode, Parameters, Tap};
+use crate::record::{Layer, LayerKind};
 
 /// Tensors by their names, such as `fc1.weight`.
 pub type Snapshot = Vec<(String, Tensor)>;
 
-/// Weight and bias (of a normalisation: gain and shift).
-pub struct Parameters {
-    /// Output dimension first: `[units, fan-in]`, `[channels, depth, height, width]`, or `[units]` for
-    /// a gain.
-    pub weight: Tensor,
-    /// `[units]`.
-    pub bias: Option<Tensor>,
-    /// Mean and variance that batch normalisation uses in evaluation mode.
-    running: Option<(Tensor, Tensor)>,
-}
-
-impl Parameters {
-    /// Those of a layer that was made elsewhere.
-    pub fn of(weight: Tensor, bias: Option<Tensor>) -> Self {
-        Self { weight, bias, running: None }
-    }
-}
-
-/// How dropout and batch normalisation behave in a forward pass.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Mode {
-    /// Dropout is on; batch normalisation uses the batch's statistics and learns from them.
-    Train,
-    /// Dropout is off; batch normalisation uses what it has learned.
-    Evaluate,
-    /// Dropout is off; batch normalisation uses the batch's statistics and learns nothing: what units do
-    /// in training, without its noise and without a trace.
-    Observe,
-}
-
-/// What a forward pass shows to whoever watches it.
-pub trait Tap {
-    /// The output of a layer with a weight, before normalisation and nonlinearity; what is returned
-    /// takes its place.
-    fn weighted_output(&mut self, layer: usize, output: Tensor) -> Tensor {
-        let _ = layer;
-        output
-    }
-
-    /// What went into the nonlinearity of a layer and what came out.
-    fn activation(&mut self, layer: usize, kind: Activation, pre: &Tensor, post: &Tensor);
-
-    /// Where the largest values of a pooling were.
-    fn pooled(&mut self, indices: &Tensor) {
-        let _ = indices;
-    }
-}
-
 /// A network with its parameters.
 pub struct Network {
     store: VarStore,
-    ops: Vec<Op>,
+    ops: Vec<Arc<dyn Op>>,
     layers: Vec<Layer>,
     parameters: Vec<Parameters>,
     lrelu_slope: Tensor,
     work: u64,
+    takes_words: bool,
 }
 
 impl Network {
@@ -78,89 +30,31 @@ impl Network {
     /// layer, its default weight and bias first, then the schemes over them in place.
     pub fn new(plan: &Plan, device: Device) -> Self {
         let store = VarStore::new(device);
-        let parameters = plan.layers.iter().map(|layer| parameters(&store.root(), layer)).collect();
+        let mut parameters: Vec<Parameters> =
+            plan.layers.iter().map(|layer| tensors(&store.root(), &layer.layer)).collect();
+        let mut start = 0;
+        for (index, layer) in plan.layers.iter().enumerate() {
+            if !layer.with_next {
+                draw(&plan.layers[start..=index], &mut parameters[start..=index]);
+                start = index + 1;
+            }
+        }
         Self {
             store,
-            ops: plan.ops.iter().map(|(op, _)| *op).collect(),
+            ops: plan.ops.iter().map(|step| Arc::clone(&step.op)).collect(),
             layers: plan.layers.iter().map(|l| l.layer.clone()).collect(),
             parameters,
             lrelu_slope: Tensor::from_slice(&[plan.lrelu_slope as f32]).to_device(device),
             work: plan.work(),
+            takes_words: plan.words.is_some(),
         }
     }
 
     /// Output for a batch `[n, inputs]`.
-    pub fn forward(&self, x: &Tensor, mode: Mode, mut tap: Option<&mut dyn Tap>) -> Tensor {
-        let mut value = x.shallow_clone();
-        for op in &self.ops {
-            value = match op {
-                Op::Unflatten([channels, height, width]) => {
-                    value.reshape([-1, *channels as i64, *height as i64, *width as i64])
-                }
-                Op::Linear(layer) => {
-                    let Parameters { weight, bias, .. } = &self.parameters[*layer];
-                    let output = value.linear(weight, bias.as_ref());
-                    watched(&mut tap, *layer, output)
-                }
-                Op::Conv2d(layer, window) => {
-                    let Parameters { weight, bias, .. } = &self.parameters[*layer];
-                    let (stride, padding) = (window.stride as i64, window.padding as i64);
-                    let output =
-                        value.conv2d(weight, bias.as_ref(), [stride, stride], [padding, padding], [1, 1], 1);
-                    watched(&mut tap, *layer, output)
-                }
-                Op::BatchNorm(layer) => {
-                    let Parameters { weight, bias, running } = &self.parameters[*layer];
-                    let (mean, variance) = running.as_ref().map(|(m, v)| (m, v)).unzip();
-                    value.batch_norm(
-                        Some(weight),
-                        bias.as_ref(),
-                        mean,
-                        variance,
-                        mode != Mode::Evaluate,
-                        if mode == Mode::Train { BATCH_NORM_MOMENTUM } else { 0.0 },
-                        NORM_EPS,
-                        false,
-                    )
-                }
-                Op::LayerNorm(layer) => {
-                    let Parameters { weight, bias, .. } = &self.parameters[*layer];
-                    if value.dim() == 2 {
-                        let features = [self.layers[*layer].units as i64];
-                        value.layer_norm(features, Some(weight), bias.as_ref(), NORM_EPS, false)
-                    } else {
-                        // One group of all channels: normalised together, with a gain a channel.
-                        value.group_norm(1, Some(weight), bias.as_ref(), NORM_EPS, false)
-                    }
-                }
-                Op::Activation(layer, kind) => {
-                    let output = self.activate(&value, *kind);
-                    if let Some(tap) = &mut tap {
-                        tap.activation(*layer, *kind, &value, &output);
-                    }
-                    output
-                }
-                Op::Dropout(probability) => value.dropout(*probability, mode == Mode::Train),
-                Op::MaxPool2d(window) => max_pool(&value, *window, &mut tap),
-                Op::Flatten => value.flatten(1, -1),
-            };
-        }
-        value
-    }
-
-    fn activate(&self, x: &Tensor, kind: Activation) -> Tensor {
-        match kind {
-            Activation::Identity => x.shallow_clone(),
-            Activation::Relu => x.relu(),
-            // PReLU with a constant weight: a leaky ReLU whose slope can be chosen.
-            Activation::Lrelu => x.prelu(&self.lrelu_slope),
-            Activation::Elu => x.elu(),
-            Activation::Gelu => x.gelu("none"),
-            Activation::Selu => x.selu(),
-            Activation::Silu => x.silu(),
-            Activation::Sigmoid => x.sigmoid(),
-            Activation::Tanh => x.tanh(),
-        }
+    pub fn forward<'a>(&'a self, x: &Tensor, mode: Mode, tap: Option<&'a mut (dyn Tap + 'a)>) -> Tensor {
+        let (parameters, lrelu_slope) = (self.parameters.as_slice(), &self.lrelu_slope);
+        let mut pass = Pass { mode, parameters, lrelu_slope, tap, shortcuts: Vec::new() };
+        self.ops.iter().fold(x.shallow_clone(), |value, op| op.forward(value, &mut pass))
     }
 
     /// The layers, in forward order, as a record describes them.
@@ -181,6 +75,11 @@ impl Network {
     /// Multiply-adds of one row, about.
     pub fn work(&self) -> u64 {
         self.work
+    }
+
+    /// Whether its inputs are numbers of words, between which there is nothing.
+    pub fn takes_words(&self) -> bool {
+        self.takes_words
     }
 
     /// The same network in float64.
@@ -221,10 +120,18 @@ impl Network {
     }
 }
 
-/// Makes the tensors of a layer and draws them.
-fn parameters(root: &Path, planned: &PlannedLayer) -> Parameters {
-    let layer = &planned.layer;
-    let path = root / &layer.name;
+/// Makes the tensors of a layer: a gain of ones, everything else of zeros.
+///
+/// They are named as PyTorch names them: `block1.fc1.weight`, and of a recurrent layer, whose own name
+/// says which matrix it is, `lstm1.weight_hh_l0` and `lstm1.bias_hh_l0`.
+fn tensors(root: &Path, layer: &Layer) -> Parameters {
+    let module = |name: &str| name.split('.').fold(root.clone(), |path, part| path / part);
+    let (path, weight_name, bias_name) = match layer.name.rsplit_once('.') {
+        Some((module_name, weight)) if layer.kind == LayerKind::Recurrent => {
+            (module(module_name), weight.to_owned(), weight.replace("weight", "bias"))
+        }
+        _ => (module(&layer.name), "weight".to_owned(), "bias".to_owned()),
+    };
     let tensor = |name: &str, shape: &[i64], one: bool| match (layer.trainable, one) {
         (true, false) => path.zeros(name, shape),
         (true, true) => path.ones(name, shape),
@@ -233,34 +140,68 @@ fn parameters(root: &Path, planned: &PlannedLayer) -> Parameters {
     };
     let shape: Vec<i64> = layer.shape.iter().map(|d| *d as i64).collect();
     let units = [layer.units as i64];
-    let mut weight = tensor("weight", &shape, !layer.kind.is_matrix());
-    let mut bias = layer.bias.then(|| tensor("bias", &units, false));
-    let running = (layer.kind == LayerKind::BatchNorm)
-        .then(|| (path.zeros_no_train("running_mean", &units), path.ones_no_train("running_var", &units)));
-    if let Some((weight_init, bias_init)) = &planned.init {
-        init::draw(
-            &mut weight,
-            bias.as_mut(),
-            (weight_init.init, bias_init.init),
-            layer.fan_in,
-            planned.fan_out,
-        );
-    }
-    Parameters { weight, bias, running }
-}
-
-fn watched(tap: &mut Option<&mut dyn Tap>, layer: usize, output: Tensor) -> Tensor {
-    match tap {
-        Some(tap) => tap.weighted_output(layer, output),
-        None => output,
+    let running = || (path.zeros_no_train("running_mean", &units), path.ones_no_train("running_var", &units));
+    Parameters {
+        weight: tensor(&weight_name, &shape, shape.len() == 1),
+        bias: layer.bias.then(|| tensor(&bias_name, &units, false)),
+        running: (layer.kind == LayerKind::BatchNorm).then(running),
     }
 }
 
-fn max_pool(x: &Tensor, window: Window, tap: &mut Option<&mut dyn Tap>) -> Tensor {
-    let [kernel, stride, padding] = [window.kernel, window.stride, window.padding].map(|n| [n as i64; 2]);
-    let (output, indices) = x.max_pool2d_with_indices(kernel, stride, padding, [1, 1], false);
-    if let Some(tap) = tap {
-        tap.pooled(&indices);
+/// Draws the parameters of layers that are one in PyTorch: all weights and biases by default, weights
+/// first, then the schemes over them in place.
+fn draw(layers: &[PlannedLayer], parameters: &mut [Parameters]) {
+    let (mut weights, mut biases) = (Vec::new(), Vec::new());
+    for (layer, parameters) in layers.iter().zip(parameters) {
+        let Some((weight_init, bias_init)) = &layer.init else { continue };
+        let fans = (layer.layer.fan_in, layer.fan_out);
+        let drawing = |tensor, default: Init, init: Init| init::Drawing { tensor, default, init, fans };
+        weights.push(drawing(&mut parameters.weight, layer.default.0, weight_init.init));
+        biases.extend(parameters.bias.as_mut().map(|b| drawing(b, layer.default.1, bias_init.init)));
     }
-    output
+    weights.append(&mut biases);
+    init::draw(&mut weights);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::train::{Model, Sizes};
+
+    fn network(text: &str, sizes: Sizes) -> Network {
+        tch::manual_seed(2);
+        let model = Model::parse("test", text).unwrap();
+        Network::new(&Plan::new(&model, sizes).unwrap(), Device::Cpu)
+    }
+
+    #[test]
+    fn a_residual_block_adds_its_branch_to_what_the_shortcut_passes_on() {
+        let text = "[[layers]]\ntype = \"residual\"\nact = \"tanh\"\nshortcut = \"projection\"\nlayers = [{ type = \
+                    \"conv2d\", channels = 3, kernel = 3, padding = 1, stride = 2, act = \"gelu\" }]\n\
+                    [[layers]]\ntype = \"flatten\"\n[[layers]]\ntype = \"linear\"\n";
+        let sizes = Sizes { columns: 50, image: Some([2, 5, 5]), sequence: None, outputs: 4 };
+        let network = network(text, sizes);
+        let x = Tensor::randn([6, 50], (Kind::Float, Device::Cpu));
+        let [conv, shortcut, linear] = network.parameters() else { panic!("three layers") };
+        let images = x.reshape([6, 2, 5, 5]);
+        let branch = images.conv2d(&conv.weight, conv.bias.as_ref(), [2, 2], [1, 1], [1, 1], 1).gelu("none");
+        let around = images.conv2d::<Tensor>(&shortcut.weight, None, [2, 2], [0, 0], [1, 1], 1);
+        let expected = (branch + around).tanh().flatten(1, -1).linear(&linear.weight, linear.bias.as_ref());
+        let output = network.forward(&x, Mode::Train, None);
+        assert!((output - expected).abs().max().double_value(&[]) < 1e-6);
+    }
+
+    #[test]
+    fn tensors_are_named_as_pytorch_names_them() {
+        let text = "[[layers]]\ntype = \"residual\"\nlayers = [{ type = \"linear\", units = 6 }]\n[[layers]]\ntype = \
+                    \"linear\"\n";
+        let sizes = Sizes { columns: 6, image: None, sequence: None, outputs: 1 };
+        let names = |n: &Network| n.snapshot().into_iter().map(|(name, _)| name).collect::<Vec<_>>();
+        let linear = names(&network(text, sizes));
+        assert_eq!(linear, ["block1.fc1.bias", "block1.fc1.weight", "fc1.bias", "fc1.weight"]);
+        let text = "[[layers]]\ntype = \"lstm\"\nunits = 2\n[[layers]]\ntype = \"linear\"\n";
+        let lstm = names(&network(text, sizes));
+        let of = ["bias_hh_l0", "bias_ih_l0", "weight_hh_l0", "weight_ih_l0"].map(|n| format!("lstm1.{n}"));
+        assert_eq!(lstm[2..], of);
+    }
 }

@@ -12,7 +12,9 @@ use super::elsewhere;
 use super::memory;
 use super::network::{Parameters, Tap};
 use super::rows::{over_units, row_deviation, unit_variances};
-use crate::record::{Activation, Activations, Activity, Firing, Form, Layer, LayerCapture, OutputSum};
+use crate::record::{
+    Activation, Activations, Activity, Firing, Form, Layer, LayerCapture, OutputSum, StateSignal,
+};
 
 /// A unit-sample is saturated where its slope is below this share of the largest (rules.md's
 /// definition of saturation).
@@ -30,6 +32,10 @@ struct Seen {
     signal: Option<Tensor>,
     pre: Option<Tensor>,
     post: Option<Tensor>,
+    /// The zeros added to the hidden states, step after step.
+    states: Vec<Tensor>,
+    /// Whether one of these states was not finite.
+    broken: bool,
 }
 
 impl Tap for Probe {
@@ -46,6 +52,15 @@ impl Tap for Probe {
         seen.pre = Some(pre.detach());
         seen.post = Some(post.detach());
     }
+
+    fn state(&mut self, layer: usize, state: Tensor) -> Tensor {
+        let zero = state.zeros_like().set_requires_grad(true);
+        let seen = &mut self.layers[layer];
+        seen.broken |= !all_finite(&state);
+        let watched = state + &zero;
+        seen.states.push(zero);
+        watched
+    }
 }
 
 impl Probe {
@@ -57,7 +72,7 @@ impl Probe {
     /// The first layer whose nonlinearity saw or gave a NaN or an infinity in this pass.
     pub fn first_non_finite(&self) -> Option<usize> {
         let bad = |t: &Option<Tensor>| t.as_ref().is_some_and(|t| !all_finite(t));
-        self.layers.iter().position(|seen| bad(&seen.pre) || bad(&seen.post))
+        self.layers.iter().position(|seen| seen.broken || bad(&seen.pre) || bad(&seen.post))
     }
 }
 
@@ -104,8 +119,16 @@ fn capture_layer(
         grad_row_deviation: weight_grad.as_ref().filter(|_| form.rows).and_then(row_deviation),
         activations: activations(layer, seen, weight_grad.as_ref(), form, threads),
         signal_l2: signal.as_ref().map(elsewhere::l2),
+        state_signal: state_signal(seen),
         steps: None,
     }
+}
+
+/// ‖δ‖ of every hidden state; none where one has no gradient, or where there are none.
+fn state_signal(seen: &Seen) -> Option<StateSignal> {
+    let grads = seen.states.iter().map(|zero| Some(zero.grad()).filter(Tensor::defined));
+    let norms: Option<Vec<f32>> = grads.map(|grad| Some(elsewhere::l2(&grad?) as f32)).collect();
+    norms.filter(|norms| !norms.is_empty()).map(|norms| StateSignal::of(&norms))
 }
 
 fn activations(
@@ -256,6 +279,14 @@ impl Tap for Both<'_> {
         watched
     }
 
+    fn state(&mut self, layer: usize, state: Tensor) -> Tensor {
+        let Some(probe) = &mut self.probe else { return state };
+        let start = Instant::now();
+        let watched = probe.state(layer, state);
+        self.spent += start.elapsed();
+        watched
+    }
+
     fn activation(&mut self, layer: usize, kind: Activation, pre: &Tensor, post: &Tensor) {
         let start = Instant::now();
         if let Some(probe) = &mut self.probe {
@@ -281,7 +312,7 @@ mod tests {
         let text = "[[layers]]\ntype = \"conv2d\"\nchannels = 2\nkernel = 1\nact = \"relu\"\nbias = false\n\
                     [[layers]]\ntype = \"flatten\"\n[[layers]]\ntype = \"linear\"\n";
         let model = Model::parse("test", text).unwrap();
-        let sizes = Sizes { columns: 4, image: Some([1, 1, 4]), outputs: 1 };
+        let sizes = Sizes { columns: 4, image: Some([1, 1, 4]), sequence: None, outputs: 1 };
         let network = Network::new(&Plan::new(&model, sizes).unwrap(), Device::Cpu);
         tch::no_grad(|| network.parameters()[0].weight.view(2).copy_(&Tensor::from_slice(&[1.0f32, 0.0])));
         network
@@ -322,7 +353,7 @@ mod tests {
         let text = "[[layers]]\ntype = \"linear\"\nunits = 2\nact = \"tanh\"\nbias = false\n\
                     [[layers]]\ntype = \"linear\"\nbias = false\n";
         let model = Model::parse("test", text).unwrap();
-        let sizes = Sizes { columns: 1, image: None, outputs: 3 };
+        let sizes = Sizes { columns: 1, image: None, sequence: None, outputs: 3 };
         let network = Network::new(&Plan::new(&model, sizes).unwrap(), Device::Cpu);
         tch::no_grad(|| {
             network.parameters()[0].weight.view(2).copy_(&Tensor::from_slice(&[1.0f32, 0.0]));

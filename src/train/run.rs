@@ -156,10 +156,11 @@ fn prepare(config: &Config) -> Result<Prepared, TrainError> {
         BatchSize::Full => rows,
         BatchSize::Rows(n) => (n as i64).min(rows),
     };
-    check_batch_norm(&config.model, rows, batch)?;
     check_patience(config, &dataset)?;
     let model = config.model.for_loss(dataset.loss);
     let plan = Plan::new(&model, model.sizes_for(&dataset))?;
+    check_batch_norm(&plan, rows, batch)?;
+    plan.check_words(&dataset)?;
     Ok(Prepared { dataset, batch, model, plan })
 }
 
@@ -215,15 +216,15 @@ fn check_something_is_left(config: &Config, progress: &Progress) -> Result<(), T
 }
 
 /// Batch statistics of a single row are undefined; PyTorch refuses them in the middle of a run.
-fn check_batch_norm(model: &Model, rows: i64, batch: i64) -> Result<(), TrainError> {
+fn check_batch_norm(plan: &Plan, rows: i64, batch: i64) -> Result<(), TrainError> {
     let lonely = |batch: i64| batch == 1 || rows % batch == 1;
-    let Some(norm) = model.batch_norm().filter(|_| lonely(batch)) else { return Ok(()) };
+    let Some(norm) = plan.batch_norm.as_ref().filter(|_| lonely(batch)) else { return Ok(()) };
     let advice = match (batch + 1..=rows).find(|b| !lonely(*b)) {
         Some(better) => format!("use --batch-size {better}"),
         None => "use more rows".into(),
     };
     Err(TrainError::Settings(format!(
-        "--norm {} needs at least 2 rows a batch, but --batch-size {batch} leaves a batch of 1 of {rows} rows: {advice}",
-        norm.name(),
+        "batch normalisation ({norm}) needs at least 2 rows a batch, but --batch-size {batch} leaves a batch of 1 of \
+         {rows} rows: {advice}",
     )))
 }

@@ -51,6 +51,7 @@ impl Watched {
             output: false,
             normalized: false,
             trainable: weight.requires_grad(),
+            branch: None,
         };
         Self { layer, parameters: Parameters::of(weight.shallow_clone(), bias.map(Tensor::shallow_clone)) }
     }

@@ -56,6 +56,7 @@ impl Scenario {
             output: i + 1 == names.len(),
             normalized: false,
             trainable: true,
+            branch: None,
         };
         let header = Header {
             schema: SCHEMA.into(),
@@ -167,6 +168,7 @@ pub fn capture(weight: &[f32], grad: Option<&[f32]>, post: Option<&[f32]>) -> La
             firing: None,
         }),
         signal_l2: None,
+        state_signal: None,
         steps: None,
     }
 }

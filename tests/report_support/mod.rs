@@ -110,6 +110,7 @@ fn header(names: [&str; 2]) -> Header {
                 output: activation == Activation::Identity,
                 normalized: false,
                 trainable: true,
+                branch: None,
             })
             .to_vec(),
         ranks: None,
@@ -145,6 +146,7 @@ fn layer(gradient: &[f32], relu: bool) -> LayerCapture {
             }),
         }),
         signal_l2: Some(0.5),
+        state_signal: None,
         steps: None,
     }
 }

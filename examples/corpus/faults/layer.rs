@@ -1,6 +1,6 @@
 //! One layer of a network that is otherwise drawn as it should be.
 
-use crate::build::{file, linear, parts, run_of};
+use crate::build::{file, linear, parts, residual, run_of};
 use crate::case::{Case, Kind, kind};
 use crate::draw::Draw;
 
@@ -15,6 +15,7 @@ pub const KINDS: &[Kind] = &[
         "the same of N(0, 1e-6): a ten-thousandth of what weights of this width are drawn with",
         |d| tiny(d, "normal:0,1e-6"),
     ),
+    kind("residual-huge", "branches that add ten times and more what passes by them", branches),
     kind("huge-layer", "one layer passes on a thousand times what reaches it", huge),
 ];
 
@@ -35,6 +36,20 @@ fn tiny(d: &mut Draw, init: &str) -> Case {
         )
         // What vanishes is the gradient before it.
         .at(&[format!("fc{k}"), format!("fc{}", k + 1), "fc1".into()])
+}
+
+fn branches(d: &mut Draw) -> Case {
+    let (depth, width) = (d.depth(4, 8), d.width(16, 48));
+    let init = format!("normal:0,{:.2}", d.uniform(8.0, 15.0) * (2.0 / width as f64).sqrt());
+    let branch =
+        || [linear(Some(width), "kaiming-normal:nonlinearity=relu", "0"), linear(Some(width), &init, "0")];
+    let mut parts = vec![linear(Some(width), "xavier-normal", "0")];
+    parts.extend((0..depth).map(|_| residual(&branch(), "identity")));
+    parts.push(linear(None, "xavier-normal", "0"));
+    run_of(d, file("relu", "identity", &parts), "moons").step("sgd", d.log(0.01, 0.05)).fault(
+        &["init-scale", "exploding-depth"],
+        &["update-high", "exploding-time", "non-finite", "dead-layer", "plateau", "vanishing-all"],
+    )
 }
 
 fn huge(d: &mut Draw) -> Case {

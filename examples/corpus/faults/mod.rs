@@ -7,6 +7,7 @@ mod dead;
 mod init;
 mod layer;
 mod rate;
+mod recurrent;
 mod saturated;
 mod step;
 
@@ -19,6 +20,7 @@ pub fn kinds() -> impl Iterator<Item = &'static Kind> {
         init::KINDS,
         layer::KINDS,
         rate::KINDS,
+        recurrent::KINDS,
         step::KINDS,
         saturated::KINDS,
         data::KINDS,

@@ -4,11 +4,23 @@ mod activation;
 mod data;
 mod hard;
 mod norm;
+mod recurrent;
+mod residual;
 mod training;
 
 use crate::case::Kind;
 
 /// Every kind of healthy run.
 pub fn kinds() -> impl Iterator<Item = &'static Kind> {
-    [activation::KINDS, norm::KINDS, training::KINDS, data::KINDS, hard::KINDS].into_iter().flatten()
+    [
+        activation::KINDS,
+        norm::KINDS,
+        residual::KINDS,
+        recurrent::KINDS,
+        training::KINDS,
+        data::KINDS,
+        hard::KINDS,
+    ]
+    .into_iter()
+    .flatten()
 }

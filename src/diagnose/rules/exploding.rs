@@ -8,6 +8,7 @@ use super::super::rule::{Case, Hit, NO_GRADIENTS, NO_STEPS, Rule, Unmeasured};
 use super::super::series::{self, Point, RunningMedian};
 use super::super::settings::Param;
 use super::super::text;
+use super::recurrent;
 use crate::record::LayerCapture;
 use crate::text::number;
 
@@ -61,7 +62,7 @@ struct Backward {
 
 fn depth(case: &Case) -> Result<Vec<Hit>, Unmeasured> {
     let start = case.q.start.ok_or(Unmeasured("the layers were not captured before the first step"))?;
-    let hidden: Vec<usize> = case.q.hidden().collect();
+    let hidden: Vec<usize> = case.q.trunk().collect();
     if hidden.len() < 2 {
         return Ok(Vec::new());
     }
@@ -172,18 +173,23 @@ const LOSS_SHARE: Param = Param::limit(
 pub static TIME: Rule = Rule {
     name: "exploding-time",
     family: "exploding",
-    summary: "The gradient or the update bursts in the middle of training, and the loss with it",
-    params: &[JUMP, REPEATED_JUMP, REPEATS, HISTORY, LOSS_JUMP, LOSS_SHARE],
+    summary: "The gradient or the update bursts in training, and the loss with it; or the gradient grows through the \
+              steps of a sequence",
+    params: &[JUMP, REPEATED_JUMP, REPEATS, HISTORY, LOSS_JUMP, LOSS_SHARE, recurrent::GROWTH],
     measures: "Every step, the norm of the whole gradient and the median layer's update against their \
-               medians over the last 50 steps; and what the loss does in the 10 steps after (medians of 5).",
+               medians over the last 50 steps; and what the loss does in the 10 steps after (medians of 5). Of \
+               recurrent layers, before the first step, the gradient of the first hidden state over that of \
+               the last.",
     fires: "At {jump} times the median, or {repeated-jump} times on {repeats} of 5 steps, with at least \
             {history} steps of history, if the loss then reaches {loss-jump} times its running median and \
-            {loss-share} of what guessing costs, or is no longer finite. Error with harm; warning where the loss ends above what \
+            {loss-share} of what guessing costs, or is no longer finite; or, before the first step, at a growth \
+            of {growth} through time. Error with harm; warning where the loss ends above what \
             it was before and above {loss-share} of guessing: the burst has undone what was learned; else \
             info.",
     false_alarms: "Full-batch linear regression at the edge of stability. Without harm it is only noted.",
     remedies: "Clipping with a tenth of the learning rate 3 of 4 where the rate is too high; the rate that \
-               this run's own update asks for 25 of 31.",
+               this run's own update asks for 25 of 31. Growth through time: LSTM with Adam at 0.005 4 of 4; \
+               clipping, orthogonal weights 0 of 4.",
     evaluate: time,
 };
 
@@ -195,6 +201,17 @@ const AFTERMATH: usize = 10;
 const GROUP: usize = 5;
 
 fn time(case: &Case) -> Result<Vec<Hit>, Unmeasured> {
+    let growing = recurrent::growing(case);
+    match (burst(case), growing) {
+        // One fault: what grows through time bursts in training.
+        (_, Some(growing)) if growing.severity > Severity::Info => Ok(vec![growing]),
+        (Ok(bursts), growing) => Ok(growing.into_iter().chain(bursts).collect()),
+        (Err(unmeasured), None) => Err(unmeasured),
+        (Err(_), Some(growing)) => Ok(vec![growing]),
+    }
+}
+
+fn burst(case: &Case) -> Result<Vec<Hit>, Unmeasured> {
     let points = &case.q.points;
     if points.is_empty() {
         return Err(NO_STEPS);
@@ -213,12 +230,12 @@ fn time(case: &Case) -> Result<Vec<Hit>, Unmeasured> {
             .into_iter()
             .filter_map(|(m, v)| m.filter(|m| *m > 0.0).map(|m| v / m))
             .fold(0.0, f64::max);
-        let burst = jump >= case.get(&JUMP)
+        let bursts = jump >= case.get(&JUMP)
             || base.is_some_and(|m| {
                 let high = |p: &&Point| p.grad.max >= case.get(&REPEATED_JUMP) * m;
                 high(&point) && points[i..].iter().take(GROUP).filter(high).count() >= case.count(&REPEATS)
             });
-        if burst {
+        if bursts {
             let worse = |running: f64| {
                 let limit = (case.get(&LOSS_JUMP) * running).max(case.get(&LOSS_SHARE) * chance);
                 loss[i..].iter().take(AFTERMATH).flatten().any(|l| *l >= limit)

@@ -81,7 +81,8 @@ fn evaluate(case: &Case) -> Result<Vec<Hit>, Unmeasured> {
 fn through(case: &Case) -> Result<Vec<Hit>, Unmeasured> {
     let start = case.q.start.ok_or(Unmeasured("the layers were not captured before the first step"))?;
     let hidden: Vec<usize> = case.q.hidden().collect();
-    let [first, .., last] = hidden.as_slice() else { return Ok(Vec::new()) };
+    let trunk: Vec<usize> = case.q.trunk().collect();
+    let [first, .., last] = trunk.as_slice() else { return Ok(Vec::new()) };
     let spread = |i: usize| start.get(i).and_then(|l| l.activations.as_ref()).map(|a| a.pre_sample_std);
     let (Some(a), Some(z)) = (spread(*first), spread(*last)) else {
         return Err(Unmeasured("the record does not hold what hidden layers put out before the first step"));
@@ -108,7 +109,7 @@ fn through(case: &Case) -> Result<Vec<Hit>, Unmeasured> {
     if layers.is_empty() {
         return Ok(Vec::new());
     }
-    let layers = odd(case, start, extreme, &hidden, &layers).map_or(layers, |odd| vec![odd]);
+    let layers = odd(case, start, extreme, &trunk, &layers).map_or(layers, |odd| vec![odd]);
     let norms: Vec<f64> = layers.iter().filter_map(|&i| rows(i)).collect();
     let worst = norms.into_iter().reduce(if extreme == Extreme::Small { f64::min } else { f64::max });
     let worst = worst.unwrap_or(f64::NAN);
@@ -199,13 +200,13 @@ fn odd(
     case: &Case,
     start: &[LayerCapture],
     extreme: Extreme,
-    hidden: &[usize],
+    trunk: &[usize],
     layers: &[usize],
 ) -> Option<usize> {
     let spread = |i: usize| start.get(i)?.activations.as_ref().map(|a| a.pre_sample_std);
     let mut before = case.q.record.header.data.input_rms;
     let mut gains = Vec::new();
-    for &i in hidden {
+    for &i in trunk {
         let now = spread(i)?;
         gains.push((i, (now / before).ln()));
         before = now;
@@ -214,7 +215,7 @@ fn odd(
     let median = median.filter(|m| m.is_finite())?;
     let limit = case.get(&ODD_GAIN).ln();
     let rows = |i: usize| case.q.row_norm(i);
-    let usual = series::median(&mut hidden.iter().filter_map(|&i| rows(i)).collect())?;
+    let usual = series::median(&mut trunk.iter().filter_map(|&i| rows(i)).collect())?;
     let far = |g: &&(usize, f64)| {
         let (gain, norm) = (g.1 - median, rows(g.0).unwrap_or(usual) / usual);
         let (off, drawn_otherwise) = match extreme {

@@ -12,6 +12,7 @@ mod note;
 mod output;
 mod output_activation;
 mod ranks;
+mod recurrent;
 mod saturation;
 mod scale;
 mod slow;
@@ -28,6 +29,7 @@ pub static RULES: &[&Rule] = &[
     &non_finite::NON_FINITE,
     &vanishing::DEPTH,
     &vanishing::ALL,
+    &recurrent::VANISHING_TIME,
     &exploding::DEPTH,
     &exploding::TIME,
     &dead_relu::DEAD_LAYER,

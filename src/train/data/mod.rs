@@ -6,6 +6,7 @@ mod csv;
 mod dataset;
 mod generated;
 mod idx;
+mod memory;
 mod moons;
 mod polynomial;
 mod spirals;
@@ -26,8 +27,16 @@ pub use dataset::{Dataset, Rows, describe};
 pub use split::Split;
 
 /// Every kind, in the order in which they are listed.
-static KINDS: [&DataKind; 7] =
-    [&moons::KIND, &circles::KIND, &spirals::KIND, &blobs::KIND, &polynomial::KIND, &csv::KIND, &idx::KIND];
+static KINDS: [&DataKind; 8] = [
+    &moons::KIND,
+    &circles::KIND,
+    &spirals::KIND,
+    &blobs::KIND,
+    &polynomial::KIND,
+    &memory::KIND,
+    &csv::KIND,
+    &idx::KIND,
+];
 
 /// A kind of data set, and all that the command line knows of it.
 #[derive(Debug, Serialize)]

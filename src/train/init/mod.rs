@@ -25,31 +25,37 @@ pub fn draw_linear(weight_init: Init, bias_init: Init, fan_in: u64, fan_out: u64
     let options = (Kind::Float, tch::Device::Cpu);
     let mut weight = Tensor::zeros([fan_out as i64, fan_in as i64], options);
     let mut bias = Tensor::zeros([fan_out as i64], options);
-    draw(&mut weight, Some(&mut bias), (weight_init, bias_init), fan_in, fan_out);
+    let fans = (fan_in, fan_out);
+    draw(&mut [
+        Drawing { tensor: &mut weight, default: Init::Default, init: weight_init, fans },
+        Drawing { tensor: &mut bias, default: Init::Default, init: bias_init, fans },
+    ]);
     Drawn {
         weight: memory::values(&weight).chunks(fan_in as usize).map(<[f32]>::to_vec).collect(),
         bias: memory::values(&bias).into_owned(),
     }
 }
 
-/// Default weight, default bias, then the schemes in place: PyTorch's order of draws.
-pub fn draw(
-    weight: &mut Tensor,
-    mut bias: Option<&mut Tensor>,
-    (weight_init, bias_init): (Init, Init),
-    fan_in: u64,
-    fan_out: u64,
-) {
+/// A tensor to be drawn.
+pub struct Drawing<'a> {
+    /// Where the numbers go.
+    pub tensor: &'a mut Tensor,
+    /// What the layer's constructor draws in PyTorch.
+    pub default: Init,
+    /// What is drawn over that.
+    pub init: Init,
+    /// Fan-in and fan-out of the layer's weight.
+    pub fans: (u64, u64),
+}
+
+/// The defaults of all, then the schemes in place: PyTorch's order of draws.
+pub fn draw(drawings: &mut [Drawing]) {
     tch::no_grad(|| {
-        Init::Default.fill(weight, fan_in, fan_out);
-        if let Some(bias) = &mut bias {
-            Init::Default.fill(bias, fan_in, fan_out);
+        for Drawing { tensor, default, fans, .. } in &mut *drawings {
+            default.fill(tensor, fans.0, fans.1);
         }
-        if weight_init != Init::Default {
-            weight_init.fill(weight, fan_in, fan_out);
-        }
-        if let Some(bias) = bias.filter(|_| bias_init != Init::Default) {
-            bias_init.fill(bias, fan_in, fan_out);
+        for Drawing { tensor, init, fans, .. } in drawings.iter_mut().filter(|d| d.init != Init::Default) {
+            init.fill(tensor, fans.0, fans.1);
         }
     });
 }

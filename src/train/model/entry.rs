@@ -2,161 +2,245 @@
 
 use std::ops::Range;
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 use toml::Spanned;
 
 use super::fault::{Checked, Fault, MOST_UNITS, bounded, probability, scheme, wrong};
+use super::kinds::{KINDS, Kind, Place};
 use super::layers::{Dense, LayerSpec, Norm, Window};
+use super::schema;
 use crate::record::Activation;
 use crate::train::Scheme;
 
 /// Side, stride or padding of a window, at most.
 const LARGEST_WINDOW: u64 = 1 << 10;
+/// Blocks inside each other, at most.
+const DEEPEST: usize = 8;
 
-/// One of `[[layers]]`, as it is written.
-#[derive(Deserialize)]
+/// One of `[[layers]]`, as it is written: what any kind of layer can say.
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Entry {
-    r#type: Spanned<Type>,
-    units: Option<Spanned<u64>>,
-    channels: Option<Spanned<u64>>,
-    kernel: Option<Spanned<u64>>,
-    stride: Option<Spanned<u64>>,
-    padding: Option<Spanned<u64>>,
-    act: Option<Spanned<Activation>>,
-    init: Option<Spanned<String>>,
-    bias: Option<Spanned<BiasEntry>>,
-    norm: Option<Spanned<Norm>>,
-    dropout: Option<Spanned<f64>>,
-    trainable: Option<Spanned<bool>>,
+    /// What it is.
+    #[schemars(with = "String")]
+    pub r#type: Spanned<String>,
+    /// Outputs; of a linear layer that gives the model's output as many as the data needs.
+    #[schemars(with = "Option<u64>", range(min = 1, max = MOST_UNITS))]
+    pub units: Option<Spanned<u64>>,
+    /// Output channels of a convolution.
+    #[schemars(with = "Option<u64>", range(min = 1, max = MOST_UNITS))]
+    pub channels: Option<Spanned<u64>>,
+    /// Side of the window, or its steps.
+    #[schemars(with = "Option<u64>", range(min = 1, max = LARGEST_WINDOW))]
+    pub kernel: Option<Spanned<u64>>,
+    /// How far the window moves: 1 of a convolution, its kernel of a pooling where left out.
+    #[schemars(with = "Option<u64>", range(min = 1, max = LARGEST_WINDOW))]
+    pub stride: Option<Spanned<u64>>,
+    /// What is added around, 0 where left out: zeros, or of a pooling minus infinities.
+    #[schemars(with = "Option<u64>", range(min = 0, max = LARGEST_WINDOW))]
+    pub padding: Option<Spanned<u64>>,
+    /// Parts that an adaptive pooling makes of every side, 1 where left out.
+    #[schemars(with = "Option<u64>", range(min = 1, max = LARGEST_WINDOW))]
+    pub size: Option<Spanned<u64>>,
+    /// Groups of channels that are normalised together.
+    #[schemars(with = "Option<u64>", range(min = 1, max = MOST_UNITS))]
+    pub groups: Option<Spanned<u64>>,
+    /// Words that there are; the data holds their numbers, from 0.
+    #[schemars(with = "Option<u64>", range(min = 1))]
+    pub words: Option<Spanned<u64>>,
+    /// Probability with which a value is silenced.
+    #[schemars(with = "Option<f64>", range(min = 0.0))]
+    pub p: Option<Spanned<f64>>,
+    /// Which states of a recurrent layer come out: the last where left out.
+    #[schemars(with = "Option<Steps>")]
+    pub steps: Option<Spanned<Steps>>,
+    /// What leads around a branch: the input as it is where left out.
+    #[schemars(with = "Option<Shortcut>")]
+    pub shortcut: Option<Spanned<Shortcut>>,
+    /// The branch of a residual block, first to last.
+    #[schemars(with = "Option<Vec<Entry>>")]
+    pub layers: Option<Spanned<Vec<Entry>>>,
+    /// Nonlinearity; of what it is part of where left out.
+    #[schemars(with = "Option<schema::Act>")]
+    pub act: Option<Spanned<Activation>>,
+    /// Initialiser of the weight, of a normalisation's gain, or of a projection.
+    #[schemars(with = "Option<String>")]
+    pub init: Option<Spanned<String>>,
+    /// Initialiser of the weight by which a recurrent layer looks back; as `init` where left out.
+    #[schemars(with = "Option<String>")]
+    pub recurrent_init: Option<Spanned<String>>,
+    /// Initialiser of the bias, or of a normalisation's shift; false for none.
+    #[schemars(with = "Option<BiasEntry>")]
+    pub bias: Option<Spanned<BiasEntry>>,
+    /// Normalisation of its output.
+    #[schemars(with = "Option<Norm>")]
+    pub norm: Option<Spanned<Norm>>,
+    /// Probability with which dropout silences an output.
+    #[schemars(with = "Option<f64>", range(min = 0.0))]
+    pub dropout: Option<Spanned<f64>>,
+    /// Whether the optimizer is to change it, and its normalisation: true where left out.
+    #[schemars(with = "Option<bool>")]
+    pub trainable: Option<Spanned<bool>>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+/// Which states of a recurrent layer come out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
-enum Type {
-    Linear,
-    Conv2d,
-    MaxPool2d,
-    Flatten,
+pub enum Steps {
+    /// That of the last step.
+    Last,
+    /// Those of all steps: a sequence.
+    All,
 }
 
-impl Type {
-    fn name(self) -> &'static str {
-        match self {
-            Type::Linear => "linear",
-            Type::Conv2d => "conv2d",
-            Type::MaxPool2d => "max-pool2d",
-            Type::Flatten => "flatten",
-        }
-    }
-
-    /// The keys that it takes beside `type`.
-    fn keys(self) -> &'static [&'static str] {
-        match self {
-            Type::Linear => &["units", "act", "init", "bias", "norm", "dropout", "trainable"],
-            Type::Conv2d => &[
-                "channels",
-                "kernel",
-                "stride",
-                "padding",
-                "act",
-                "init",
-                "bias",
-                "norm",
-                "dropout",
-                "trainable",
-            ],
-            Type::MaxPool2d => &["kernel", "stride", "padding"],
-            Type::Flatten => &[],
-        }
-    }
+/// What leads around the branch of a residual block.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Shortcut {
+    /// The block's input, as it is.
+    Identity,
+    /// A matrix that gives it the branch's shape.
+    Projection,
 }
 
-#[derive(Clone, Deserialize)]
+/// A bias: whether there is one, or what it is drawn as.
+#[derive(Clone, Deserialize, JsonSchema)]
 #[serde(untagged, expecting = "bias should be a number, a scheme such as \"zeros\", or false for none")]
-enum BiasEntry {
+pub enum BiasEntry {
     Is(bool),
     Number(f64),
     Scheme(String),
 }
 
+/// What a list of entries means, whose last is the model's if `output` says its nonlinearity.
+pub fn resolve(
+    entries: &[Entry],
+    between: Activation,
+    output: Option<Activation>,
+) -> Checked<Vec<LayerSpec>> {
+    let last = entries.len().saturating_sub(1);
+    // What a branch ends with is added to something first.
+    let end = if output.is_some() { Some(last) } else { entries.iter().rposition(Entry::has_act_beside) };
+    let at_the_end = output.unwrap_or(Activation::Identity);
+    let place = |index: usize| Place {
+        act: if end == Some(index) { at_the_end } else { between },
+        between,
+        last: index == last && output.is_some(),
+    };
+    entries.iter().enumerate().map(|(index, entry)| entry.resolve(&place(index))).collect()
+}
+
 impl Entry {
-    /// What it means; `act` is its nonlinearity where it names none.
-    pub fn resolve(&self, act: Activation, last: bool) -> Checked<LayerSpec> {
-        self.check_keys()?;
-        let kind = *self.r#type.get_ref();
-        if last && kind != Type::Linear {
-            return wrong(
-                &self.r#type,
-                format!("the last layer gives the output and is linear, not {}", kind.name()),
-            );
-        }
-        Ok(match kind {
-            Type::Linear => {
-                let units = self.units.as_ref().map(|n| bounded("units", n, 1, MOST_UNITS)).transpose()?;
-                if units.is_none() && !last {
-                    return wrong(
-                        &self.r#type,
-                        "a linear layer needs units; only the last has as many as the data needs",
-                    );
-                }
-                LayerSpec::Linear { units, dense: self.dense(act, last)? }
-            }
-            Type::Conv2d => LayerSpec::Conv2d {
-                channels: match &self.channels {
-                    Some(channels) => bounded("channels", channels, 1, MOST_UNITS)?,
-                    None => return wrong(&self.r#type, "a conv2d layer needs channels"),
-                },
-                window: self.window(1)?,
-                dense: self.dense(act, last)?,
-            },
-            Type::MaxPool2d => {
-                let window = self.window(0)?;
-                match &self.padding {
-                    // libtorch refuses it in the middle of a run.
-                    Some(padding) if 2 * window.padding > window.kernel => {
-                        return wrong(padding, "the padding of a max-pool2d is at most half of its kernel");
-                    }
-                    _ => LayerSpec::MaxPool2d(window),
-                }
-            }
-            Type::Flatten => LayerSpec::Flatten,
-        })
+    /// Whether it is of a kind that can have a nonlinearity beside its weight.
+    fn has_act_beside(&self) -> bool {
+        let is = |kind: &&&Kind| kind.name == self.r#type.get_ref();
+        KINDS.iter().find(is).is_some_and(|kind| kind.takes.contains(&"norm"))
     }
 
-    fn check_keys(&self) -> Checked<()> {
+    /// Entries, those inside it among them; none where they are too deep inside each other.
+    pub fn count(&self) -> Option<usize> {
+        self.counted(DEEPEST)
+    }
+
+    fn counted(&self, depth: usize) -> Option<usize> {
+        let inside = self.layers.as_ref().map_or(&[][..], |layers| layers.get_ref());
+        let depth = depth.checked_sub(1)?;
+        inside.iter().try_fold(1usize, |sum, entry| Some(sum + entry.counted(depth)?))
+    }
+
+    /// What it means.
+    fn resolve(&self, place: &Place) -> Checked<LayerSpec> {
+        let Some(kind) = KINDS.iter().find(|kind| kind.name == self.r#type.get_ref()) else {
+            let names: Vec<&str> = KINDS.iter().map(|kind| kind.name).collect();
+            let reason = format!(
+                "there is no layer of type {}; there are {}",
+                self.r#type.get_ref(),
+                names.join(", ")
+            );
+            return wrong(&self.r#type, reason);
+        };
+        self.check_keys(kind)?;
+        if place.last && !kind.output {
+            return wrong(
+                &self.r#type,
+                format!("the last layer gives the output and is linear, not {}", kind.name),
+            );
+        }
+        (kind.resolve)(self, place)
+    }
+
+    /// The keys that it has.
+    fn given(&self) -> impl Iterator<Item = (&'static str, Range<usize>)> {
         fn span<T>(value: &Option<Spanned<T>>) -> Option<Range<usize>> {
             value.as_ref().map(Spanned::span)
         }
-        let given = [
+        let all = [
             ("units", span(&self.units)),
             ("channels", span(&self.channels)),
             ("kernel", span(&self.kernel)),
             ("stride", span(&self.stride)),
             ("padding", span(&self.padding)),
+            ("size", span(&self.size)),
+            ("groups", span(&self.groups)),
+            ("words", span(&self.words)),
+            ("p", span(&self.p)),
+            ("steps", span(&self.steps)),
+            ("shortcut", span(&self.shortcut)),
+            ("layers", span(&self.layers)),
             ("act", span(&self.act)),
             ("init", span(&self.init)),
+            ("recurrent-init", span(&self.recurrent_init)),
             ("bias", span(&self.bias)),
             ("norm", span(&self.norm)),
             ("dropout", span(&self.dropout)),
             ("trainable", span(&self.trainable)),
         ];
-        let kind = *self.r#type.get_ref();
-        let misplaced = given.into_iter().find(|(key, span)| span.is_some() && !kind.keys().contains(key));
-        let Some((key, span)) = misplaced else { return Ok(()) };
-        let takes = match kind.keys() {
-            [] => "nothing".into(),
-            keys => keys.join(", "),
-        };
-        Err(Fault { span, reason: format!("a {} layer takes no {key}; it takes {takes}", kind.name()) })
+        all.into_iter().filter_map(|(key, span)| Some((key, span?)))
+    }
+
+    fn check_keys(&self, kind: &Kind) -> Checked<()> {
+        let keys: Vec<&str> = kind.needs.iter().chain(kind.takes).copied().collect();
+        if let Some((key, span)) = self.given().find(|(key, _)| !keys.contains(key)) {
+            let takes = if keys.is_empty() { "nothing".into() } else { keys.join(", ") };
+            let reason = format!("{} layer takes no {key}; it takes {takes}", kind.with_article());
+            return Err(Fault { span: Some(span), reason });
+        }
+        match kind.needs.iter().find(|key| !self.given().any(|(given, _)| given == **key)) {
+            Some(key) => wrong(&self.r#type, format!("{} layer needs {key}", kind.with_article())),
+            None => Ok(()),
+        }
+    }
+
+    /// A value that its kind needs, once it is checked.
+    pub fn needed<T, U>(
+        &self,
+        value: &Option<Spanned<T>>,
+        check: impl FnOnce(&Spanned<T>) -> Checked<U>,
+    ) -> Checked<U> {
+        match value {
+            Some(value) => check(value),
+            None => wrong(&self.r#type, "it lacks what a layer of its type needs"),
+        }
+    }
+
+    /// What is said of a projection, which needs not be there.
+    pub fn of_a_projection(&self) -> Option<(&'static str, Range<usize>)> {
+        self.given().find(|(key, _)| matches!(*key, "init" | "trainable"))
+    }
+
+    /// The layers inside it.
+    pub fn inside(&self, between: Activation) -> Checked<Vec<LayerSpec>> {
+        let layers = self.layers.as_ref().map_or(&[][..], |layers| layers.get_ref());
+        match layers {
+            [] => wrong(&self.r#type, "a block needs at least one layer inside"),
+            layers => resolve(layers, between, None),
+        }
     }
 
     /// A window; a stride of 0 stands for one as long as the kernel.
-    fn window(&self, stride: u64) -> Checked<Window> {
-        let Some(kernel) = &self.kernel else {
-            return wrong(&self.r#type, format!("a {} layer needs a kernel", self.r#type.get_ref().name()));
-        };
-        let kernel = bounded("kernel", kernel, 1, LARGEST_WINDOW)?;
+    pub fn window(&self, stride: u64) -> Checked<Window> {
+        let kernel = self.needed(&self.kernel, |kernel| bounded("kernel", kernel, 1, LARGEST_WINDOW))?;
         let stride = match &self.stride {
             Some(stride) => bounded("stride", stride, 1, LARGEST_WINDOW)?,
             None if stride == 0 => kernel,
@@ -166,26 +250,47 @@ impl Entry {
         Ok(Window { kernel, stride, padding })
     }
 
-    fn dense(&self, act: Activation, last: bool) -> Checked<Dense> {
-        let bias_init = match self.bias.as_ref().map(|b| (b, b.get_ref())) {
-            None | Some((_, BiasEntry::Is(_))) => None,
-            Some((at, BiasEntry::Number(n))) => Some(scheme(at, &n.to_string(), Scheme::for_bias)?),
-            Some((at, BiasEntry::Scheme(text))) => Some(scheme(at, text, Scheme::for_bias)?),
-        };
-        if let (Some(norm), true) = (&self.norm, last) {
+    /// Initialiser of a bias.
+    pub fn bias_init(&self) -> Checked<Option<Scheme>> {
+        match self.bias.as_ref().map(|b| (b, b.get_ref())) {
+            None | Some((_, BiasEntry::Is(_))) => Ok(None),
+            Some((at, BiasEntry::Number(n))) => scheme(at, &n.to_string(), Scheme::for_bias).map(Some),
+            Some((at, BiasEntry::Scheme(text))) => scheme(at, text, Scheme::for_bias).map(Some),
+        }
+    }
+
+    /// Initialiser of a gain, which has no rows and columns either.
+    pub fn gain(&self) -> Checked<Option<Scheme>> {
+        self.init.as_ref().map(|at| scheme(at, at.get_ref(), Scheme::for_bias)).transpose()
+    }
+
+    /// Whether the optimizer is to change it.
+    pub fn is_trainable(&self) -> bool {
+        self.trainable.as_ref().is_none_or(|t| *t.get_ref())
+    }
+
+    /// What layers with a weight say.
+    pub fn dense(&self, place: &Place) -> Checked<Dense> {
+        if let (Some(norm), true) = (&self.norm, place.last) {
             return wrong(norm, "the last layer gives the output, which is not normalised");
         }
-        if let (Some(dropout), true) = (&self.dropout, last) {
+        if let (Some(dropout), true) = (&self.dropout, place.last) {
             return wrong(dropout, "the last layer gives the output, which takes no dropout");
         }
         Ok(Dense {
-            act: self.act.as_ref().map_or(act, |a| *a.get_ref()),
-            init: self.init.as_ref().map(|at| scheme(at, at.get_ref(), str::parse)).transpose()?,
+            act: self.act.as_ref().map_or(place.act, |a| *a.get_ref()),
+            init: weight_init(&self.init)?,
+            recurrent_init: weight_init(&self.recurrent_init)?,
             bias: !self.bias.as_ref().is_some_and(|b| matches!(b.get_ref(), BiasEntry::Is(false))),
-            bias_init,
+            bias_init: self.bias_init()?,
             norm: self.norm.as_ref().map_or(Norm::None, |n| *n.get_ref()),
             dropout: self.dropout.as_ref().map_or(Ok(0.0), probability)?,
-            trainable: self.trainable.as_ref().is_none_or(|t| *t.get_ref()),
+            trainable: self.is_trainable(),
         })
     }
+}
+
+/// Initialiser of a weight, where one is said.
+fn weight_init(value: &Option<Spanned<String>>) -> Checked<Option<Scheme>> {
+    value.as_ref().map(|at| scheme(at, at.get_ref(), str::parse)).transpose()
 }

@@ -3,12 +3,15 @@
 use std::fs;
 use std::path::Path;
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::entry::Entry;
+use super::entry::{self, Entry};
 use super::fault::{Checked, Fault, MOST_UNITS, bounded, probability, scheme, wrong};
+use super::kinds;
 use super::layers::{Dense, LayerSpec, Norm};
+use super::schema;
 use super::{Defaults, Inputs, Model};
 use crate::record::{Activation, Loss};
 use crate::train::{Scheme, TrainError};
@@ -21,43 +24,79 @@ const LARGEST_FILE: u64 = 1 << 20;
 const LONGEST_NAME: usize = 64;
 
 /// A whole file, as it is written.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
-struct File {
+pub struct File {
+    /// Name of the model; that of the file where left out.
+    #[schemars(with = "Option<String>", length(max = LONGEST_NAME))]
     name: Option<Spanned<String>>,
+    /// What it is, in one line.
     #[serde(default)]
     about: String,
+    /// Units of fully connected hidden layers, in place of `layers`.
+    #[schemars(with = "Option<Vec<u64>>")]
     hidden: Option<Spanned<Vec<u64>>>,
+    /// The layers, first to last; the last is linear and gives the output.
+    #[schemars(with = "Option<Vec<Entry>>", length(min = 1, max = MOST_LAYERS))]
     layers: Option<Spanned<Vec<Entry>>>,
+    /// Nonlinearity of every layer that names none, but for the last of the model and of a branch.
+    #[schemars(with = "Option<schema::Act>")]
     act: Option<Activation>,
+    /// Nonlinearity of the output: sigmoid for binary cross-entropy of probabilities.
+    #[schemars(with = "Option<schema::Act>")]
     output: Option<Activation>,
+    /// Negative slope of leaky ReLU, 0.01 where left out.
+    #[schemars(with = "Option<f64>", range(min = 0.0, max = 1.0))]
     lrelu_slope: Option<Spanned<f64>>,
+    /// Normalisation of the layers of `hidden`.
+    #[schemars(with = "Option<Norm>")]
     norm: Option<Spanned<Norm>>,
+    /// Dropout of the layers of `hidden`.
+    #[schemars(with = "Option<f64>", range(min = 0.0))]
     dropout: Option<Spanned<f64>>,
+    /// What a row is: so many numbers, steps and their features, or channels, height and width.
+    #[schemars(with = "Option<InputsEntry>")]
     inputs: Option<Spanned<InputsEntry>>,
+    /// Outputs where there is no data to ask.
+    #[schemars(with = "Option<u64>", range(min = 1, max = MOST_UNITS))]
     outputs: Option<Spanned<u64>>,
+    /// How it is trained where no flag says otherwise.
     #[serde(default)]
     defaults: DefaultsEntry,
 }
 
-#[derive(Deserialize)]
-#[serde(untagged, expecting = "inputs should be a number, or [channels, height, width]")]
+#[derive(Deserialize, JsonSchema)]
+#[serde(untagged, expecting = "inputs should be a number, [steps, features], or [channels, height, width]")]
 enum InputsEntry {
     Row(u64),
+    Sequence([u64; 2]),
     Image([u64; 3]),
 }
 
 /// `[defaults]`; what it leaves out is that of `mlp`.
-#[derive(Default, Deserialize)]
+#[derive(Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 struct DefaultsEntry {
+    /// `--data`
     data: Option<String>,
+    /// `--loss`
+    #[schemars(with = "Option<schema::Loss>")]
     loss: Option<Loss>,
+    /// `--optimizer`
     optimizer: Option<String>,
+    /// `--lr`
+    #[schemars(with = "Option<f64>", range(min = 0.0, max = 1e6))]
     lr: Option<Spanned<f64>>,
+    /// `--batch-size`
     batch_size: Option<String>,
+    /// `--epochs`
+    #[schemars(with = "Option<u64>", range(min = 1))]
     epochs: Option<Spanned<u64>>,
+    /// `--init`
+    #[schemars(with = "Option<String>")]
     init: Option<Spanned<String>>,
+    /// `--bias`
+    #[schemars(with = "Option<String>")]
     bias: Option<Spanned<String>>,
 }
 
@@ -104,10 +143,12 @@ impl File {
             Some(entry) => {
                 let inputs = match entry.get_ref() {
                     InputsEntry::Row(n) => Inputs::Row(*n),
+                    InputsEntry::Sequence(shape) => Inputs::Sequence(*shape),
                     InputsEntry::Image(shape) => Inputs::Image(*shape),
                 };
                 let sizes = match &inputs {
                     Inputs::Row(n) => std::slice::from_ref(n),
+                    Inputs::Sequence(shape) => shape.as_slice(),
                     Inputs::Image(shape) => shape.as_slice(),
                 };
                 if !sizes.iter().all(|n| (1..=MOST_UNITS).contains(n)) {
@@ -144,12 +185,17 @@ impl File {
                 }
                 let mut layers: Vec<_> =
                     hidden.get_ref().iter().map(|u| hidden_layer(*u, &pattern)).collect();
-                layers.push(LayerSpec::Linear { units: None, dense: Dense::new(output) });
+                layers.push(kinds::hidden(None, Dense::new(output)));
                 Ok((layers, Some(pattern)))
             }
             (None, Some(entries)) => {
-                if !(1..=MOST_LAYERS).contains(&entries.get_ref().len()) {
-                    return wrong(entries, format!("a model has between 1 and {MOST_LAYERS} layers"));
+                let count = entries.get_ref().iter().try_fold(0, |sum, e| Some(sum + e.count()?));
+                if !count.is_some_and(|count| (1..=MOST_LAYERS).contains(&count)) {
+                    let reason = match count {
+                        Some(_) => format!("a model has between 1 and {MOST_LAYERS} layers"),
+                        None => "blocks are too deep inside each other".into(),
+                    };
+                    return wrong(entries, reason);
                 }
                 for misplaced in
                     [self.norm.as_ref().map(Spanned::span), self.dropout.as_ref().map(Spanned::span)]
@@ -160,12 +206,11 @@ impl File {
                     }
                 }
                 let between = self.act.unwrap_or(Activation::Identity);
-                let count = entries.get_ref().len();
-                let act = |index| if index + 1 == count { output } else { between };
-                let list = entries.get_ref().iter().enumerate();
-                let layers: Vec<_> =
-                    list.map(|(i, entry)| entry.resolve(act(i), i + 1 == count)).collect::<Checked<_>>()?;
-                if !layers.iter().filter_map(LayerSpec::dense).any(|d| d.trainable) {
+                let layers = entry::resolve(entries.get_ref(), between, Some(output))?;
+                let mut trainable = false;
+                let mut look = |l: &LayerSpec| trainable |= l.dense.as_ref().is_some_and(|d| d.trainable);
+                layers.iter().for_each(|layer| layer.each(&mut look));
+                if !trainable {
                     return wrong(entries, "no layer is trainable: there is nothing to learn");
                 }
                 Ok((layers, None))
@@ -195,7 +240,7 @@ impl File {
 
 /// A hidden layer of the short form.
 pub fn hidden_layer(units: u64, pattern: &Dense) -> LayerSpec {
-    LayerSpec::Linear { units: Some(units), dense: pattern.clone() }
+    kinds::hidden(Some(units), pattern.clone())
 }
 
 impl DefaultsEntry {

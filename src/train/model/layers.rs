@@ -1,36 +1,28 @@
 //! What one layer of a description says.
 
+use std::sync::Arc;
+
+use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::kinds::Spec;
 use crate::record::Activation;
 use crate::train::Scheme;
 
 /// One entry of a model's list of layers.
-#[derive(Clone, Debug, PartialEq)]
-pub enum LayerSpec {
-    /// Fully connected.
-    Linear {
-        /// Outputs; as many as the data needs where left out (the last layer).
-        units: Option<u64>,
-        /// What it shares with a convolution.
-        dense: Dense,
-    },
-    /// A convolution over the two last dimensions.
-    Conv2d {
-        /// Output channels.
-        channels: u64,
-        /// What a unit sees.
-        window: Window,
-        /// What it shares with a linear layer.
-        dense: Dense,
-    },
-    /// The largest value of each window.
-    MaxPool2d(Window),
-    /// Images to rows of numbers.
-    Flatten,
+#[derive(Clone, Debug)]
+pub struct LayerSpec {
+    /// What it is, with what only its kind says.
+    pub spec: Arc<dyn Spec>,
+    /// What layers with a weight say beside their size.
+    pub dense: Option<Dense>,
+    /// The nonlinearity of an entry that is nothing else, or of a residual block's sum.
+    pub act: Option<Activation>,
+    /// The layers inside, of a residual block.
+    pub layers: Vec<LayerSpec>,
 }
 
-/// A square window that moves over an image.
+/// A square window that moves over an image, or a stretch that moves along a sequence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Window {
     /// Its side.
@@ -48,6 +40,8 @@ pub struct Dense {
     pub act: Activation,
     /// Initialiser of its weight; the model's where left out.
     pub init: Option<Scheme>,
+    /// Initialiser of the weight by which a recurrent layer looks back; that of its weight where left out.
+    pub recurrent_init: Option<Scheme>,
     /// Whether it has a bias.
     pub bias: bool,
     /// Initialiser of its bias; the model's where left out.
@@ -63,31 +57,45 @@ pub struct Dense {
 impl Dense {
     /// With this nonlinearity and nothing else.
     pub fn new(act: Activation) -> Self {
-        let (init, bias_init) = (None, None);
-        Self { act, init, bias: true, bias_init, norm: Norm::None, dropout: 0.0, trainable: true }
+        Self {
+            act,
+            init: None,
+            recurrent_init: None,
+            bias: true,
+            bias_init: None,
+            norm: Norm::None,
+            dropout: 0.0,
+            trainable: true,
+        }
     }
 }
 
 impl LayerSpec {
-    /// What a layer with a weight says beside its size; `None` for the others.
-    pub fn dense(&self) -> Option<&Dense> {
-        match self {
-            Self::Linear { dense, .. } | Self::Conv2d { dense, .. } => Some(dense),
-            Self::MaxPool2d(_) | Self::Flatten => None,
-        }
+    /// Without a weight, a nonlinearity and layers inside.
+    pub fn new(spec: impl Spec + 'static) -> Self {
+        Self { spec: Arc::new(spec), dense: None, act: None, layers: Vec::new() }
     }
 
-    /// The same, to be changed.
-    pub fn dense_mut(&mut self) -> Option<&mut Dense> {
-        match self {
-            Self::Linear { dense, .. } | Self::Conv2d { dense, .. } => Some(dense),
-            Self::MaxPool2d(_) | Self::Flatten => None,
-        }
+    /// With a weight.
+    pub fn with(spec: impl Spec + 'static, dense: Dense) -> Self {
+        Self { dense: Some(dense), ..Self::new(spec) }
+    }
+
+    /// Calls `each` for this layer and for all inside it, in forward order.
+    pub fn each<'a>(&'a self, each: &mut dyn FnMut(&'a LayerSpec)) {
+        self.layers.iter().for_each(|layer| layer.each(each));
+        each(self);
+    }
+
+    /// The same, to change them.
+    pub fn each_mut(&mut self, each: &mut dyn FnMut(&mut LayerSpec)) {
+        self.layers.iter_mut().for_each(|layer| layer.each_mut(each));
+        each(self);
     }
 }
 
 /// Normalisation of a layer's output.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Norm {
     /// None.

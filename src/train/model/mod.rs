@@ -1,26 +1,35 @@
 //! What a model is made of, described in a TOML file: the zoo's entries are such files.
 //!
-//! `file` and `entry` read a description, `layers` holds what it says of each layer, `plan` works out the shapes
-//! for given data, `table` lists them with their parameters.
+//! `file` and `entry` read a description, `layers` holds what it says of each layer, `kinds` are the kinds of
+//! layer that there are, `planner` works out the shapes of a `plan` for given data, `table` lists its layers with
+//! their parameters.
 
 mod entry;
 mod fault;
 mod file;
+mod kinds;
 mod layers;
 mod plan;
+mod planner;
+mod schema;
+mod shape;
 mod table;
 
 use std::path::Path;
+use std::sync::Arc;
 
+pub use kinds::{Cell, Op};
 pub use layers::{Dense, LayerSpec, Norm, Window};
-pub use plan::{Op, Plan, PlannedLayer, Shape, Sizes};
+pub use plan::{Plan, PlannedLayer, Sizes, Step};
+pub use schema::schema;
+pub use shape::Shape;
 pub use table::{Memory, ParameterTable, Row};
 
 use super::{Dataset, Scheme, TrainError};
 use crate::record::{Activation, Loss};
 
 /// A model description, whole and checked.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct Model {
     /// Unique name.
     pub name: String,
@@ -46,6 +55,8 @@ pub struct Model {
 pub enum Inputs {
     /// So many numbers.
     Row(u64),
+    /// Steps, and the features of each.
+    Sequence([u64; 2]),
     /// Channels, height and width.
     Image([u64; 3]),
 }
@@ -112,6 +123,8 @@ pub struct Changes {
     pub norm: Option<Norm>,
     /// Dropout of all hidden layers.
     pub dropout: Option<f64>,
+    /// What recurrent layers do at a step.
+    pub cell: Option<Cell>,
     /// Initialiser of all weights.
     pub init: Option<String>,
     /// Initialiser of all biases.
@@ -157,14 +170,35 @@ impl Model {
         }
         self.lrelu_slope = changes.lrelu_slope.unwrap_or(self.lrelu_slope);
         let last = self.layers.len() - 1;
-        for dense in self.layers[..last].iter_mut().filter_map(LayerSpec::dense_mut) {
-            dense.act = changes.act.unwrap_or(dense.act);
-            dense.norm = changes.norm.unwrap_or(dense.norm);
-            dense.dropout = changes.dropout.unwrap_or(dense.dropout);
+        // Where nothing is bent yet, every layer can be; else those that are meant to be straight stay so.
+        let straight = self.nonlinearities().all(|act| act == Activation::Identity);
+        let bend = |act: &mut Activation| match changes.act {
+            Some(new) if straight || *act != Activation::Identity => *act = new,
+            _ => {}
+        };
+        for layer in &mut self.layers[..last] {
+            layer.each_mut(&mut |layer| {
+                if let Some(cell) = changes.cell {
+                    layer.spec = layer.spec.with_cell(cell).unwrap_or(Arc::clone(&layer.spec));
+                }
+                layer.act.as_mut().into_iter().for_each(bend);
+                let Some(dense) = &mut layer.dense else { return };
+                if layer.spec.takes_act() {
+                    bend(&mut dense.act);
+                }
+                if layer.spec.takes_norm() {
+                    dense.norm = changes.norm.unwrap_or(dense.norm);
+                }
+                dense.dropout = changes.dropout.unwrap_or(dense.dropout);
+            });
         }
-        for dense in self.layers.iter_mut().filter_map(LayerSpec::dense_mut) {
-            dense.init = dense.init.take().filter(|_| changes.init.is_none());
-            dense.bias_init = dense.bias_init.take().filter(|_| changes.bias.is_none());
+        for layer in &mut self.layers {
+            layer.each_mut(&mut |layer| {
+                let Some(dense) = &mut layer.dense else { return };
+                dense.init = dense.init.take().filter(|_| changes.init.is_none());
+                dense.recurrent_init = dense.recurrent_init.take().filter(|_| changes.init.is_none());
+                dense.bias_init = dense.bias_init.take().filter(|_| changes.bias.is_none());
+            });
         }
         if let Some(init) = &changes.init {
             self.defaults.init.clone_from(init);
@@ -172,13 +206,33 @@ impl Model {
         if let Some(bias) = &changes.bias {
             self.defaults.bias.clone_from(bias);
         }
-        if changes.lrelu_slope.is_some() && !self.dense().any(|d| d.act == Activation::Lrelu) {
+        self.check_taken(changes)?;
+        if changes.lrelu_slope.is_some() && !self.nonlinearities().any(|act| act == Activation::Lrelu) {
             return Err(TrainError::Settings(format!(
                 "--lrelu-slope is for leaky ReLU, but the activation is {}: add --act lrelu",
                 self.activation()
             )));
         }
         Ok(())
+    }
+
+    /// Refuses what no layer can take: a flag that does nothing would be a lie in the record.
+    fn check_taken(&self, changes: &Changes) -> Result<(), TrainError> {
+        let normalised = |l: &LayerSpec| l.dense.is_some() && l.spec.takes_norm();
+        let recurrent = |l: &LayerSpec| l.spec.with_cell(Cell::Rnn).is_some();
+        let bent = self.nonlinearities().next().is_some();
+        let missing = [
+            (changes.act.is_some() && !bent, "--act", "a nonlinearity to choose"),
+            (changes.norm.is_some() && !self.hidden().any(normalised), "--norm", "an output to normalise"),
+            (changes.cell.is_some() && !self.hidden().any(recurrent), "--cell", "a recurrent cell"),
+        ];
+        match missing.into_iter().find(|(is_missing, ..)| *is_missing) {
+            Some((_, flag, what)) => Err(TrainError::Settings(format!(
+                "{flag} would change nothing: no layer of {} in front of the output has {what}",
+                self.name
+            ))),
+            None => Ok(()),
+        }
     }
 
     fn set_hidden(&mut self, units: &[u64]) -> Result<(), TrainError> {
@@ -209,24 +263,39 @@ impl Model {
         Ok((self.defaults.init.parse()?, Scheme::for_bias(&self.defaults.bias)?))
     }
 
-    fn dense(&self) -> impl Iterator<Item = &Dense> {
-        self.layers.iter().filter_map(LayerSpec::dense)
+    /// Every layer, those inside of blocks among them, in forward order.
+    fn every(&self) -> Vec<&LayerSpec> {
+        let mut every = Vec::new();
+        self.layers.iter().for_each(|layer| layer.each(&mut |layer| every.push(layer)));
+        every
     }
 
-    fn hidden(&self) -> impl Iterator<Item = &Dense> {
-        self.layers[..self.layers.len() - 1].iter().filter_map(LayerSpec::dense)
+    /// Those in front of the output.
+    fn hidden(&self) -> impl Iterator<Item = &LayerSpec> {
+        let mut every = self.every();
+        every.pop();
+        every.into_iter()
+    }
+
+    /// The nonlinearities of the layers in front of the output, of those that have a choice.
+    fn nonlinearities(&self) -> impl Iterator<Item = Activation> {
+        let of = |layer: &LayerSpec| match &layer.dense {
+            Some(dense) if layer.spec.takes_act() => Some(dense.act),
+            _ => layer.act,
+        };
+        self.hidden().filter_map(of)
     }
 
     /// Nonlinearity of the output; `identity` means that the loss takes logits.
     pub fn output(&self) -> Activation {
-        self.layers.last().and_then(LayerSpec::dense).map_or(Activation::Identity, |d| d.act)
+        self.layers.last().and_then(|l| l.dense.as_ref()).map_or(Activation::Identity, |d| d.act)
     }
 
     /// The same model for this loss: a sigmoid at the output is for binary cross-entropy, the other
     /// losses take the plain numbers.
     pub fn for_loss(&self, loss: Loss) -> Self {
         let mut model = self.clone();
-        let output = model.layers.last_mut().and_then(LayerSpec::dense_mut);
+        let output = model.layers.last_mut().and_then(|l| l.dense.as_mut());
         if let Some(dense) = output.filter(|d| d.act == Activation::Sigmoid && loss != Loss::Bce) {
             dense.act = Activation::Identity;
         }
@@ -236,37 +305,37 @@ impl Model {
     /// The nonlinearities between layers.
     pub fn activation(&self) -> String {
         let output = std::iter::once(self.output().name());
-        let mut hidden = self.hidden().map(|d| d.act.name()).peekable();
-        if hidden.peek().is_none() { distinct(output) } else { distinct(hidden) }
+        let bent = self.nonlinearities().filter(|act| *act != Activation::Identity);
+        let mut hidden = bent.map(|act| act.name()).peekable();
+        match (hidden.peek(), self.nonlinearities().next()) {
+            (Some(_), _) => distinct(hidden),
+            (None, Some(straight)) => straight.name().into(),
+            (None, None) => distinct(output),
+        }
     }
 
     /// The normalisations of hidden layers.
     pub fn norm(&self) -> String {
-        let mut hidden = self.hidden().map(|d| d.norm.name()).peekable();
+        let dense = self.hidden().filter(|l| l.spec.takes_norm()).filter_map(|l| l.dense.as_ref());
+        let mut hidden = dense.map(|d| d.norm.name()).peekable();
         if hidden.peek().is_none() { Norm::None.name().into() } else { distinct(hidden) }
     }
 
     /// The largest dropout.
     pub fn dropout(&self) -> f64 {
-        self.dense().map(|d| d.dropout).fold(0.0, f64::max)
-    }
-
-    /// The batch normalisation of a linear layer, if there is one.
-    pub fn batch_norm(&self) -> Option<Norm> {
-        let norm = |layer: &LayerSpec| match layer {
-            LayerSpec::Linear { dense, .. } => Some(dense.norm).filter(|n| n.is_batch()),
-            _ => None,
-        };
-        self.layers.iter().find_map(norm)
+        let of =
+            |layer: &&LayerSpec| layer.dense.as_ref().map_or(0.0, |d| d.dropout).max(layer.spec.dropout());
+        self.every().iter().map(of).fold(0.0, f64::max)
     }
 
     /// The sizes that the description states, for when there is no data to ask.
     pub fn stated_sizes(&self) -> Option<Sizes> {
-        let (columns, image) = match self.inputs? {
-            Inputs::Row(n) => (n, None),
-            Inputs::Image(shape) => (shape.iter().product(), Some(shape)),
+        let (columns, image, sequence) = match self.inputs? {
+            Inputs::Row(n) => (n, None, None),
+            Inputs::Sequence(shape) => (shape.iter().product(), None, Some(shape)),
+            Inputs::Image(shape) => (shape.iter().product(), Some(shape), None),
         };
-        Some(Sizes { columns, image, outputs: self.outputs? })
+        Some(Sizes { columns, image, sequence, outputs: self.outputs? })
     }
 
     /// The sizes of this data; rows of the right length are images where the description says so.
@@ -277,7 +346,11 @@ impl Model {
             Some(Inputs::Image(shape)) if shape.iter().product::<u64>() == columns => Some(shape),
             _ => None,
         };
-        Sizes { columns, image: image.or(stated), outputs }
+        let sequence = match self.inputs {
+            Some(Inputs::Sequence(shape)) => Some(shape),
+            _ => None,
+        };
+        Sizes { columns, image: image.or(stated), sequence, outputs }
     }
 
     /// Where its rows come from where nothing else is asked for.

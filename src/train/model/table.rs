@@ -2,8 +2,7 @@
 
 use serde::Serialize;
 
-use super::Plan;
-use super::plan::Op;
+use super::{Plan, Step};
 
 /// Bytes of a float32.
 const BYTES: u64 = 4;
@@ -59,45 +58,33 @@ impl ParameterTable {
     /// Of a plan, with the memory of a batch of this many rows.
     pub fn new(plan: &Plan, rows: u64) -> Self {
         let mut layers: Vec<Row> = Vec::new();
-        let mut pools = 0;
-        for (op, shape) in &plan.ops {
-            let free = |name: &str| Row {
+        for Step { op, shape } in &plan.ops {
+            let free = |name: &str, kind: &'static str| Row {
                 name: name.into(),
-                kind: "",
+                kind,
                 activation: None,
                 output: shape.dimensions(),
                 parameters: 0,
                 trainable: None,
             };
-            match op {
-                Op::Linear(l) | Op::Conv2d(l, _) | Op::BatchNorm(l) | Op::LayerNorm(l) => {
-                    let layer = &plan.layers[*l].layer;
-                    layers.push(Row {
-                        kind: layer.kind.name(),
-                        activation: None,
-                        parameters: layer.parameters,
-                        trainable: Some(layer.trainable),
-                        ..free(&layer.name)
-                    });
-                }
-                Op::Activation(l, kind) => {
-                    let name = &plan.layers[*l].layer.name;
-                    if let Some(row) = layers.iter_mut().find(|row| row.name == *name) {
-                        row.activation = (kind.name() != "identity").then_some(kind.name());
-                    }
-                }
-                Op::MaxPool2d(_) => {
-                    pools += 1;
-                    layers.push(Row { kind: "max-pool2d", ..free(&format!("pool{pools}")) });
-                }
-                Op::Flatten => layers.push(Row { kind: "flatten", ..free("flatten") }),
-                Op::Unflatten(_) | Op::Dropout(_) => {}
+            layers.extend(op.layers().iter().map(|l| &plan.layers[*l].layer).map(|layer| Row {
+                parameters: layer.parameters,
+                trainable: Some(layer.trainable),
+                ..free(&layer.name, layer.kind.name())
+            }));
+            layers.extend(op.row().map(|(name, kind)| free(&name, kind)));
+            let Some((name, kind)) = op.activation() else { continue };
+            let kind = (kind.name() != "identity").then_some(kind.name());
+            match layers.iter_mut().find(|row| row.name == name) {
+                Some(row) => row.activation = kind,
+                None => layers.push(Row { activation: kind, ..free(name, "activation") }),
             }
         }
         let all = plan.layers.iter().map(|l| &l.layer);
         let trainable = all.filter(|l| l.trainable).map(|l| l.parameters).sum();
+        // Whatever only gives the inputs their shape.
         let input = match plan.ops.first() {
-            Some((Op::Unflatten(_), shape)) => *shape,
+            Some(Step { op, shape }) if op.is_view() && op.row().is_none() => *shape,
             _ => plan.input,
         };
         Self {
@@ -112,13 +99,8 @@ impl ParameterTable {
 
 impl Memory {
     fn new(plan: &Plan, rows: u64) -> Self {
-        // Other shapes are views, and the identity passes on what it gets.
-        let kept = |op: &Op| match op {
-            Op::Unflatten(_) | Op::Flatten => false,
-            Op::Activation(_, kind) => kind.name() != "identity",
-            _ => true,
-        };
-        let results: u64 = plan.ops.iter().filter(|(op, _)| kept(op)).map(|(_, shape)| shape.values()).sum();
+        let kept = plan.ops.iter().map(|step| step.op.kept(step.shape));
+        let results = kept.fold(0, u64::saturating_add);
         let bytes = |values: u64| values.saturating_mul(BYTES);
         let parameters_bytes = bytes(plan.parameters());
         let forward_backward_bytes = bytes(results.saturating_mul(2).saturating_mul(rows));
