@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use gradscope::stats::{
-    BIN_RELATIVE_WIDTH, Density, Distribution, EXACT_CAPACITY, SAMPLE_CAPACITY, histogram,
+    BIN_RELATIVE_WIDTH, Density, Distribution, EXACT_CAPACITY, Keep, SAMPLE_CAPACITY, histogram,
     magnitude_histogram,
 };
 use proptest::collection::vec;
@@ -244,6 +244,8 @@ fn what_a_file_claims_of_a_distribution_is_checked() {
         ("n", serde_json::json!(7)),
         ("nan", serde_json::json!(9)),
         ("zeros", serde_json::json!(2)),
+        ("n", serde_json::json!(1u64 << 60)),
+        ("ss", serde_json::json!(-1.0)),
         ("range", serde_json::json!([2.0, 1.0])),
         ("values", serde_json::json!("AAAAAA")),
         ("bins", serde_json::json!("!!")),
@@ -253,4 +255,12 @@ fn what_a_file_claims_of_a_distribution_is_checked() {
         bad[field] = value;
         assert!(serde_json::from_value::<Distribution>(bad.clone()).is_err(), "{bad}");
     }
+}
+
+#[test]
+fn zeros_of_which_quantiles_are_left_join_values_in_bins() {
+    let mut sum = Distribution::of(&[0.0; 5_000]).condensed(Keep::Quantiles);
+    sum.merge(&Distribution::of(&[1.0; 2_000]));
+    let read: Distribution = serde_json::from_value(serde_json::to_value(&sum).unwrap()).unwrap();
+    assert_eq!((read.count(), read.zeros(), read.max()), (7_000, 5_000, Some(1.0)));
 }

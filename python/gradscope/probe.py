@@ -256,7 +256,8 @@ class Activations:
         """As it stands in a record; with ``shared``, with what merging the records of ranks needs."""
 
         def spread(of: Tuple[int, List[float], List[float]]) -> float:
-            return math.sqrt(math.fsum(of[2]) / max(of[0] * len(of[2]), 1))
+            # A single sample tells nothing.
+            return math.sqrt(math.fsum(of[2]) / (of[0] * len(of[2]))) if of[0] > 1 else math.nan
 
         pre, post = self.moments
         line: Dict[str, Any] = {
@@ -271,7 +272,7 @@ class Activations:
             line["firing"] = firing
         hidden = not self.layer.output and self.units > 1
         if gradient_rows is not None and hidden and self.layer.activation != "relu":
-            std = [math.sqrt(d / max(post[0], 1)) for d in post[2]]
+            std = [math.sqrt(d / post[0]) if post[0] > 1 else math.nan for d in post[2]]
             line["activity"] = {"std": floats(std), "grad": floats(gradient_rows)}
         if self.sums is not None:
             line["output_sum"] = {"min": number(self.sums[0]), "max": number(self.sums[1])}

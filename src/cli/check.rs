@@ -44,6 +44,12 @@ pub fn run(args: &CheckArgs, colours: bool) -> anyhow::Result<u8> {
         for warning in warnings {
             output::note(&format!("{}: {warning}", path.display()));
         }
+        ensure!(
+            !record.epochs.is_empty()
+                || record.steps.iter().any(|s| s.capture.is_some() || s.non_finite.is_some()),
+            "{} holds no measurement yet: there is nothing to judge",
+            path.display()
+        );
         diagnose(&record, &findings.settings).findings
     };
     let mut sorted: Vec<&Finding> = found.iter().collect();

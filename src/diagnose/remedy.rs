@@ -94,10 +94,12 @@ impl Plan<'_> {
     /// What the user has set and what by itself keeps a network from learning, whatever the finding.
     fn own_brakes(&mut self) {
         let run = self.run;
-        if run.clip_norm.is_some_and(|c| c < SMALL_CLIP) {
+        // Adam and RMSprop divide by the size of the gradient, clipped or not, and add decay to it.
+        let (sgd, decoupled) = (run.optimizer == "sgd", run.optimizer == "adamw");
+        if sgd && run.clip_norm.is_some_and(|c| c < SMALL_CLIP) {
             self.add("--clip-norm 1", "the gradient is clipped to almost nothing; the usual norm is about 1");
         }
-        if run.lr * run.weight_decay > STRONG_DECAY {
+        if (sgd || decoupled) && run.lr * run.weight_decay > STRONG_DECAY {
             self.add(
                 format!("--weight-decay {}", plain(run.weight_decay / 100.0)),
                 format!(
@@ -140,7 +142,8 @@ impl Plan<'_> {
         if later {
             self.lower_rate();
         }
-        if let Some(init) = self.init() {
+        let of_weights = self.zero_bias() || self.run.bias == "default";
+        if let Some(init) = self.init().filter(|_| of_weights) {
             self.add(format!("--init {init}"), "smaller weights keep pre-activations where slopes are steep");
         }
         self.normalise("it moves pre-activations around zero, where slopes are steep");
@@ -296,7 +299,9 @@ impl Plan<'_> {
         let squashing = matches!(act, "sigmoid" | "tanh");
         let deep = self.q.hidden().count() >= DEEP_SIGMOID;
         let tiny = self.tiny();
-        if act == "lrelu" && self.mostly_negative() && !self.zero_bias() {
+        // Of these only a part of the gradient, or next to none, passes below zero.
+        let lopsided = matches!(act, "lrelu" | "elu" | "gelu" | "silu" | "selu");
+        if lopsided && self.mostly_negative() && !self.zero_bias() {
             let why =
                 "with pre-activations below zero every layer passes only its slope's share of the gradient";
             match self.init().filter(|_| tiny) {
@@ -351,6 +356,10 @@ impl Plan<'_> {
 
     fn no_progress(&mut self) {
         self.standardise();
+        if self.run.activation == "identity" && self.q.hidden().next().is_some() {
+            let why = "without a nonlinearity all layers together are no more than a linear one";
+            self.add("--act relu --init kaiming-normal", why);
+        }
         if self.first_update().is_some_and(|u| u > LARGE_UPDATE) {
             self.lower_rate();
         }

@@ -28,7 +28,7 @@ pub struct Param {
 pub enum Source {
     /// Tried on the labelled runs of a prototype.
     Calibrated,
-    /// Plausible at first, and then moved up and down over the labelled runs of the corpus.
+    /// Moved up and down over the labelled runs of the corpus.
     Corpus,
     /// Plausible, and nothing that was tried depends on it.
     Guess,

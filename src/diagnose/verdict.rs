@@ -85,7 +85,7 @@ fn ending(q: &Quantities) -> String {
     let wanted = q.record.header.run.epochs;
     let of = if wanted > 0 { format!(" of {}", count(wanted, "epoch")) } else { " epochs".into() };
     let Some(end) = &q.record.end else {
-        let seen = q.record.epochs.iter().filter(|e| !e.partial).map(|e| e.epoch + 1).max().unwrap_or(0);
+        let seen = q.record.epochs_done();
         return format!(" (ended early or still running: the record stops after {seen}{of})");
     };
     let how = match end.outcome {

@@ -97,6 +97,10 @@ pub fn over_time(scene: &Scene) -> Option<Figure> {
     if timeline.courses.iter().any(Course::is_odd) {
         also.push("a cross is NaN".to_owned());
     }
+    let steps = timeline.epochs.windows(2).map(|pair| pair[1] - pair[0]);
+    if steps.clone().min() != steps.max() {
+        also.push("the epochs are not evenly spaced: see the numbers below the columns".to_owned());
+    }
     if timeline.epochs.len() < timeline.captured {
         also.push(format!("{} of {} captured epochs are drawn", timeline.epochs.len(), timeline.captured));
     }

@@ -1,7 +1,7 @@
 //! A record in memory that stays bounded, whatever was written.
 //!
-//! Runs thin out their own records, far below this bound. Others, and those of earlier versions, are
-//! thinned while they are read, by the same lines in the same order with the same result.
+//! Runs thin out their own records, far below this bound. Others are thinned while they are read: the
+//! same lines in the same order give the same result.
 
 use super::{Epoch, LayerCapture, Record, Step, StepLayer};
 
@@ -15,6 +15,8 @@ pub struct Held {
     pub steps: u64,
     /// Captured epochs that were left out.
     pub epochs: u64,
+    /// Whether the first non-finite value has been seen.
+    pub(super) broken: bool,
     step_bytes: usize,
     epoch_bytes: usize,
     counted_steps: usize,
@@ -105,7 +107,23 @@ fn captures(layers: &[LayerCapture]) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::record::{Line, NonFinite};
     use std::path::Path;
+
+    #[test]
+    fn only_the_first_non_finite_value_is_kept() {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/records/relu5-dead.jsonl");
+        let (small, _) = Record::read(&path).unwrap();
+        let mut record = Record::new(small.header.clone());
+        for i in 0..5 {
+            let mut step = small.steps[0].clone();
+            (step.step, step.capture) = (i, None);
+            step.non_finite = (i > 1).then(|| NonFinite { stage: "loss".into(), layer: None });
+            record.push(Line::Step(step)).unwrap();
+        }
+        let broken: Vec<bool> = record.steps.iter().map(|s| s.non_finite.is_some()).collect();
+        assert_eq!(broken, [false, false, true, false, false]);
+    }
 
     #[test]
     fn a_record_beyond_its_bound_keeps_its_ends_and_every_spike() {

@@ -131,6 +131,38 @@ pub struct Run {
     pub capture: Option<String>,
 }
 
+impl Run {
+    /// A run of so many epochs of so many steps, of which nothing else is known.
+    pub fn of(model: &str, loss: Loss, epochs: u64, steps_per_epoch: u64) -> Self {
+        let unknown = || "unknown".to_owned();
+        Self {
+            model: model.into(),
+            loss,
+            seed: 0,
+            epochs,
+            patience: None,
+            optimizer: unknown(),
+            lr: f64::NAN,
+            momentum: f64::NAN,
+            weight_decay: f64::NAN,
+            clip_norm: Some(f64::NAN),
+            clip_value: None,
+            lr_decay: None,
+            batch_size: 0,
+            steps_per_epoch,
+            init: unknown(),
+            bias: unknown(),
+            activation: unknown(),
+            lrelu_slope: 0.01,
+            norm: "none".into(),
+            dropout: 0.0,
+            device: "cpu".into(),
+            threads: 1,
+            capture: None,
+        }
+    }
+}
+
 /// What is minimised.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

@@ -127,7 +127,9 @@ impl Activations {
 
     fn memory(&self) -> usize {
         let firing = self.firing.as_ref().map_or(0, |f| 4 * (f.rate.len() + f.max_pre.len()));
-        self.pre.memory() + self.post.memory() + firing
+        let activity = self.activity.as_ref().map_or(0, |a| 4 * (a.std.len() + a.grad.len()));
+        let per_unit = self.per_unit.as_ref().map_or(0, |units| units.memory());
+        self.pre.memory() + self.post.memory() + firing + activity + per_unit
     }
 }
 

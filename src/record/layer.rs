@@ -83,10 +83,11 @@ pub struct Activations {
 pub struct Firing {
     /// Samples looked at.
     pub samples: u64,
-    /// True: one pass over the whole training set with the captured parameters, without dropout, and
-    /// with batch normalisation by the rows' own statistics, as in training.
-    /// False: collected from the training batches of the epoch, while the parameters moved, or over the
-    /// first rows alone, where every unit fired among them.
+    /// True: one pass over the whole training set with the captured parameters (at the end of a run: with
+    /// those that the last step left), without dropout, and with batch normalisation by the rows' own
+    /// statistics, as in training.
+    /// False: collected from the training batches of the epoch, while the parameters moved, or over rows
+    /// evenly spread over the training set, until they told enough.
     pub exact: bool,
     /// Share of the samples on which each unit fired, 0..1.
     #[serde(with = "packed_floats")]

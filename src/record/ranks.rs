@@ -56,3 +56,11 @@ pub struct PerUnit {
     #[serde(with = "packed_floats")]
     pub post_m2: Vec<f32>,
 }
+
+impl PerUnit {
+    /// Bytes that it takes, about.
+    pub(super) fn memory(&self) -> usize {
+        let lists = [&self.pre_mean, &self.pre_m2, &self.post_mean, &self.post_m2];
+        size_of::<Self>() + lists.map(|list| 4 * list.len()).iter().sum::<usize>()
+    }
+}

@@ -8,6 +8,7 @@ use serde::Deserialize;
 use super::bounded::Held;
 use super::packing::{self, Packing};
 use super::{End, Epoch, Header, LayerCapture, Line, RecordError, SCHEMA, Step, StepLayer};
+use crate::text::counted;
 
 /// Longest line that is read, in bytes: a captured epoch of a thousand wide layers is far below it.
 const LONGEST_LINE: u64 = 128 << 20;
@@ -50,11 +51,14 @@ impl fmt::Display for Warning {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::CutLastLine { line } => write!(f, "line {line}, the last, is cut short and was skipped"),
-            Self::Thinned { steps, epochs } => write!(
-                f,
-                "it is too large to be held: {steps} points of its step curves were joined with others, and \
-                 {epochs} captured epochs were left out"
-            ),
+            Self::Thinned { steps, epochs } => {
+                let joined = (*steps > 0)
+                    .then(|| format!("{} of its step curves joined with others", counted(*steps, "point")));
+                let left_out =
+                    (*epochs > 0).then(|| format!("{} left out", counted(*epochs, "captured epoch")));
+                let what: Vec<_> = joined.into_iter().chain(left_out).collect();
+                write!(f, "it is too large to be held whole: {}", what.join(", and "))
+            }
             Self::CutPacked => {
                 f.write_str("the compressed data is cut short; the lines until there were read")
             }
@@ -74,6 +78,14 @@ impl Record {
         found.and_then(|e| e.source.as_deref()).unwrap_or("the checkpoint")
     }
 
+    /// Whole epochs that it is known to hold. Of a run without an end these need not be captured: epochs
+    /// are ever more rarely, but steps are always there.
+    pub fn epochs_done(&self) -> u64 {
+        let captured = self.epochs.iter().rfind(|e| !e.partial).map_or(0, |e| e.epoch + 1);
+        let seen = || captured.max(self.steps.last().map_or(0, |s| s.epoch));
+        self.end.as_ref().map_or_else(seen, |end| end.epochs_done)
+    }
+
     /// An empty record of this run.
     pub fn new(header: Header) -> Self {
         Self { header, steps: Vec::new(), epochs: Vec::new(), end: None, held: Held::default() }
@@ -89,7 +101,7 @@ impl Record {
         }
         match line {
             Line::Header(_) => return Err("a second header: a record holds one run".into()),
-            Line::Step(step) => {
+            Line::Step(mut step) => {
                 self.check_layers(step.layers.len())?;
                 self.check_capture(step.capture.as_deref())?;
                 let next = self.steps.last().map_or(0, |s| s.step + s.steps);
@@ -99,6 +111,9 @@ impl Record {
                 if step.step < next || step.steps == 0 {
                     return Err(format!("step {} is out of order (the next is {next})", step.step));
                 }
+                // What comes after the first is its consequence, and there may be any number of it.
+                step.non_finite = step.non_finite.filter(|_| !self.held.broken);
+                self.held.broken |= step.non_finite.is_some();
                 self.steps.push(step);
                 self.bound();
             }
@@ -211,7 +226,7 @@ impl Record {
         if record.held.is_less() {
             warnings.push(Warning::Thinned { steps: record.held.steps, epochs: record.held.epochs });
         }
-        if cut && warnings.is_empty() {
+        if cut && !warnings.iter().any(|w| matches!(w, Warning::CutLastLine { .. })) {
             warnings.push(Warning::CutPacked);
         }
         Ok((record, warnings))

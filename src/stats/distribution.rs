@@ -144,6 +144,8 @@ impl Distribution {
             sample::merge((&before, n), (&other.sample, m), &self.seed())
         };
         self.tally.bins = bins;
+        // Of nothing but zeros there may have been, which the bins now tell.
+        self.knots = Knots::default();
     }
 
     /// What the sample is drawn by.

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Distribution;
 
-/// Smallest, median, largest and last value of a scalar that is measured at every step.
+/// Smallest, median and largest value of a scalar that is measured at every step.
 ///
 /// A median of an epoch is what rules use instead of the last batch's value, which varies fourfold.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]

@@ -9,6 +9,9 @@ use super::moments::Moments;
 use super::packed::{self, floats};
 use super::tally::{Counts, Tally};
 
+/// Values of a distribution, at most: what float64 counts exactly.
+const LARGEST_COUNT: u64 = 1 << 53;
+
 /// A distribution as it stands in a record.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -80,6 +83,9 @@ impl TryFrom<Wire> for Distribution {
         let finite = non_finite
             .and_then(|m| w.n.checked_sub(m))
             .ok_or("distribution: more values apart than in all")?;
+        if w.n > LARGEST_COUNT || w.zeros > finite || [w.l1, w.ss, w.m2].iter().any(|sum| *sum < 0.0) {
+            return Err("distribution: counts or sums in it cannot be".into());
+        }
         let binned = bins.iter().try_fold(w.zeros, |sum, (_, c)| sum.checked_add(*c));
         let exact = sample.len() as u64 == finite;
         let [low, high] = w.range.unwrap_or([f32::INFINITY, f32::NEG_INFINITY]);

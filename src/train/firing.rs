@@ -41,15 +41,16 @@ pub fn exact(network: &Network, train: &Rows, whole: bool) -> Option<FiringCount
     if !is_of(network) {
         return None;
     }
-    let mut count = FiringCount::new(network, true);
+    let mut count = FiringCount::new(network.layers().len(), true);
     tch::no_grad(|| {
-        // Parts of nearly equal size: none is left with a single row.
-        let rows = train.len() as u64;
-        let part = rows.div_ceil(rows.div_ceil(if whole { FIRING_ROWS } else { ROWS_BETWEEN_LOOKS })) as i64;
-        for start in (0..train.len()).step_by(part as usize) {
-            let x = train.x.narrow(0, start, part.min(train.len() - start));
+        // Parts of equal size, but for a row, each spread evenly over a set that may be sorted by class.
+        let parts =
+            (train.len() as u64).div_ceil(if whole { FIRING_ROWS } else { ROWS_BETWEEN_LOOKS }) as i64;
+        let mut seen = 0;
+        for first in 0..parts {
+            let x = train.x.slice(0, first, train.len(), parts);
             let _ = network.forward(&x, Mode::Observe, Some(&mut count));
-            let seen = start + part;
+            seen += x.size()[0];
             let enough = !count.has_silent_unit() || (seen >= ENOUGH_ROWS && !count.has_silent_layer());
             if !whole && seen < train.len() && enough {
                 count.is_partial();

@@ -25,13 +25,14 @@ mod optimizer;
 mod probe;
 mod rows;
 mod run;
+mod scope;
 mod state;
 mod trainer;
 
 pub use capture::{Capture, Detail};
 pub use checkpoint::{Checkpoint, is_own as is_own_checkpoint};
 pub use config::{BatchSize, Config};
-pub use data::{DataKind, DataOptions, DataSource, Dataset, Rows, Split, data_kinds};
+pub use data::{DataKind, DataOptions, DataSource, Dataset, Rows, Split, data_kinds, describe};
 pub use decay::LrDecay;
 pub use device::choose as choose_device;
 pub use error::{TrainError, sentence_of};
@@ -40,6 +41,7 @@ pub use model::{Changes, Model, Norm, ParameterTable, Plan, Sizes, zoo};
 pub use network::{Network, Snapshot};
 pub use optimizer::{OptimizerKind, OptimizerSettings};
 pub use run::{Observer, Stop, check, resume, train};
+pub use scope::{Scope, Scores, Watched};
 pub use state::STATE_FILE;
 pub use trainer::MODEL_FILE;
 

@@ -26,6 +26,13 @@ pub struct Parameters {
     running: Option<(Tensor, Tensor)>,
 }
 
+impl Parameters {
+    /// Those of a layer that was made elsewhere.
+    pub fn of(weight: Tensor, bias: Option<Tensor>) -> Self {
+        Self { weight, bias, running: None }
+    }
+}
+
 /// How dropout and batch normalisation behave in a forward pass.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {

@@ -5,7 +5,7 @@ use tch::Tensor;
 
 use super::network::{Mode, Network};
 use super::probe::Probe;
-use crate::record::{NonFinite, StepLayer};
+use crate::record::{Layer, NonFinite, StepLayer};
 
 /// Looks out for it; what comes after the first is its consequence.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -20,14 +20,19 @@ impl FirstNonFinite {
         if self.seen || loss.is_finite() {
             return None;
         }
-        let mut probe = Probe::new(network);
+        let mut probe = Probe::new(network.layers().len());
         let _ = tch::no_grad(|| network.forward(x, Mode::Observe, Some(&mut probe)));
-        let layer = probe.first_non_finite();
-        Some(self.found(if layer.is_some() { "activation" } else { "loss" }, network, layer))
+        self.in_pass(network.layers(), probe.first_non_finite())
+    }
+
+    /// A pass whose loss is not finite: in what this layer put out, or nowhere before the loss.
+    pub fn in_pass(&mut self, layers: &[Layer], layer: Option<usize>) -> Option<NonFinite> {
+        let stage = if layer.is_some() { "activation" } else { "loss" };
+        (!self.seen).then(|| self.found(stage, layers, layer))
     }
 
     /// The same for the gradients, and for the weights that the update left behind.
-    pub fn backward(&mut self, network: &Network, layers: &[StepLayer]) -> Option<NonFinite> {
+    pub fn backward(&mut self, network: &[Layer], layers: &[StepLayer]) -> Option<NonFinite> {
         if self.seen {
             return None;
         }
@@ -41,8 +46,8 @@ impl FirstNonFinite {
         }
     }
 
-    fn found(&mut self, stage: &str, network: &Network, layer: Option<usize>) -> NonFinite {
+    fn found(&mut self, stage: &str, layers: &[Layer], layer: Option<usize>) -> NonFinite {
         self.seen = true;
-        NonFinite { stage: stage.into(), layer: layer.map(|l| network.layers()[l].name.clone()) }
+        NonFinite { stage: stage.into(), layer: layer.map(|l| layers[l].name.clone()) }
     }
 }

@@ -5,12 +5,16 @@ use tch::Tensor;
 use super::TrainError;
 use super::capture::Detail;
 use super::elsewhere::{Kept, l2};
-use super::network::Network;
+use super::network::Parameters;
 use crate::record::{LayerCapture, LayerSteps, StepLayer};
 use crate::stats::{Distribution, Keep, Spread};
 
 /// Norms that wait before they join the distribution of their epoch.
 const PENDING_NORMS: usize = 4_096;
+
+/// Share of the weights' norm that has to change for cos(ΔW, −W) to be told from rounding: it comes from a
+/// difference of squares that are right to about 1e-14, and 1e-3 of a cosine is near enough.
+const TELLING_CHANGE: f64 = 1e-11;
 
 /// Measures a step around the optimizer's update.
 pub struct StepMeter {
@@ -34,22 +38,22 @@ impl Weights {
 }
 
 impl StepMeter {
-    /// For this network, as it is before the next step, with an optimizer of this weight decay.
+    /// For the layers of these parameters, as they are before the next step, with an optimizer of this weight decay.
     ///
     /// # Errors
     /// [`TrainError::Memory`] where a copy of the weights has no room.
-    pub fn new(network: &Network, detail: Detail, weight_decay: f64) -> Result<Self, TrainError> {
-        let measured = network.parameters().iter().filter(|_| detail != Detail::Nothing);
+    pub fn new(parameters: &[Parameters], detail: Detail, weight_decay: f64) -> Result<Self, TrainError> {
+        let measured = parameters.iter().filter(|_| detail != Detail::Nothing);
         let weights = measured.map(|p| Weights::of(&p.weight)).collect::<Result<_, _>>()?;
-        let shrinking = (weight_decay > 0.0 && detail != Detail::Nothing).then(|| no_norms(network));
+        let shrinking = (weight_decay > 0.0 && detail != Detail::Nothing).then(|| no_norms(parameters.len()));
         Ok(Self { weights, difference: Vec::new(), shrinking })
     }
 
     /// Measures the gradients. The weights are what the last update left.
-    pub fn before_update(&self, network: &Network) -> (Vec<StepLayer>, f64) {
+    pub fn before_update(&self, parameters: &[Parameters]) -> (Vec<StepLayer>, f64) {
         let mut total = 0.0f64;
         let mut layers = Vec::with_capacity(self.weights.len());
-        for (parameters, before) in network.parameters().iter().zip(&self.weights) {
+        for (parameters, before) in parameters.iter().zip(&self.weights) {
             let grad = |t: &Tensor| {
                 let grad = t.grad();
                 if grad.defined() { l2(&grad) } else { 0.0 }
@@ -70,11 +74,11 @@ impl StepMeter {
     /// detail, the values of what changed.
     pub fn after_update(
         &mut self,
-        network: &Network,
+        parameters: &[Parameters],
         mut layers: Vec<StepLayer>,
         mut captured: Option<(&mut [LayerCapture], Keep)>,
     ) -> Vec<StepLayer> {
-        let changed = network.parameters().iter().zip(&mut self.weights);
+        let changed = parameters.iter().zip(&mut self.weights);
         for (index, ((parameters, before), layer)) in changed.zip(&mut layers).enumerate() {
             if let Some((captured, keep)) = &mut captured {
                 let change = before.values.change(&parameters.weight, &mut self.difference, *keep);
@@ -86,7 +90,9 @@ impl StepMeter {
                 // |W + ΔW|² = |W|² + 2⟨ΔW, W⟩ + |ΔW|²
                 let squares = [followed.l2, before.l2, followed.change].map(|norm| norm * norm);
                 let product = (squares[0] - squares[1] - squares[2]) / 2.0;
-                shrinking[index].push(-product / (followed.change * before.l2));
+                if followed.change > TELLING_CHANGE * before.l2 {
+                    shrinking[index].push((-product / (followed.change * before.l2)).clamp(-1.0, 1.0));
+                }
             }
             before.l2 = followed.l2;
         }
@@ -94,15 +100,15 @@ impl StepMeter {
     }
 
     /// What became of cos(ΔW, −W) of every layer since it was last asked for.
-    pub fn take_shrinking(&mut self, network: &Network) -> Option<Vec<Option<Spread>>> {
+    pub fn take_shrinking(&mut self) -> Option<Vec<Option<Spread>>> {
         let shrinking = self.shrinking.as_mut()?;
-        let taken = std::mem::replace(shrinking, no_norms(network));
+        let taken = std::mem::replace(shrinking, no_norms(self.weights.len()));
         Some(taken.into_iter().map(Norms::spread).collect())
     }
 }
 
-fn no_norms(network: &Network) -> Vec<Norms> {
-    network.layers().iter().map(|_| Norms::default()).collect()
+fn no_norms(layers: usize) -> Vec<Norms> {
+    (0..layers).map(|_| Norms::default()).collect()
 }
 
 /// One norm over the steps of an epoch, bounded however many they are.

@@ -10,7 +10,7 @@ use tch::{Kind, Tensor};
 
 use super::elsewhere;
 use super::memory;
-use super::network::{Network, Parameters, Tap};
+use super::network::{Parameters, Tap};
 use super::rows::{over_units, row_deviation, unit_variances};
 use crate::record::{Activation, Activations, Activity, Firing, Form, Layer, LayerCapture, OutputSum};
 
@@ -49,9 +49,9 @@ impl Tap for Probe {
 }
 
 impl Probe {
-    /// For one pass through this network.
-    pub fn new(network: &Network) -> Self {
-        Self { layers: network.layers().iter().map(|_| Seen::default()).collect() }
+    /// For one pass through a network of so many layers.
+    pub fn new(layers: usize) -> Self {
+        Self { layers: (0..layers).map(|_| Seen::default()).collect() }
     }
 
     /// The first layer whose nonlinearity saw or gave a NaN or an infinity in this pass.
@@ -68,13 +68,19 @@ pub fn all_finite(tensor: &Tensor) -> bool {
 
 /// Everything but the update and the firing, after backward and before the optimizer's step; of what a
 /// layer put out only where a probe went with the pass.
-pub fn capture(network: &Network, probe: Option<&Probe>, form: &Form, threads: usize) -> Vec<LayerCapture> {
+pub fn capture(
+    layers: &[Layer],
+    parameters: &[Parameters],
+    probe: Option<&Probe>,
+    form: &Form,
+    threads: usize,
+) -> Vec<LayerCapture> {
     let unseen = Seen::default();
     let layer = |(index, (layer, parameters))| {
         let seen = probe.and_then(|p| p.layers.get(index)).unwrap_or(&unseen);
         capture_layer(layer, parameters, seen, form, threads)
     };
-    network.layers().iter().zip(network.parameters()).enumerate().map(layer).collect()
+    layers.iter().zip(parameters).enumerate().map(layer).collect()
 }
 
 fn capture_layer(
@@ -185,8 +191,8 @@ impl Fired {
 
 impl FiringCount {
     /// `exact` where every sample of the training set is shown once, with the parameters held still.
-    pub fn new(network: &Network, exact: bool) -> Self {
-        Self { exact, layers: network.layers().iter().map(|_| None).collect() }
+    pub fn new(layers: usize, exact: bool) -> Self {
+        Self { exact, layers: (0..layers).map(|_| None).collect() }
     }
 
     /// Layers with a unit that has not fired so far.
@@ -266,7 +272,7 @@ impl Tap for Both<'_> {
 mod tests {
     use super::*;
     use crate::train::model::Plan;
-    use crate::train::network::Mode;
+    use crate::train::network::{Mode, Network};
     use crate::train::{Model, Sizes};
     use tch::Device;
 
@@ -285,7 +291,7 @@ mod tests {
     fn a_channel_fires_on_a_sample_where_it_does_at_any_position() {
         let network = convolution();
         let x = Tensor::from_slice(&[-1.0f32, 3.0, 0.0, 0.0, -1.0, -2.0, -3.0, -4.0]).view([2, 4]);
-        let mut count = FiringCount::new(&network, true);
+        let mut count = FiringCount::new(network.layers().len(), true);
         let _ = network.forward(&x, Mode::Evaluate, Some(&mut count));
         let fired = count.layers[0].as_ref().unwrap();
         assert_eq!(fired.samples, 2);
@@ -297,9 +303,9 @@ mod tests {
     fn statistics_of_a_channel_are_over_samples_and_positions_and_rows_are_channels() {
         let network = convolution();
         let x = Tensor::from_slice(&[1.0f32, 2.0, 3.0, 4.0]).view([1, 4]);
-        let mut probe = Probe::new(&network);
+        let mut probe = Probe::new(network.layers().len());
         network.forward(&x, Mode::Train, Some(&mut probe)).sum(Kind::Float).backward();
-        let capture = &capture(&network, Some(&probe), &Form::FULL, 1)[0];
+        let capture = &capture(network.layers(), network.parameters(), Some(&probe), &Form::FULL, 1)[0];
         let activations = capture.activations.as_ref().unwrap();
         assert_eq!(activations.units, 2);
         // Variances 1.25 and 0.
@@ -326,9 +332,9 @@ mod tests {
                 .copy_(&Tensor::from_slice(&[1.0f32, 0.0, 1.0, 0.0, 1.0, 0.0]));
         });
         let x = Tensor::from_slice(&[-1.0f32, 1.0]).view([2, 1]);
-        let mut probe = Probe::new(&network);
+        let mut probe = Probe::new(network.layers().len());
         network.forward(&x, Mode::Train, Some(&mut probe)).square().sum(Kind::Float).backward();
-        let layers = capture(&network, Some(&probe), &Form::FULL, 1);
+        let layers = capture(network.layers(), network.parameters(), Some(&probe), &Form::FULL, 1);
         let hidden = layers[0].activations.as_ref().unwrap();
         let activity = hidden.activity.as_ref().unwrap();
         assert!((activity.std[0] - 1f32.tanh()).abs() < 1e-6 && activity.std[1] == 0.0);

@@ -47,11 +47,14 @@ pub fn row_deviation(matrix: &Tensor) -> Option<f64> {
 }
 
 /// Variance of each unit over the samples, of `[n, units]`; of an image every position is a sample of its
-/// channel.
+/// channel. NaN where there is a single sample, which tells nothing.
 pub fn unit_variances(values: &Tensor) -> Vec<f64> {
     let size = values.size();
     let (units, positions) = (size[1] as usize, size[2..].iter().product::<i64>() as usize);
     let samples = (size[0] as usize * positions) as f64;
+    if samples < 2.0 {
+        return vec![f64::NAN; units];
+    }
     let values = memory::values(values);
     let (mut mean, mut variance) = (vec![0.0; units], vec![0.0; units]);
     if positions == 1 {
@@ -127,5 +130,7 @@ mod tests {
             }
         }
         assert!((over_units(&[1.0, 7.0]) - 2.0).abs() < 1e-15);
+        let alone = unit_variances(&Tensor::ones([1, 3], (Kind::Float, Device::Cpu)));
+        assert!(alone.len() == 3 && alone.iter().all(|v| v.is_nan()));
     }
 }

@@ -116,7 +116,11 @@ fn run(
         stop,
         batch,
         threads: threads as usize,
-        meter: StepMeter::new(&network, config.capture.parameters, config.optimizer.weight_decay)?,
+        meter: StepMeter::new(
+            network.parameters(),
+            config.capture.parameters,
+            config.optimizer.weight_decay,
+        )?,
         cheap_exact_pass: firing::is_cheap(&network, &dataset.train),
         best,
         stopped_early: None,

@@ -117,7 +117,7 @@ impl Trainer<'_> {
         let scheduled = self.progress.epoch_thinning.keep(epoch);
         let mut keep = scheduled || self.may_be_last(epoch);
         let mut screening = (self.config.capture.activations && !self.cheap_exact_pass)
-            .then(|| FiringCount::new(self.network, false));
+            .then(|| FiringCount::new(self.network.layers().len(), false));
         let mut state = EpochState {
             loss_sum: 0.0,
             rows: 0,
@@ -153,7 +153,7 @@ impl Trainer<'_> {
             let history = || captured.iter().flatten().map(LayerCapture::condensed).collect();
             step.capture = match (&captured, number) {
                 (Some(_), 1..) if inside => Some(history()),
-                (first, _) => first.clone().filter(|_| inside),
+                (first, _) => first.as_ref().filter(|_| inside).cloned(),
             };
             state.capture = captured.filter(|_| of_epoch);
             state.suspect = screening.as_ref().is_some_and(FiringCount::has_silent_unit);
@@ -214,7 +214,7 @@ impl Trainer<'_> {
         state: &mut EpochState,
     ) -> Result<(Step, Option<Vec<LayerCapture>>), TrainError> {
         let what = self.config.capture;
-        let mut probe = (form.is_some() && what.activations).then(|| Probe::new(self.network));
+        let mut probe = (form.is_some() && what.activations).then(|| Probe::new(self.network.layers().len()));
         self.optimizer.zero_grad();
         let mut taps = Both { probe: probe.as_mut(), firing: screening, spent: Duration::ZERO };
         let watched = taps.probe.is_some() || taps.firing.is_some();
@@ -230,7 +230,8 @@ impl Trainer<'_> {
             if !what.layers() {
                 return Some(Vec::new());
             }
-            let mut layers = probe::capture(t.network, probe.as_deref(), form, t.threads);
+            let mut layers =
+                probe::capture(t.network.layers(), t.network.parameters(), probe.as_deref(), form, t.threads);
             let suspect = screened.as_ref().is_some_and(|s| s.has_silent_unit());
             // In between, the batches of a whole epoch tell well enough.
             let due = t.cheap_exact_pass || (suspect && t.progress.steps_done == 0);
@@ -243,7 +244,7 @@ impl Trainer<'_> {
             Some(layers)
         });
         let (layers, grad_l2) = match what.layers() {
-            true => self.timed(|t| t.meter.before_update(t.network)),
+            true => self.timed(|t| t.meter.before_update(t.network.parameters())),
             false => (Vec::new(), f64::NAN),
         };
         if let Some(max) = self.config.clip_norm {
@@ -255,9 +256,10 @@ impl Trainer<'_> {
         self.optimizer.step();
         let layers = self.timed(|t| {
             let captured = captured.as_deref_mut().zip(form.map(|form| form.update));
-            t.meter.after_update(t.network, layers, captured)
+            t.meter.after_update(t.network.parameters(), layers, captured)
         });
-        let non_finite = non_finite.or_else(|| self.progress.non_finite.backward(self.network, &layers));
+        let non_finite =
+            non_finite.or_else(|| self.progress.non_finite.backward(self.network.layers(), &layers));
 
         state.loss_sum += loss * x.size()[0] as f64;
         state.rows += x.size()[0];
@@ -287,7 +289,7 @@ impl Trainer<'_> {
             self.judge(epoch, score);
         }
         self.progress.ended = None;
-        let mut shrinking = self.meter.take_shrinking(self.network).unwrap_or_default().into_iter();
+        let mut shrinking = self.meter.take_shrinking().unwrap_or_default().into_iter();
         let ends = epoch + 1 == self.config.epochs || state.stopped.is_some() || self.stopped_early.is_some();
         // It was captured in case that patience ended, and the epoch turned out to be a good one.
         let captured = state.capture.filter(|_| state.scheduled || ends);
@@ -295,7 +297,7 @@ impl Trainer<'_> {
         for (layer, norms) in layers.iter_mut().zip(state.norms) {
             layer.steps = Some(norms.spreads(shrinking.next().flatten()));
         }
-        let mut firing = (ends && state.suspect).then(|| FiringCount::new(self.network, true));
+        let mut firing = (ends && state.suspect).then(|| FiringCount::new(self.network.layers().len(), true));
         let (_, train_score) = self.evaluate_train(firing.as_mut());
         // Only to be looked at: nothing is chosen by it.
         let test = self.dataset.test.as_ref().map(|test| self.objective.evaluate(self.network, test));

@@ -202,7 +202,7 @@ fn decay(case: &Case) -> Result<Vec<Hit>, Unmeasured> {
     };
     let message = format!(
         "weight decay ({}) outruns the gradient: {} of the weights' norm is left after epoch {last_epoch}, {how} \
-         ({}, limit {}), and the loss is no better than guessing",
+         ({}, limit {}), and the loss is hardly better than guessing",
         number(decay),
         percent(left(last)),
         number(value),

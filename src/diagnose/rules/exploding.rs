@@ -25,18 +25,25 @@ const GAIN_NORMALIZED: Param = Param::limit(
 )
 .guessed();
 
+const TOTAL: Param = Param::limit(
+    "total",
+    1e4,
+    "growth over all layers together: what a normalisation's own 1.2 a layer comes to in a network of fifty",
+)
+.guessed();
+
 pub static DEPTH: Rule = Rule {
     name: "exploding-depth",
     family: "exploding",
     summary: "Before the first step, the gradient grows from layer to layer on its way back",
-    params: &[RATIO, GAIN, GAIN_NORMALIZED],
+    params: &[RATIO, GAIN, GAIN_NORMALIZED, TOTAL],
     measures: "The norm of the gradient of the first hidden layer's output over that of the last hidden \
                layer's, before the first step, and its root by the number of layers between: the growth a \
                layer. Where the record holds no gradients of outputs, they are estimated as the gradient of \
                the weights over the RMS of the layer's input (r = 0.95 with the measured growth over 1,286 \
                runs).",
     fires: "At a ratio of {ratio} or more and a growth of {gain} a layer ({gain-normalized} with \
-            normalisation). Error with harm, else info.",
+            normalisation), or at a ratio of {total} whatever a layer's share. Error with harm, else info.",
     false_alarms: "Without harm it is only noted: Adam often rescues weights drawn from N(0, 1).",
     remedies: "Huge initial weights: He 3 of 3, Xavier, BatchNorm, LayerNorm 2 of 3; clipping or learning \
                rate / 100 1 of 3.",
@@ -68,17 +75,28 @@ fn depth(case: &Case) -> Result<Vec<Hit>, Unmeasured> {
     };
     let normalized = case.q.record.header.layers.iter().any(|l| l.normalized);
     let limit = case.get(if normalized { &GAIN_NORMALIZED } else { &GAIN });
-    let Some(b) = backward.filter(|b| b.ratio >= case.get(&RATIO) && b.gain >= limit) else {
+    let total = case.get(&TOTAL);
+    let grows = |b: &Backward| b.ratio >= total || (b.ratio >= case.get(&RATIO) && b.gain >= limit);
+    let Some(b) = backward.filter(grows) else {
         return Ok(Vec::new());
     };
+    let a_layer = b.gain >= limit;
     let severity = case.with_harm(Severity::Info);
     let [front, back] = [b.first, b.last].map(|l| case.names(&[l]));
+    let growth = if a_layer {
+        let (gain, limit, ratio) = (number(b.gain), number(limit), number(b.ratio));
+        format!(
+            "{gain}-fold a layer on its way back (limit {limit}): {front} receives {ratio} times what {back} does"
+        )
+    } else {
+        let (gain, limit, ratio) = (number(b.gain), number(total), number(b.ratio));
+        format!(
+            "{gain}-fold a layer on its way back, and {front} receives {ratio} times what {back} does (limit {limit})"
+        )
+    };
     let message = format!(
-        "before the first step the gradient grows {}-fold a layer on its way back (limit {}): {front} \
-         receives {} times what {back} does. Steps that suit the last layers are too large for the first.",
-        number(b.gain),
-        number(limit),
-        number(b.ratio),
+        "before the first step the gradient grows {growth}. Steps that suit the last layers are too large \
+         for the first."
     );
     Ok(vec![Hit {
         kind: Kind::ExplodingDepth,
@@ -87,9 +105,13 @@ fn depth(case: &Case) -> Result<Vec<Hit>, Unmeasured> {
         first_epoch: 0,
         last_epoch: 0,
         first_step: Some(0),
-        value: b.gain,
-        threshold: limit,
-        quantity: "growth of the gradient a layer, backward, before the first step",
+        value: if a_layer { b.gain } else { b.ratio },
+        threshold: if a_layer { limit } else { total },
+        quantity: if a_layer {
+            "growth of the gradient a layer, backward, before the first step"
+        } else {
+            "growth of the gradient over all layers, backward, before the first step"
+        },
         message,
         evidence: BTreeMap::from([
             ("ratio".to_owned(), text::value(b.ratio)),

@@ -26,6 +26,9 @@ const PULLED: Param = Param::limit(
     "share of the strongest pull that the layer itself receives: it has a gradient and is never changed",
 );
 
+/// Norm of a gradient from which its values' squares, which adaptive optimizers divide by, leave float32.
+const OVERFLOWS: f64 = 1e18;
+
 pub static LAYER_FROZEN: Rule = Rule {
     name: "layer-frozen",
     family: "update",
@@ -34,9 +37,10 @@ pub static LAYER_FROZEN: Rule = Rule {
     measures: "Of every trainable matrix, the largest gradient and the largest update of an epoch, and its \
                median update over its weights. The pull on a layer is the norm of its weights times that of \
                their gradient.",
-    fires: "Error where gradient or update are exactly 0, or absent, in every batch of {captures} captured \
+    fires: "Where gradient or update are exactly 0, or absent, in every batch of {captures} captured \
             epochs in a row (where it began later than the first: without progress); or where the update is \
-            under {still} while another layer's is {moving} or more, without progress. It is mis-wired, and \
+            under {still} while another layer's is {moving} or more, without progress. Error with harm and where it is mis-wired, else a \
+            warning. It is mis-wired, and \
             a cause of its own, if it was so from the first capture and the gradient is absent, if the next layer receives {neighbour} of the \
             strongest pull, or if it is never changed though it receives {pulled} itself.",
     false_alarms: "Layers frozen by intent are told apart by what the record says of them. A layer that is \
@@ -129,6 +133,9 @@ fn miswired(case: &Case, index: usize, run: &[Capture]) -> bool {
             if no_gradient {
                 let next = all.iter().copied().find(|i| *i > index);
                 next.is_some_and(|next| pull(next) >= case.get(&NEIGHBOUR) * strongest)
+            } else if layer.gradient_norm().is_some_and(|g| !(g.max < OVERFLOWS)) {
+                // An optimizer that divides by what overflows takes no step.
+                false
             } else {
                 // Where no layer takes steps worth the name, rounding takes the smallest.
                 let moving = c.largest_update().is_some_and(|u| u >= case.get(&MOVING));

@@ -38,7 +38,8 @@ const WORSE: Param = Param::limit(
 )
 .bracketed();
 const WORSE_CAPTURES: Param =
-    Param::count("worse-captures", 2, "captured epochs in a row in which the loss is still so high");
+    Param::count("worse-captures", 2, "captured epochs in a row in which the loss is still so high")
+        .guessed();
 const LOSS_SHARE: Param = Param::limit(
     "loss-share",
     0.5,
@@ -85,6 +86,9 @@ fn through(case: &Case) -> Result<Vec<Hit>, Unmeasured> {
     let (Some(a), Some(z)) = (spread(*first), spread(*last)) else {
         return Err(Unmeasured("the record does not hold what hidden layers put out before the first step"));
     };
+    if a.is_nan() || z.is_nan() {
+        return Err(Unmeasured("how hidden layers spread before the first step takes two finite samples"));
+    }
     let value = z / a;
     if value.is_nan() || hidden.iter().any(|&i| start.get(i).is_some_and(is_silent)) {
         return Ok(Vec::new());

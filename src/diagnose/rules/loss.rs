@@ -29,8 +29,8 @@ const TREND: Param = Param::limit(
 
 /// Captured epochs over which a trend is looked for.
 const TREND_CAPTURES: usize = 10;
-/// A loss above this multiple of guessing is worse than guessing, not like it.
-const WORSE: f64 = 1.0;
+/// A loss above this multiple of guessing is worse than guessing, not like it, in three digits.
+const WORSE: f64 = 1.005;
 
 pub static PLATEAU: Rule = Rule {
     name: "plateau",
@@ -65,7 +65,11 @@ fn evaluate(case: &Case) -> Result<Vec<Hit>, Unmeasured> {
     let leaving = going_on || falling(&tail.collect::<Vec<_>>()) >= case.get(&TREND);
     let message = format!(
         "the loss is {} that of guessing after {}: {} where guessing costs {}",
-        if last.loss > WORSE * chance { "worse than" } else { "hardly below" },
+        match last.loss / chance {
+            worse if worse > WORSE => "worse than",
+            like if like * WORSE > 1.0 => "about",
+            _ => "hardly below",
+        },
         text::count(last.epoch + 1, "epoch"),
         number(last.loss),
         number(chance),
@@ -103,15 +107,18 @@ fn falling(latest_first: &[f64]) -> f64 {
 
 const RISES: Param =
     Param::count("rises", 5, "captured epochs in a row; the dev loss of one epoch goes up by chance");
+const RISE: Param =
+    Param::limit("rise", 1.05, "times the lowest dev loss: what it wavers by from epoch to epoch is less")
+        .guessed();
 
 pub static OVERFIT: Rule = Rule {
     name: "overfit",
     family: "loss",
     summary: "The dev loss rises while the training loss falls",
-    params: &[RISES],
+    params: &[RISES, RISE],
     measures: "The loss on the dev set and the mean training loss of the last captured epochs.",
-    fires: "Info where the dev loss has risen {rises} captured epochs in a row, to the end, and the training \
-            loss fell over the same epochs.",
+    fires: "Info where the dev loss was {rise} times its lowest or more at the last {rises} captured epochs, and \
+            the training loss fell over the same time.",
     false_alarms: "The accuracy may rise all the same, where a network only becomes surer of its mistakes.",
     remedies: "Fewer epochs, more data, dropout or weight decay; the test result is that of the epoch with \
                the best dev score anyway.",
@@ -124,12 +131,18 @@ fn overfit(case: &Case) -> Result<Vec<Hit>, Unmeasured> {
     if captures.iter().all(|c| dev(c).is_none()) {
         return Err(Unmeasured("there is no dev set"));
     }
-    let Some(tail) = captures.len().checked_sub(case.count(&RISES) + 1).map(|from| &captures[from..]) else {
+    let lowest = |(_, a): &(usize, f64), (_, b): &(usize, f64)| a.total_cmp(b);
+    let losses = captures.iter().enumerate().filter_map(|(i, c)| Some((i, dev(c)?)));
+    let Some((best, from)) = losses.filter(|(_, loss)| loss.is_finite()).min_by(lowest) else {
         return Ok(Vec::new());
     };
-    let rises = tail.windows(2).all(|w| dev(&w[0]).zip(dev(&w[1])).is_some_and(|(a, b)| b > a));
-    let ([first, .., last], true) = (tail, rises) else { return Ok(Vec::new()) };
-    let (Some(from), Some(to), true) = (dev(first), dev(last), last.loss < first.loss) else {
+    let tail = &captures[best..];
+    let (rises, rise) = (case.count(&RISES), case.get(&RISE));
+    let above = |c: &Capture| dev(c).is_some_and(|loss| loss >= rise * from);
+    let ([first, .., last], true) = (tail, tail.len() > rises) else { return Ok(Vec::new()) };
+    let (true, true, Some(to)) =
+        (tail.iter().rev().take(rises).all(above), last.loss < first.loss, dev(last))
+    else {
         return Ok(Vec::new());
     };
     let (first_epoch, last_epoch) = span(tail);
@@ -149,8 +162,8 @@ fn overfit(case: &Case) -> Result<Vec<Hit>, Unmeasured> {
         last_epoch,
         first_step: None,
         value: to / from,
-        threshold: 1.0,
-        quantity: "dev loss at the end over what it was before it rose",
+        threshold: rise,
+        quantity: "dev loss at the end over its lowest",
         message,
         evidence: BTreeMap::new(),
     }])
@@ -207,7 +220,9 @@ mod tests {
         let rising = |from: u64| {
             let mut fake = Fake::healthy(9);
             for e in &mut fake.record.epochs {
-                e.dev_loss = Some(if e.epoch < from { 0.5 } else { 0.5 + 0.01 * e.epoch as f64 });
+                // One of the rising epochs is a little better than the one before.
+                let wavers = if e.epoch == 6 { 0.02 } else { 0.0 };
+                e.dev_loss = Some(if e.epoch < from { 0.5 } else { 0.5 + 0.01 * e.epoch as f64 - wavers });
             }
             fake
         };

@@ -35,11 +35,13 @@ fn evaluate(case: &Case) -> Result<Vec<Hit>, Unmeasured> {
     let captures = case.captures()?;
     case.chance()?;
     let output = q.record.header.layers.iter().rposition(|l| l.output);
-    let measured =
-        |i: usize| captures.iter().any(|c| c.layers.get(i).is_some_and(|l| l.activations.is_some()));
-    let Some(output) = output.filter(|&i| measured(i)) else {
+    let seen = |c: &Capture, i: usize| c.layers.get(i)?.activations.as_ref().map(|a| a.post_sample_std);
+    let Some(output) = output.filter(|&i| captures.iter().any(|c| seen(c, i).is_some())) else {
         return Err(Unmeasured("the record does not hold what the network puts out"));
     };
+    if !captures.iter().any(|c| seen(c, output).is_some_and(|std| !std.is_nan())) {
+        return Err(Unmeasured("how outputs spread takes two samples at a capture, and finite ones"));
+    }
     let limit = case.get(&LIMIT);
     let constant = |c: &Capture| c.near && spread(c, output).is_some_and(|s| s < limit);
     let Some(run) = case.held(1, constant) else { return Ok(Vec::new()) };
@@ -93,6 +95,9 @@ mod tests {
         };
         assert_eq!(spread(4.9e-6).finding("constant-output").unwrap().layer.as_deref(), Some("fc5"));
         assert_eq!(spread(5.1e-6).finding("constant-output"), None);
+        // A last batch of one row tells nothing.
+        let alone = spread(f64::NAN).diagnose();
+        assert!(alone.not_measured.iter().any(|n| n.rule == "constant-output"), "{:?}", alone.not_measured);
         let mut learning = spread(0.0);
         learning.set_loss(|_| 0.6);
         assert_eq!(learning.finding("constant-output"), None);

@@ -25,7 +25,8 @@ const PASSES: Param = Param::limit(
     "passes",
     3e-3,
     "share of the strongest layer's elasticity that must still reach the first: the limit of vanishing-depth",
-);
+)
+.guessed();
 
 pub static SATURATED: Rule = Rule {
     name: "saturated",

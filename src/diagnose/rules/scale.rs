@@ -91,13 +91,22 @@ const TARGET: Param = Param::limit(
 )
 .bracketed();
 
+const SMALL_TARGET: Param = Param::limit(
+    "small",
+    0.03,
+    "size of mean and standard deviation below which what a network starts with drowns them, where nothing is \
+     learned: at 0.1 five runs of five were harmed",
+)
+.bracketed();
+
 pub static TARGET_SCALE: Rule = Rule {
     name: "target-scale",
     family: "data",
     summary: "The targets of a regression are far from what a network puts out at first",
-    params: &[TARGET],
+    params: &[TARGET, SMALL_TARGET],
     measures: "Mean and standard deviation of the training targets.",
-    fires: "Where the size of either is above {limit}. Error with harm, else warning.",
+    fires: "Where the size of either is above {limit}: error with harm, else warning. Where that of both is below \
+            {small}, with harm: error.",
     false_alarms: "With patience, or a large learning rate at the output, a network gets there; then it is \
                    a warning.",
     remedies: "Standardise the targets 3 of 3; learning rate, clipping, BatchNorm 0 of 3.",
@@ -114,15 +123,18 @@ fn targets(case: &Case) -> Result<Vec<Hit>, Unmeasured> {
             "the record does not say how large the targets are (target_mean, target_std)",
         ));
     };
-    let limit = case.get(&TARGET);
     let value = mean.abs().max(std);
-    if !(value.is_finite() && value > limit) {
+    let (large, small) = (case.get(&TARGET), case.get(&SMALL_TARGET));
+    let (limit, size, what) = if value.is_finite() && value > large {
+        (large, "large", "Losses and gradients are as many times too large")
+    } else if value < small && case.q.harm {
+        (small, "small", "What it starts with is as many times larger than what there is to learn")
+    } else {
         return Ok(Vec::new());
-    }
+    };
     let message = format!(
-        "the targets are too large: their mean is {} and their standard deviation {} (limit {}), where a \
-         network starts at outputs of about 1. Losses and gradients are as many times too \
-         large: standardise the targets first.",
+        "the targets are too {size}: their mean is {} and their standard deviation {} (limit {}), where a \
+         network starts at outputs of about 1. {what}: standardise the targets first.",
         number(mean),
         number(std),
         number(limit),
@@ -170,7 +182,13 @@ mod tests {
             (data.task, data.target_mean, data.target_std) = (Task::Regression, Some(mean), Some(std));
             fake.finding("target-scale").is_some()
         };
-        for (mean, std, fires) in [(29.9, 29.9, false), (-30.1, 1.0, true), (0.0, 30.1, true)] {
+        for (mean, std, fires) in [
+            (29.9, 29.9, false),
+            (-30.1, 1.0, true),
+            (0.0, 30.1, true),
+            (0.0, 0.031, false),
+            (-0.029, 0.029, true),
+        ] {
             assert_eq!(targets(mean, std), fires, "{mean} {std}");
         }
         let mut unknown = Fake::stuck(6);

@@ -48,7 +48,8 @@ fn stalled(case: &Case) -> Result<Vec<Hit>, Unmeasured> {
         return Err(NO_UPDATES);
     }
     let top_lr = captures.iter().map(|c| c.lr).chain([q.record.header.run.lr]).fold(0.0, f64::max);
-    let free = |c: &Capture| c.lr >= case.get(&SCHEDULE) * top_lr;
+    // A rate that is unknown is not known to be low.
+    let free = |c: &Capture| c.lr.is_nan() || c.lr >= case.get(&SCHEDULE) * top_lr;
     if never_updated(case) && captures.last().is_some_and(free) {
         return Ok(vec![never_hit(case, captures)]);
     }
@@ -135,6 +136,14 @@ mod tests {
         let mut learning = still(0.9e-6);
         learning.set_loss(|e| 0.693 * 0.8f64.powi(e as i32));
         assert_eq!(learning.finding("stalled"), None);
+    }
+
+    #[test]
+    fn a_learning_rate_that_nobody_told_is_not_taken_for_a_schedule() {
+        let mut fake = still(0.9e-6);
+        fake.record.epochs.iter_mut().for_each(|e| e.lr = f64::NAN);
+        fake.record.header.run.lr = f64::NAN;
+        assert!(fake.finding("stalled").is_some());
     }
 
     #[test]

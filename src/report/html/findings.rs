@@ -118,11 +118,22 @@ fn rules(cards: &[Card]) -> String {
 /// What a message says beyond the headline, which often is its first sentence; all of it where
 /// nothing would remain.
 fn beyond(message: &str, headline: &str) -> String {
+    // The headline begins with a capital letter, or goes on in the middle of a sentence.
+    let told = |first: &str| {
+        let rest = first.chars().next().map_or("", |c| &first[c.len_utf8()..]);
+        headline.match_indices(rest).any(|(at, _)| {
+            let before = headline[..at].chars().next_back().into_iter().flat_map(char::to_lowercase);
+            before.eq(first.chars().next().into_iter().flat_map(char::to_lowercase))
+        })
+    };
     match message.split_once(". ") {
-        Some((first, rest)) if headline.contains(first) => rest.to_owned(),
+        Some((first, rest)) if told(first) => rest.to_owned(),
         _ => message.to_owned(),
     }
 }
+
+/// Layers that are all named in the heading of a finding.
+const LISTED: usize = 6;
 
 /// `fc1`, `fc1 and fc3`, `fc1 – fc4`; empty for the whole run.
 fn layers(finding: &Finding, record: &Record) -> String {
@@ -135,6 +146,9 @@ fn layers(finding: &Finding, record: &Record) -> String {
         [first, .., last] => match (place(first), place(last)) {
             (Some(a), Some(b)) if b.checked_sub(a) == Some(finding.layers.len() - 1) => {
                 format!("{first} – {last}")
+            }
+            _ if finding.layers.len() > LISTED => {
+                format!("{first}, {} … {last}: {} layers", finding.layers[1], finding.layers.len())
             }
             _ => finding.layers.join(", "),
         },

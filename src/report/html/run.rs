@@ -346,12 +346,12 @@ fn firing(record: &Record) -> Option<String> {
     let first = firings.next()?;
     Some(if first.exact {
         format!(
-            "A dead unit is one that never fired on any of {}, in an exact pass over the training set in evaluation mode.",
+            "A dead unit is one that never fired on any of {}, in an exact pass over the training set without dropout.",
             counted(first.samples, "training sample")
         )
     } else {
         format!(
-            "A dead unit is one that never fired on {} of the epoch's training batches, seen while the parameters moved (a screening, not an exact pass).",
+            "A dead unit is one that never fired on {}: a screening by the epoch's training batches, or by a part of the training set, not an exact pass over it.",
             counted(first.samples, "sample")
         )
     })

@@ -19,6 +19,13 @@ impl Names {
             .filter(|n| n.chars().count() > LONGEST_NAME)
             .map(|n| (n.to_owned(), shortened(n)))
             .collect();
+        // What tells these apart is in the middle, then.
+        let count = |short: &str| long.iter().filter(|(_, other)| other == short).count();
+        let twice: Vec<bool> = long.iter().map(|(_, short)| count(short) > 1).collect();
+        for (name, short) in long.iter_mut().zip(twice).filter_map(|(of, twice)| twice.then_some(of)) {
+            let place = layers.iter().position(|l| l.name == *name).unwrap_or(0);
+            short.push_str(&format!(" (layer {})", place + 1));
+        }
         long.sort_by_key(|(name, _)| std::cmp::Reverse(name.len()));
         Self { long }
     }
@@ -52,7 +59,8 @@ pub fn clean(text: &str) -> String {
 fn is_unwanted(c: char) -> bool {
     (c.is_control() && !c.is_whitespace())
         || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}')
-        || matches!(c, '\u{061c}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}')
+        || matches!(c, '\u{ad}' | '\u{034f}' | '\u{061c}' | '\u{180e}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}')
+        || matches!(c, '\u{fe00}'..='\u{fe0f}' | '\u{e0000}'..='\u{e007f}')
 }
 
 /// A number where there is one, else a dash.
@@ -89,7 +97,10 @@ pub fn duration(seconds: f64) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
+    use crate::record::Record;
 
     #[test]
     fn time_spans_read_like_speech() {
@@ -98,10 +109,19 @@ mod tests {
     }
 
     #[test]
-    fn counts_agree_with_their_noun() {}
+    fn shortened_names_stay_apart() {
+        let record = Record::read(Path::new("fixtures/records/relu5-dead.jsonl")).unwrap().0;
+        let mut layers = record.header.layers;
+        let middle = |n: usize| format!("{}{n}{}", "a".repeat(40), "b".repeat(40));
+        layers.iter_mut().enumerate().for_each(|(i, layer)| layer.name = middle(i % 3));
+        layers.truncate(3);
+        let names = Names::of(&layers);
+        let short: Vec<_> = layers.iter().map(|layer| names.of_layer(layer)).collect();
+        assert!(short[0].ends_with(" (layer 1)") && short[2].ends_with(" (layer 3)"), "{short:?}");
+    }
 
     #[test]
     fn what_steers_writing_is_taken_out() {
-        assert_eq!(clean("fc\u{202e}1\u{200b}\u{0}<b>"), "fc1<b>");
+        assert_eq!(clean("fc\u{202e}1\u{200b}\u{0}\u{ad}\u{fe0f}<b>"), "fc1<b>");
     }
 }

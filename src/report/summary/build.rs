@@ -71,7 +71,7 @@ impl RunSummary {
             test: data.test,
             chance_loss: data.chance_loss,
             score: data.task.score_name().into(),
-            epochs_done: end.map_or_else(|| epochs_seen(record), |e| e.epochs_done),
+            epochs_done: record.epochs_done(),
             steps_done: end.map_or_else(|| steps_seen(record), |e| e.steps_done),
             outcome: RunOutcome::of(record),
             early_stop: end.and_then(|e| e.early_stop),
@@ -82,13 +82,6 @@ impl RunSummary {
                 .filter(|share| share.is_finite() && *share >= 0.0),
         }
     }
-}
-
-/// Whole epochs that a record without an end is known to hold.
-fn epochs_seen(record: &Record) -> u64 {
-    let captured = record.epochs.iter().rfind(|e| !e.partial).map_or(0, |e| e.epoch + 1);
-    // Epochs are captured ever more rarely in a long run, but steps are always there.
-    captured.max(record.steps.last().map_or(0, |s| s.epoch))
 }
 
 fn steps_seen(record: &Record) -> u64 {

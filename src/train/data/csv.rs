@@ -43,7 +43,8 @@ fn read(path: &Path, options: &DataOptions) -> Result<Table, TrainError> {
             |f| if f.metadata()?.is_dir() { Err(std::io::ErrorKind::IsADirectory.into()) } else { Ok(f) },
         )
         .map_err(|source| TrainError::ReadData { path: path.into(), source })?;
-    let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(Lines { file, length: 0 });
+    let mut reader =
+        csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(Lines { file, length: 0, held: false });
     let fault = |place: String, reason: String| TrainError::DataPlace { path: path.into(), place, reason };
     let names = reader.headers().map_err(|e| csv_fault(path, &e))?.clone();
     let target =
@@ -120,16 +121,50 @@ fn header(names: &csv::StringRecord, target: Option<&str>) -> Result<usize, Stri
 /// Longest line of a table, in bytes.
 const LONGEST_LINE: usize = 16 << 20;
 
-/// A file that fails where a line is too long: the parser would take memory for it without limit.
-struct Lines {
-    file: std::fs::File,
+/// A file that fails where a line is too long: the parser would take memory for it without limit. Line
+/// breaks of two characters become one: the parser counts lines by them, and would be one behind.
+struct Lines<R> {
+    file: R,
     /// Bytes since the last line break.
     length: usize,
+    /// A carriage return whose next character has not been read.
+    held: bool,
 }
 
-impl Read for Lines {
+impl<R: Read> Lines<R> {
+    /// Reads into the buffer, of two bytes or more, what lacks a line break's first character.
+    fn read_plain(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        loop {
+            let held = std::mem::take(&mut self.held);
+            let at = usize::from(held);
+            let read = self.file.read(&mut buffer[at..])?;
+            if held {
+                buffer[0] = b'\r';
+            }
+            let mut end = at + read;
+            if read > 0 && buffer[end - 1] == b'\r' {
+                (self.held, end) = (true, end - 1);
+            }
+            let mut kept = 0;
+            for i in 0..end {
+                if buffer[i] != b'\r' || buffer.get(i + 1).filter(|_| i + 1 < end) != Some(&b'\n') {
+                    buffer[kept] = buffer[i];
+                    kept += 1;
+                }
+            }
+            if kept > 0 || read == 0 {
+                return Ok(kept);
+            }
+        }
+    }
+}
+
+impl<R: Read> Read for Lines<R> {
     fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
-        let read = self.file.read(buffer)?;
+        if buffer.len() < 2 {
+            return Err(std::io::Error::other("a buffer of two bytes is needed"));
+        }
+        let read = self.read_plain(buffer)?;
         let last = buffer[..read].iter().rposition(|b| matches!(b, b'\n' | b'\r'));
         self.length = last.map_or(self.length + read, |at| read - at - 1);
         if self.length > LONGEST_LINE {
@@ -214,4 +249,31 @@ fn csv_fault(path: &Path, error: &csv::Error) -> TrainError {
         other => ("somewhere".into(), format!("{other:?}")),
     };
     TrainError::DataPlace { path: path.into(), place, reason }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Gives so many bytes at a time.
+    struct Drops<'a>(&'a [u8], usize);
+
+    impl Read for Drops<'_> {
+        fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+            let length = self.0.len().min(self.1).min(buffer.len());
+            buffer[..length].copy_from_slice(&self.0[..length]);
+            self.0 = &self.0[length..];
+            Ok(length)
+        }
+    }
+
+    #[test]
+    fn line_breaks_of_two_characters_become_one_wherever_they_are_cut() {
+        for size in 1..8 {
+            let mut text = String::new();
+            let file = Drops(b"a,b\r\n1,2\r\n\r\n3\r4\n\r", size);
+            Lines { file, length: 0, held: false }.read_to_string(&mut text).unwrap();
+            assert_eq!(text, "a,b\n1,2\n\n3\r4\n\r", "{size}");
+        }
+    }
 }

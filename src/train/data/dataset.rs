@@ -144,7 +144,7 @@ impl Table {
         let mut parts = self.split(split, shuffle)?;
         let [train_rows, dev_rows, test_rows] = parts.each_ref().map(|part| part.len() as u64);
         let train = &parts[0];
-        let (chance_loss, target_mean, target_std) = self.chance(&train.y)?;
+        let (chance_loss, target_mean, target_std) = chance(&train.y, self.classes.len())?;
         let scaling = standardize.then(|| Scaling::of(&train.x));
         if let Some(scaling) = &scaling {
             parts.iter_mut().for_each(|part| part.x = scaling.apply(&part.x));
@@ -200,30 +200,55 @@ impl Table {
             Rows { x: self.x.index_select(0, &rows), y: self.y.index_select(0, &rows) }
         }))
     }
+}
 
-    /// Loss of the best constant prediction, and mean and standard deviation of numeric targets.
-    fn chance(&self, y: &Tensor) -> Result<(f64, Option<f64>, Option<f64>), TrainError> {
-        if self.classes.is_empty() {
-            let y = y.to_kind(Kind::Double);
-            let mean = y.mean(Kind::Double);
-            let variance = (&y - &mean).square().mean(Kind::Double).double_value(&[]);
-            if variance <= 0.0 {
-                return Err(TrainError::Data(
-                    "the training targets are all equal: there is nothing to learn".into(),
-                ));
-            }
-            return Ok((variance, Some(mean.double_value(&[])), Some(variance.sqrt())));
-        }
-        let counts = y.bincount::<Tensor>(None, self.classes.len() as i64).to_kind(Kind::Double);
-        let share = &counts / counts.sum(Kind::Double);
-        let entropy = -(share.xlogy(&share)).sum(Kind::Double).double_value(&[]);
-        if entropy <= 0.0 {
+/// What a record says of a training set: inputs `[n, …]`, and targets `[n]` or `[n, 1]`, which are the
+/// numbers of these classes, or values where there is none.
+///
+/// # Errors
+/// [`TrainError::Data`] where nothing can be learned: all targets are equal.
+pub fn describe(name: &str, x: &Tensor, y: &Tensor, classes: &[&str]) -> Result<Data, TrainError> {
+    let y = y.reshape([-1]);
+    let (chance_loss, target_mean, target_std) = chance(&y, classes.len())?;
+    let rows = x.size().first().copied().unwrap_or(0).max(1);
+    Ok(Data {
+        name: name.into(),
+        task: if classes.is_empty() { Task::Regression } else { Task::Classification },
+        train: rows as u64,
+        dev: 0,
+        test: 0,
+        inputs: x.numel() as u64 / rows as u64,
+        shape: None,
+        classes: classes.iter().map(|class| (*class).into()).collect(),
+        chance_loss,
+        input_rms: mean_square(x).sqrt(),
+        target_mean,
+        target_std,
+    })
+}
+
+/// Loss of the best constant prediction, and mean and standard deviation of numeric targets.
+fn chance(y: &Tensor, classes: usize) -> Result<(f64, Option<f64>, Option<f64>), TrainError> {
+    if classes == 0 {
+        let y = y.to_kind(Kind::Double);
+        let mean = y.mean(Kind::Double);
+        let variance = (&y - &mean).square().mean(Kind::Double).double_value(&[]);
+        if variance <= 0.0 {
             return Err(TrainError::Data(
-                "the training rows hold one class only: there is nothing to tell apart".into(),
+                "the training targets are all equal: there is nothing to learn".into(),
             ));
         }
-        Ok((entropy, None, None))
+        return Ok((variance, Some(mean.double_value(&[])), Some(variance.sqrt())));
     }
+    let counts = y.to_kind(Kind::Int64).bincount::<Tensor>(None, classes as i64).to_kind(Kind::Double);
+    let share = &counts / counts.sum(Kind::Double);
+    let entropy = -(share.xlogy(&share)).sum(Kind::Double).double_value(&[]);
+    if entropy <= 0.0 {
+        return Err(TrainError::Data(
+            "the training rows hold one class only: there is nothing to tell apart".into(),
+        ));
+    }
+    Ok((entropy, None, None))
 }
 
 /// Chunks of rows, in float64.

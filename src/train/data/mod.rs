@@ -22,7 +22,7 @@ use super::TrainError;
 use crate::record::{Loss, Task};
 
 use dataset::Table;
-pub use dataset::{Dataset, Rows};
+pub use dataset::{Dataset, Rows, describe};
 pub use split::Split;
 
 /// Every kind, in the order in which they are listed.

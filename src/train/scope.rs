@@ -1,0 +1,569 @@
+//! Records a training loop of one's own.
+//!
+//! The loop stays as it is: every layer's output goes through [`Scope::through`], the optimizer's step
+//! through [`Scope::step`], and every epoch ends with [`Scope::end_epoch`]. What is written is the record
+//! that `gradscope run` writes. `examples/own_loop.rs` is a whole program.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use tch::Tensor;
+
+use super::TrainError;
+use super::capture::Detail;
+use super::network::{Parameters, Tap};
+use super::non_finite::FirstNonFinite;
+use super::norms::{LayerNorms, StepMeter};
+use super::probe::{self, FiringCount, Probe};
+use crate::record::{
+    Activation, Data, End, Epoch, EpochThinning, Form, Header, Layer, LayerCapture, LayerKind, Line, Outcome,
+    Run, SCHEMA, Step, StepThinning, Writer, in_full,
+};
+use crate::text::counted;
+
+/// A layer that is recorded: its weight, its bias, and what its output goes through.
+pub struct Watched {
+    layer: Layer,
+    parameters: Parameters,
+}
+
+impl Watched {
+    /// A layer with this weight, output dimension first, and its bias. Of what kind it is goes by the
+    /// weight's dimensions: two are fully connected, three to five a convolution, one is a gain.
+    pub fn new(name: &str, weight: &Tensor, bias: Option<&Tensor>) -> Self {
+        let shape: Vec<u64> = weight.size().iter().map(|n| *n as u64).collect();
+        let kind = match shape.len() {
+            2 => LayerKind::Linear,
+            3 => LayerKind::Conv1d,
+            4 => LayerKind::Conv2d,
+            5 => LayerKind::Conv3d,
+            _ => LayerKind::Other,
+        };
+        let layer = Layer {
+            name: name.into(),
+            kind,
+            fan_in: shape.iter().skip(1).product(),
+            units: shape.first().copied().unwrap_or(1),
+            bias: bias.is_some(),
+            parameters: (weight.numel() + bias.map_or(0, Tensor::numel)) as u64,
+            shape,
+            activation: Activation::Identity,
+            output: false,
+            normalized: false,
+            trainable: weight.requires_grad(),
+        };
+        Self { layer, parameters: Parameters::of(weight.shallow_clone(), bias.map(Tensor::shallow_clone)) }
+    }
+
+    /// Of another kind than its dimensions say.
+    pub fn kind(mut self, kind: LayerKind) -> Self {
+        self.layer.kind = kind;
+        self
+    }
+
+    /// The nonlinearity that its output goes through.
+    pub fn activation(mut self, activation: Activation) -> Self {
+        self.layer.activation = activation;
+        self
+    }
+
+    /// A normalisation stands between it and its nonlinearity, or after that.
+    pub fn normalized(mut self) -> Self {
+        self.layer.normalized = true;
+        self
+    }
+
+    /// It gives the model's output.
+    pub fn output(mut self) -> Self {
+        self.layer.output = true;
+        self
+    }
+}
+
+/// What is known of an epoch beside its steps. Scores are accuracies, or minus the mean squared error, so
+/// that higher is better; NaN where nobody asked.
+#[derive(Clone, Copy, Debug)]
+pub struct Scores {
+    /// On the training set.
+    pub train: f64,
+    /// Loss and score on the rows to choose by.
+    pub dev: Option<(f64, f64)>,
+    /// Learning rate, where it is not the one of the beginning.
+    pub lr: Option<f64>,
+}
+
+impl Default for Scores {
+    fn default() -> Self {
+        Self { train: f64::NAN, dev: None, lr: None }
+    }
+}
+
+/// Writes the record of a training loop while it goes.
+///
+/// The first step and the last of every epoch are captured in full (of long runs ever fewer epochs, see
+/// [`EpochThinning`]); of the other steps norms are kept. A loop that is killed leaves a record that ends
+/// early and can be read.
+pub struct Scope {
+    writer: Writer,
+    header: Header,
+    parameters: Vec<Parameters>,
+    meter: StepMeter,
+    non_finite: FirstNonFinite,
+    steps: StepThinning,
+    epochs: EpochThinning,
+    /// The number of the next step, and of its epoch.
+    step: u64,
+    epoch: u64,
+    now: Now,
+    /// A layer that [`Scope::through`] was told of and that there is not.
+    stranger: Option<String>,
+    started: Instant,
+    spent: Duration,
+}
+
+/// The epoch under way.
+struct Now {
+    steps: u64,
+    loss_sum: f64,
+    grad_l2: f64,
+    norms: Vec<LayerNorms>,
+    keep: bool,
+    /// Of the pass under way, where it is captured.
+    probe: Option<Probe>,
+    firing: Option<FiringCount>,
+    capture: Option<Vec<LayerCapture>>,
+}
+
+impl Scope {
+    /// Begins a record. `run` says how long the loop is: [`Run::of`] leaves the rest open. The layers are
+    /// in forward order.
+    ///
+    /// # Errors
+    /// [`TrainError::Settings`] for a run without layers, epochs or steps, or names that occur twice;
+    /// [`TrainError::Record`] where the file cannot be written.
+    pub fn new(path: &Path, run: Run, data: Data, layers: Vec<Watched>) -> Result<Self, TrainError> {
+        let fail = |reason: String| Err(TrainError::Settings(reason));
+        if layers.is_empty() || run.epochs == 0 || run.steps_per_epoch == 0 {
+            return fail("a record is of at least one layer, one epoch, and one step an epoch".into());
+        }
+        let (layers, parameters): (Vec<Layer>, Vec<Parameters>) =
+            layers.into_iter().map(|watched| (watched.layer, watched.parameters)).unzip();
+        for (index, layer) in layers.iter().enumerate() {
+            if layers[..index].iter().any(|earlier| earlier.name == layer.name) {
+                return fail(format!(
+                    "two layers are called {:?}: every layer needs a name of its own",
+                    layer.name
+                ));
+            }
+        }
+        let weight_decay = if run.weight_decay.is_finite() { run.weight_decay } else { 0.0 };
+        let meter = StepMeter::new(&parameters, Detail::Distributions, weight_decay)?;
+        let header = Header {
+            schema: SCHEMA.into(),
+            gradscope: env!("CARGO_PKG_VERSION").into(),
+            commit: env!("GRADSCOPE_COMMIT").into(),
+            libtorch: Some(super::libtorch_version().into()),
+            command: std::env::args().collect(),
+            run,
+            data,
+            layers,
+            ranks: None,
+        };
+        let writer = Writer::create(path, &header)?;
+        let count = header.layers.len();
+        let mut scope = Self {
+            writer,
+            parameters,
+            meter,
+            non_finite: FirstNonFinite::default(),
+            steps: StepThinning::new(count),
+            epochs: EpochThinning::new(count),
+            step: 0,
+            epoch: 0,
+            now: Now::new(count, false),
+            stranger: None,
+            started: Instant::now(),
+            spent: Duration::ZERO,
+            header,
+        };
+        scope.begin_epoch();
+        Ok(scope)
+    }
+
+    /// Takes what comes out of a layer's weight (or of the normalisation after it) through its
+    /// nonlinearity, and measures both. Outside of training, where nothing asks for gradients, it
+    /// measures nothing.
+    pub fn through(
+        &mut self,
+        layer: &str,
+        output: Tensor,
+        nonlinearity: impl FnOnce(&Tensor) -> Tensor,
+    ) -> Tensor {
+        let index = self.header.layers.iter().position(|l| l.name == layer);
+        let Some(index) = index else {
+            self.stranger.get_or_insert_with(|| layer.into());
+            return nonlinearity(&output);
+        };
+        if !output.requires_grad() {
+            return nonlinearity(&output);
+        }
+        let start = Instant::now();
+        let pre = match &mut self.now.probe {
+            Some(probe) => probe.weighted_output(index, output),
+            None => output,
+        };
+        self.spent += start.elapsed();
+        let post = nonlinearity(&pre);
+        let start = Instant::now();
+        let kind = self.header.layers[index].activation;
+        if let Some(probe) = &mut self.now.probe {
+            probe.activation(index, kind, &pre, &post);
+        }
+        if let Some(firing) = &mut self.now.firing {
+            firing.activation(index, kind, &pre, &post);
+        }
+        self.spent += start.elapsed();
+        post
+    }
+
+    /// Measures a step: after `loss.backward()`, with the optimizer's step inside, and before gradients
+    /// are set to zero. A gradient is recorded as it is now: clip it in `update`.
+    ///
+    /// # Errors
+    /// [`TrainError::Settings`] where the epoch is over, or a layer was named that there is not;
+    /// [`TrainError::Record`] where the record cannot be written.
+    pub fn step(&mut self, loss: &Tensor, update: impl FnOnce()) -> Result<(), TrainError> {
+        let start = Instant::now();
+        if let Some(name) = &self.stranger {
+            let known: Vec<&str> = self.header.layers.iter().map(|l| l.name.as_str()).collect();
+            let known = known.join(", ");
+            return Err(TrainError::Settings(format!(
+                "there is no layer {name:?} to record; there are {known}"
+            )));
+        }
+        let of_epoch = self.header.run.steps_per_epoch;
+        if self.now.steps == of_epoch {
+            let steps = counted(of_epoch, "step");
+            return Err(TrainError::Settings(format!(
+                "epoch {} is over after {steps}: end it first",
+                self.epoch
+            )));
+        }
+        let loss = loss.double_value(&[]);
+        let form = self.form();
+        let mut captured = form.map(|form| {
+            let probe = self.now.probe.as_ref();
+            let mut layers =
+                probe::capture(&self.header.layers, &self.parameters, probe, &form, self.threads());
+            if let Some(firing) = &self.now.firing {
+                firing.write(&mut layers);
+            }
+            layers
+        });
+        let bad_pass = (!loss.is_finite()).then(|| self.now.probe.as_ref().and_then(Probe::first_non_finite));
+        let mut non_finite = bad_pass.and_then(|layer| self.non_finite.in_pass(&self.header.layers, layer));
+        let (layers, grad_l2) = self.meter.before_update(&self.parameters);
+        self.spent += start.elapsed();
+
+        update();
+
+        let start = Instant::now();
+        let update = captured.as_deref_mut().zip(form.map(|form| form.update));
+        let layers = self.meter.after_update(&self.parameters, layers, update);
+        non_finite = non_finite.or_else(|| self.non_finite.backward(&self.header.layers, &layers));
+        self.now.add(loss, grad_l2, &layers);
+        let last = self.now.steps == of_epoch;
+        let alone = captured.as_ref().filter(|_| self.step == 0 && !last).cloned();
+        let step = Step {
+            epoch: self.epoch,
+            step: self.step,
+            steps: 1,
+            loss: loss.into(),
+            grad_l2: grad_l2.into(),
+            layers,
+            non_finite,
+            capture: alone,
+        };
+        for point in self.steps.push(step) {
+            self.writer.write(&Line::Step(point))?;
+        }
+        self.step += 1;
+        self.now.capture = captured.filter(|_| last);
+        self.look();
+        self.spent += start.elapsed();
+        Ok(())
+    }
+
+    /// Ends an epoch, after its last step.
+    ///
+    /// # Errors
+    /// [`TrainError::Settings`] where steps are missing; [`TrainError::Record`] where the record cannot
+    /// be written.
+    pub fn end_epoch(&mut self, scores: Scores) -> Result<(), TrainError> {
+        let start = Instant::now();
+        let of_epoch = self.header.run.steps_per_epoch;
+        if self.now.steps != of_epoch {
+            let (done, all) = (self.now.steps, counted(of_epoch, "step"));
+            return Err(TrainError::Settings(format!("epoch {} ends after {done} of {all}", self.epoch)));
+        }
+        let count = self.header.layers.len();
+        let now = std::mem::replace(&mut self.now, Now::new(count, false));
+        let mut shrinking = self.meter.take_shrinking().unwrap_or_default().into_iter();
+        if let Some(mut layers) = now.capture {
+            for (layer, norms) in layers.iter_mut().zip(now.norms) {
+                layer.steps = Some(norms.spreads(shrinking.next().flatten()));
+            }
+            let mut line = Epoch {
+                epoch: self.epoch,
+                step: self.step - 1,
+                partial: false,
+                lr: scores.lr.unwrap_or(self.header.run.lr),
+                train_loss: now.loss_sum / now.steps as f64,
+                train_score: scores.train,
+                dev_loss: scores.dev.map(|d| d.0),
+                dev_score: scores.dev.map(|d| d.1),
+                test_loss: None,
+                test_score: None,
+                grad_l2: now.grad_l2,
+                layers,
+            };
+            if !self.is_drawn() {
+                line.condense();
+            }
+            self.writer.write(&Line::Epoch(line))?;
+        }
+        self.epoch += 1;
+        self.begin_epoch();
+        self.spent += start.elapsed();
+        Ok(())
+    }
+
+    /// Ends the record.
+    ///
+    /// # Errors
+    /// [`TrainError::Record`] where it cannot be written.
+    pub fn finish(mut self) -> Result<(), TrainError> {
+        if let Some(point) = self.steps.flush() {
+            self.writer.write(&Line::Step(point))?;
+        }
+        self.writer.write(&Line::End(End {
+            outcome: Outcome::Finished,
+            epochs_done: self.epoch,
+            steps_done: self.step,
+            wall_s: self.started.elapsed().as_secs_f64(),
+            capture_s: self.spent.as_secs_f64(),
+            test: None,
+            early_stop: None,
+            boundary: None,
+        }))?;
+        Ok(())
+    }
+
+    fn begin_epoch(&mut self) {
+        let keep = self.epochs.keep(self.epoch) || self.epoch + 1 == self.header.run.epochs;
+        self.now = Now::new(self.header.layers.len(), keep);
+        self.look();
+    }
+
+    /// Looks into the next pass, where it is captured.
+    fn look(&mut self) {
+        self.now.probe = self.form().map(|_| Probe::new(self.header.layers.len()));
+    }
+
+    /// What is kept of the next step, if it is captured.
+    fn form(&self) -> Option<Form> {
+        let of_epoch = self.now.keep && self.now.steps + 1 == self.header.run.steps_per_epoch;
+        let full = self.step == 0 || self.is_drawn();
+        let form = if full { Form::FULL } else { Form { rows: true, ..Form::HISTORY } };
+        (of_epoch || self.step == 0).then_some(form)
+    }
+
+    /// Whether this epoch is kept in full: one of the first few, or the last, which is drawn.
+    fn is_drawn(&self) -> bool {
+        let number = self.epochs.kept().saturating_sub(1);
+        in_full(number, self.header.layers.len()) || self.epoch + 1 == self.header.run.epochs
+    }
+
+    fn threads(&self) -> usize {
+        self.header.run.threads.max(1) as usize
+    }
+}
+
+impl Now {
+    fn new(layers: usize, keep: bool) -> Self {
+        Self {
+            steps: 0,
+            loss_sum: 0.0,
+            grad_l2: f64::NAN,
+            norms: (0..layers).map(|_| LayerNorms::default()).collect(),
+            keep,
+            probe: None,
+            firing: keep.then(|| FiringCount::new(layers, false)),
+            capture: None,
+        }
+    }
+
+    fn add(&mut self, loss: f64, grad_l2: f64, layers: &[crate::record::StepLayer]) {
+        self.steps += 1;
+        self.loss_sum += loss;
+        self.grad_l2 = grad_l2;
+        self.norms.iter_mut().zip(layers).for_each(|(norms, layer)| norms.push(layer));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tch::{Device, Kind};
+
+    use super::*;
+    use crate::record::{Loss, Packing, Record, RecordError};
+    use crate::train::network::Network;
+    use crate::train::objective::Objective;
+    use crate::train::{BatchSize, Capture, Config, DataOptions, Model, Observer, OptimizerSettings, Plan};
+
+    const MODEL: &str = "hidden = [6, 5]\nact = \"relu\"\n";
+    const SEED: i64 = 3;
+
+    fn config() -> Config {
+        let model = Model::parse("own", MODEL).unwrap();
+        let optimizer =
+            OptimizerSettings { kind: "sgd".parse().unwrap(), lr: 0.1, momentum: 0.9, weight_decay: 0.01 };
+        Config {
+            model,
+            source: "moons".parse().unwrap(),
+            data: DataOptions::default(),
+            loss: None,
+            optimizer,
+            clip_norm: None,
+            clip_value: None,
+            lr_decay: None,
+            epochs: 4,
+            patience: None,
+            save_model: false,
+            batch_size: BatchSize::Rows(32),
+            seed: SEED,
+            device: Device::Cpu,
+            threads: Some(1),
+            capture_every: None,
+            packing: Packing::None,
+            capture: Capture::default(),
+            command: Vec::new(),
+        }
+    }
+
+    struct Listener(Option<Record>);
+
+    impl Observer for Listener {
+        fn observe(&mut self, line: Line) -> Result<(), RecordError> {
+            match (line, &mut self.0) {
+                (Line::Header(header), record) => *record = Some(Record::new(*header)),
+                (line, Some(record)) => record.push(line).unwrap(),
+                _ => unreachable!(),
+            }
+            Ok(())
+        }
+    }
+
+    /// The same training by a loop of its own.
+    fn by_hand(config: &Config, path: &Path) -> Record {
+        let data = config.source.dataset(&config.data, None, SEED, Device::Cpu).unwrap();
+        let model = config.model.for_loss(data.loss);
+        let plan = Plan::new(&model, model.sizes_for(&data)).unwrap();
+        tch::manual_seed(SEED);
+        let network = Network::new(&plan, Device::Cpu);
+        let mut optimizer = config.optimizer.build(network.store()).unwrap();
+        optimizer.set_lr(0.1);
+        let objective = Objective::new(data.loss, data.info.task, model.output());
+        let run = config.header(&data, &plan, 32, 1).run;
+        let watched = |(layer, own): (&Layer, &Parameters)| {
+            let watched =
+                Watched::new(&layer.name, &own.weight, own.bias.as_ref()).activation(layer.activation);
+            if layer.output { watched.output() } else { watched }
+        };
+        let layers = network.layers().iter().zip(network.parameters()).map(watched).collect();
+        let mut scope = Scope::new(path, run, data.info.clone(), layers).unwrap();
+        let rows = data.train.len();
+        for epoch in 0..config.epochs as i64 {
+            tch::manual_seed(SEED + (epoch + 1) * 1_000_003);
+            for rows in Tensor::randperm(rows, (Kind::Int64, Device::Cpu)).split(32, 0) {
+                let mut value = data.train.x.index_select(0, &rows);
+                for (layer, own) in network.layers().iter().zip(network.parameters()) {
+                    let output = value.linear(&own.weight, own.bias.as_ref());
+                    let last = layer.output;
+                    value = scope.through(&layer.name, output, |pre| {
+                        if last { pre.shallow_clone() } else { pre.relu() }
+                    });
+                }
+                let loss = objective.loss(&value, &data.train.y.index_select(0, &rows));
+                optimizer.zero_grad();
+                loss.backward();
+                scope.step(&loss, || optimizer.step()).unwrap();
+            }
+            let (_, train) = objective.evaluate(&network, &data.train);
+            let dev = data.dev.as_ref().map(|dev| objective.evaluate(&network, dev));
+            scope.end_epoch(Scores { train, dev, lr: None }).unwrap();
+        }
+        scope.finish().unwrap();
+        Record::read(path).unwrap().0
+    }
+
+    #[test]
+    fn a_loop_by_hand_leaves_the_record_that_the_trainer_leaves() {
+        let scratch = tempfile::tempdir().unwrap();
+        let config = config();
+        let mut listener = Listener(None);
+        crate::train::train(&config, &mut listener, &|| None).unwrap();
+        let (mut own, theirs) = (by_hand(&config, &scratch.path().join("own.jsonl")), listener.0.unwrap());
+        assert_eq!(own.header.layers, theirs.header.layers);
+        assert_eq!((&own.header.run, &own.header.data), (&theirs.header.run, &theirs.header.data));
+        assert_eq!(own.steps.len(), theirs.steps.len());
+        for (own, theirs) in own.steps.iter().zip(&theirs.steps) {
+            assert_eq!((own.loss, own.grad_l2, &own.layers), (theirs.loss, theirs.grad_l2, &theirs.layers));
+        }
+        for (own, theirs) in own.epochs.iter_mut().zip(&theirs.epochs) {
+            // Firing is counted over the epoch here, and there exactly after it; nothing is tested here.
+            let own_firing = own.layers.iter_mut().flat_map(|l| &mut l.activations).map(|a| a.firing.take());
+            let fired: Vec<bool> = own_firing.map(|f| f.is_some()).collect();
+            assert_eq!(fired, [true, true, false]);
+            let mut theirs = theirs.clone();
+            theirs.layers.iter_mut().flat_map(|l| &mut l.activations).for_each(|a| a.firing = None);
+            (theirs.test_loss, theirs.test_score) = (None, None);
+            assert_eq!(*own, theirs);
+        }
+    }
+
+    #[test]
+    fn a_loop_that_is_not_what_it_said_is_told_so() {
+        let scratch = tempfile::tempdir().unwrap();
+        let path = scratch.path().join("own.jsonl");
+        let weight = Tensor::ones([1, 2], (Kind::Float, Device::Cpu)).set_requires_grad(true);
+        let data = || {
+            let x = Tensor::ones([4, 2], (Kind::Float, Device::Cpu));
+            super::super::describe("two", &x, &Tensor::from_slice(&[0.0f32, 1.0, 2.0, 3.0]), &[]).unwrap()
+        };
+        let run = |epochs, steps| Run::of("own", Loss::Mse, epochs, steps);
+        let fc = || Watched::new("fc", &weight, None);
+        let refused = |run, layers| match Scope::new(&path, run, data(), layers) {
+            Err(error) => error.to_string(),
+            Ok(_) => String::new(),
+        };
+        insta::assert_snapshot!(refused(run(1, 1), vec![fc(), fc()]), @r#"two layers are called "fc": every layer needs a name of its own"#);
+        insta::assert_snapshot!(refused(run(1, 0), vec![fc()]), @"a record is of at least one layer, one epoch, and one step an epoch");
+        assert!(!path.exists());
+
+        let mut scope = Scope::new(&path, run(2, 1), data(), vec![fc()]).unwrap();
+        insta::assert_snapshot!(scope.end_epoch(Scores::default()).unwrap_err(), @"epoch 0 ends after 0 of 1 step");
+        let loss = |scope: &mut Scope, name: &str| {
+            let output = weight.sum(Kind::Float).view([1, 1]);
+            let loss = scope.through(name, output, Tensor::shallow_clone).sum(Kind::Float);
+            loss.backward();
+            loss
+        };
+        let first = loss(&mut scope, "fc");
+        scope.step(&first, || ()).unwrap();
+        insta::assert_snapshot!(scope.step(&first, || ()).unwrap_err(), @"epoch 0 is over after 1 step: end it first");
+        scope.end_epoch(Scores::default()).unwrap();
+        let stray = loss(&mut scope, "fc7");
+        insta::assert_snapshot!(scope.step(&stray, || ()).unwrap_err(), @r#"there is no layer "fc7" to record; there are fc"#);
+    }
+}
