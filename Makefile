@@ -16,6 +16,9 @@ RUN_TESTS = $(CARGO) $(if $(shell $(CARGO) nextest --version 2>/dev/null),nextes
 # Packages that judge the report's pages, for tests alone.
 NPM = target/npm
 
+# Programs that read what is written for them, for tests alone.
+READERS = target/readers
+
 # MNIST or Fashion-MNIST, as they are downloaded; the sample has the same format.
 IDX = fixtures/idx
 
@@ -71,6 +74,8 @@ test: libtorch ## check format and lints, run every test, with and without libto
 	@command -v chromedriver >/dev/null || echo "No chromedriver here: the tests in a browser are skipped."
 	@$(MAKE) --no-print-directory $(NPM)/package-lock.json 2>/dev/null \
 		|| echo "No npm packages here: the tests with axe-core and html-validate are skipped."
+	@$(MAKE) --no-print-directory $(READERS) 2>/dev/null \
+		|| echo "No Python packages here: the tests with TensorBoard and junitparser are skipped."
 	@command -v parallel >/dev/null || echo "No GNU parallel here: its part of a test is skipped."
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --all-targets --locked $(SLIM) -- -D warnings
@@ -104,6 +109,10 @@ test-torch: libtorch ## test the recorder with the current PyTorch, torchvision,
 $(NPM)/package-lock.json: tests/npm/package.json tests/npm/package-lock.json
 	@mkdir -p $(NPM) && cp $^ $(NPM)/
 	@npm ci --prefix $(NPM) --silent --no-audit --no-fund || { rm -f $@; exit 1; }
+
+$(READERS): tests/readers/requirements.txt
+	@rm -rf $@ && $(PYTHON) -m venv $@ && $@/bin/pip install --quiet --disable-pip-version-check -r $< \
+		&& touch $@ || { rm -rf $@; exit 1; }
 
 bench: libtorch ## run the benchmarks, write docs/benchmarks.md
 	$(CARGO) bench --locked --bench parts

@@ -45,10 +45,21 @@ fn the_exit_status_is_that_of_fail_on() {
 fn silence_is_golden() {
     let scratch = Scratch::new();
     let record = fs::read_to_string(fixture(DEAD)).unwrap();
-    // The header alone: nothing was measured, so nothing is found.
-    scratch.file("begun.jsonl", &format!("{}\n", record.lines().next().unwrap()));
-    let ran = scratch.gradscope("check begun.jsonl --fail-on any").expect(0);
+    let everything: Vec<&str> = gradscope::diagnose::rules().map(|rule| rule.name).collect();
+    scratch.file("dead.jsonl", &record);
+    let ran = scratch
+        .gradscope(&format!("check dead.jsonl --fail-on any --off {}", everything.join(",")))
+        .expect(0);
     assert_eq!(ran.stdout(), "");
+}
+
+#[test]
+fn what_was_not_measured_has_not_passed() {
+    let scratch = Scratch::new();
+    let record = fs::read_to_string(fixture(DEAD)).unwrap();
+    scratch.file("begun.jsonl", &format!("{}\n", record.lines().next().unwrap()));
+    let said = scratch.gradscope("check begun.jsonl --fail-on any").expect(2).stderr();
+    assert_eq!(said, "error: begun.jsonl holds no measurement yet: there is nothing to judge\n");
 }
 
 #[test]
@@ -119,7 +130,9 @@ fn a_thousand_mangled_records_end_in_a_verdict_or_an_error_and_never_in_a_panic(
         // Whole processes cost more: some of them.
         if round % 25 == 0 {
             let status = scratch.gradscope("check m.jsonl").status();
-            assert_eq!(status, if read.is_ok() { 0 } else { 2 }, "round {round}");
+            let found = |r: &Record| !diagnose(r, &Settings::default()).findings.is_empty();
+            let judged = read.is_ok_and(|(record, _)| !record.epochs.is_empty() || found(&record));
+            assert_eq!(status, if judged { 0 } else { 2 }, "round {round}");
         }
     }
 }

@@ -71,3 +71,12 @@ fn the_page_of_a_sweep_is_valid() {
     scratch.gradscope("sweep --collect out -q").expect(0);
     validate(&[scratch.path().join("out/report.html")]);
 }
+
+#[test]
+fn the_page_of_two_runs_is_valid() {
+    let scratch = Scratch::new();
+    let [dead, sigmoid] = ["relu5-dead.jsonl", "sigmoid5.jsonl.gz"].map(|n| fixture(&format!("records/{n}")));
+    let words = [dead.to_str().unwrap(), sigmoid.to_str().unwrap()];
+    scratch.gradscope_words(&["diff", words[0], words[1], "--out", "out"]).expect(0);
+    validate(&[scratch.path().join("out/report.html")]);
+}

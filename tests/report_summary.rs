@@ -26,6 +26,16 @@ fn it_reads_back_as_it_was_written() {
 }
 
 #[test]
+fn a_recorder_that_does_not_know_the_learning_rate_gives_a_summary_that_is_read() {
+    let mut record = record();
+    record.header.run.lr = f64::NAN;
+    record.epochs[0].lr = f64::NAN;
+    let text = Summary::of(&record, &report_support::healthy()).to_json().unwrap();
+    let read: Summary = serde_json::from_str(&text).unwrap();
+    assert!(read.epochs[0].lr.is_nan() && read.run.settings.lr.is_nan());
+}
+
+#[test]
 fn the_update_is_compared_with_the_weight_but_not_with_almost_nothing() {
     let mut record = record();
     let captured = &mut record.epochs[0].layers[1];

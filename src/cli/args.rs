@@ -42,6 +42,10 @@ pub enum Command {
     Report(ReportArgs),
     /// The findings of a record or summary, a line each, and the exit status
     Check(CheckArgs),
+    /// What is new, worse, better or fixed between two runs, and which layers moved
+    Diff(DiffArgs),
+    /// Write a record in the form of another tool
+    Export(ExportArgs),
     /// Make one record of those of several ranks or shards of a distributed run
     Merge(MergeArgs),
     /// What a rule measures, its threshold and source, its false alarms, its remedies
@@ -51,6 +55,11 @@ pub enum Command {
     },
     /// List the rules
     Rules,
+    /// The JSON Schema of a file
+    Schema {
+        /// Which file
+        of: SchemaArg,
+    },
     /// List the data sets
     Datasets {
         /// As JSON, with every default
@@ -75,6 +84,22 @@ pub enum Command {
     Init(InitArgs),
     /// Autograd against numerical differentiation, in float64
     Gradcheck(GradcheckArgs),
+    /// What works here and what does not: versions, libtorch, devices, write access
+    Doctor {
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// A script that completes commands and flags in a shell
+    Completions {
+        /// Which shell
+        shell: clap_complete::Shell,
+    },
+    /// A manual page, of gradscope or of one of its commands
+    Man {
+        /// The command [default: gradscope itself]
+        command: Option<String>,
+    },
 }
 
 #[derive(Debug, Args)]
@@ -167,8 +192,14 @@ pub struct RunArgs {
 
     #[command(flatten)]
     pub flags: RunFlags,
+    /// Let --fail-on look only at findings that this record, summary.json or report directory lacks, or
+    /// has as milder or of fewer layers
+    #[arg(long, value_name = "FILE", help_heading = "Findings")]
+    pub baseline: Option<PathBuf>,
     #[command(flatten)]
     pub output: OutputArgs,
+    #[command(flatten)]
+    pub targets: TargetArgs,
 }
 
 /// What is trained and how, and what is made of it: the same for one run and for several.
@@ -356,6 +387,15 @@ pub struct OutputArgs {
 }
 
 #[derive(Debug, Args)]
+#[command(next_help_heading = "Output")]
+pub struct TargetArgs {
+    /// Write the verdict as junit, github, markdown, gitlab, csv, vega or json, such as
+    /// junit=report.xml; - is standard output, in place of what is otherwise printed; may be repeated
+    #[arg(long, value_name = "FORMAT=PATH")]
+    pub output: Vec<OsString>,
+}
+
+#[derive(Debug, Args)]
 pub struct ReportArgs {
     /// A record (record.jsonl, or compressed as .zst or .gz), or the report directory that holds one
     pub record: PathBuf,
@@ -363,6 +403,8 @@ pub struct ReportArgs {
     pub findings: FindingArgs,
     #[command(flatten)]
     pub output: OutputArgs,
+    #[command(flatten)]
+    pub targets: TargetArgs,
 }
 
 #[derive(Debug, Args)]
@@ -375,6 +417,8 @@ pub struct InspectArgs {
     pub findings: FindingArgs,
     #[command(flatten)]
     pub output: OutputArgs,
+    #[command(flatten)]
+    pub targets: TargetArgs,
 }
 
 #[derive(Debug, Args)]
@@ -384,6 +428,53 @@ pub struct CheckArgs {
     pub file: PathBuf,
     #[command(flatten)]
     pub findings: FindingArgs,
+    /// Only tell of, and fail on, findings that this record, summary.json or report directory lacks, or
+    /// has as milder or of fewer layers
+    #[arg(long, value_name = "FILE", help_heading = "Findings")]
+    pub baseline: Option<PathBuf>,
+    #[command(flatten)]
+    pub targets: TargetArgs,
+}
+
+#[derive(Debug, Args)]
+pub struct DiffArgs {
+    /// What to compare with: a record, a summary.json, or a report directory
+    pub base: PathBuf,
+    /// What to compare: a record, a summary.json, or a report directory
+    pub new: PathBuf,
+    /// Relative change from which a number of a layer or finding is told
+    #[arg(long, value_name = "SHARE", default_value_t = gradscope::report::diff::TOLERANCE, value_parser = number::probability, allow_negative_numbers = true)]
+    pub tolerance: f64,
+    #[command(flatten)]
+    pub findings: FindingArgs,
+    /// Write a page and diff.json into this directory
+    #[arg(long, value_name = "DIR", help_heading = "Output")]
+    pub out: Option<PathBuf>,
+    /// Write into a directory that holds other files
+    #[arg(long, requires = "out", help_heading = "Output")]
+    pub force: bool,
+    /// Print diff.json on standard output
+    #[arg(long, help_heading = "Output")]
+    pub json: bool,
+    #[command(flatten)]
+    pub targets: TargetArgs,
+}
+
+#[derive(Debug, Args)]
+pub struct ExportArgs {
+    /// A record (record.jsonl), or the report directory that holds one
+    pub record: PathBuf,
+    /// Write an event file with scalars and histograms into this directory, for `tensorboard --logdir DIR`
+    #[arg(long, value_name = "DIR", required = true)]
+    pub tensorboard: PathBuf,
+}
+
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+pub enum SchemaArg {
+    /// summary.json
+    Summary,
+    /// Every line of record.jsonl
+    Record,
 }
 
 #[derive(Clone, Copy, Debug, clap::ValueEnum)]
@@ -428,11 +519,13 @@ pub fn reproducible(words: impl Iterator<Item = OsString>) -> Vec<String> {
     let mut words = words.skip(1).map(|w| w.to_string_lossy().into_owned());
     while let Some(word) = words.next() {
         match word.as_str() {
-            "--out" | "--color" => {
+            "--out" | "--output" | "--baseline" | "--color" => {
                 words.next();
             }
             "--force" | "--quiet" | "-q" | "--json" => {}
-            _ if word.starts_with("--out=") || word.starts_with("--color=") => {}
+            _ if ["--out=", "--output=", "--baseline=", "--color="]
+                .iter()
+                .any(|flag| word.starts_with(flag)) => {}
             _ => kept.push(word),
         }
     }
@@ -492,8 +585,7 @@ mod tests {
 
     #[test]
     fn the_kept_command_repeats_the_run_wherever_its_output_went() {
-        let words =
-            "/x/gradscope --color never run --model relu5 --bias -8 --out=a --out b --force -q --lr 1";
+        let words = "/x/gradscope --color never run --model relu5 --bias -8 --out=a --out b --output=csv=c --baseline e --output json=d --force -q --lr 1";
         let kept = reproducible(words.split(' ').map(OsString::from));
         assert_eq!(kept.join(" "), "gradscope run --model relu5 --bias -8 --lr 1");
     }

@@ -9,7 +9,7 @@ use gradscope::report::OutputDir;
 use super::args::{InspectArgs, reproducible};
 use super::findings::Findings;
 use super::output;
-use super::render::{conclude, default_directory, render};
+use super::render::{Wanted, conclude, default_directory, open_targets, render};
 
 /// Measures the files, writes the record of weights alone, and reports on it as on any other.
 pub fn run(args: &InspectArgs, colours: bool) -> anyhow::Result<u8> {
@@ -19,6 +19,8 @@ pub fn run(args: &InspectArgs, colours: bool) -> anyhow::Result<u8> {
     let name = name.file_stem().unwrap_or_default().to_string_lossy().into_owned();
     let out = args.output.out.clone().unwrap_or_else(|| default_directory(&name));
     let mut directory = OutputDir::check(&out, args.output.force || made_up)?;
+    let taken: Vec<&Path> = args.files.iter().map(|file| file.as_path()).collect();
+    let targets = open_targets(&args.targets, &args.output, &taken)?;
     let (record, notes) = checkpoint::record(&args.files, reproducible(std::env::args_os()))?;
     if !args.output.quiet {
         notes.iter().for_each(|note| output::note(note));
@@ -32,7 +34,10 @@ pub fn run(args: &InspectArgs, colours: bool) -> anyhow::Result<u8> {
         write(&directory, &record)?;
         Ok(directory.keep_only(Packing::None)?)
     })?;
-    conclude(&record, &diagnosis, &directory, &args.output, colours)?;
+    let source = directory.record(Packing::None);
+    let off = &args.findings.off;
+    let wanted = Wanted { args: &args.output, targets: &targets, off, baseline: None, colours };
+    conclude(&record, &diagnosis, &source, &directory, &wanted)?;
     Ok(findings.status(&diagnosis))
 }
 

@@ -4,7 +4,10 @@ mod args;
 mod check;
 #[cfg(feature = "train")]
 mod compare;
+mod diff;
+mod doctor;
 mod exit;
+mod export;
 mod failure;
 mod findings;
 #[cfg(feature = "train")]
@@ -13,6 +16,7 @@ mod gradcheck;
 mod init;
 mod inspect;
 mod list;
+mod manual;
 mod merge;
 mod number;
 mod output;
@@ -27,13 +31,16 @@ mod resolve;
 mod resume;
 #[cfg(feature = "train")]
 mod run;
+mod schema;
 #[cfg(feature = "train")]
 mod side;
 #[cfg(feature = "train")]
 mod signals;
+mod source;
 #[cfg(feature = "train")]
 mod summary;
 mod sweep;
+mod targets;
 #[cfg(feature = "train")]
 mod variants;
 mod verdict;
@@ -72,11 +79,17 @@ fn dispatch(cli: Cli) -> anyhow::Result<u8> {
     match cli.command {
         Command::Report(args) => render::run(&args, colours),
         Command::Check(args) => check::run(&args, colours),
+        Command::Diff(args) => diff::run(&args, colours),
+        Command::Export(args) => export::run(&args),
         Command::Merge(args) => merge::run(&args),
         Command::Inspect(args) => inspect::run(&args, colours),
         Command::Sweep(args) if args.collect.is_some() => sweep::collect(&args, colours),
         Command::Explain { rule } => list::explain(&rule),
         Command::Rules => list::rules(),
+        Command::Schema { of } => schema::run(of),
+        Command::Doctor { json } => doctor::run(json),
+        Command::Completions { shell } => manual::completions(shell),
+        Command::Man { command } => manual::man(command.as_deref()),
         other => with_libtorch(other, colours),
     }
 }
@@ -98,10 +111,16 @@ fn with_libtorch(command: Command, colours: bool) -> anyhow::Result<u8> {
         // The others have been dispatched.
         Command::Report(_)
         | Command::Check(_)
+        | Command::Diff(_)
+        | Command::Export(_)
         | Command::Merge(_)
         | Command::Inspect(_)
         | Command::Explain { .. }
-        | Command::Rules => Ok(exit::DONE),
+        | Command::Rules
+        | Command::Schema { .. }
+        | Command::Doctor { .. }
+        | Command::Completions { .. }
+        | Command::Man { .. } => Ok(exit::DONE),
     }
 }
 

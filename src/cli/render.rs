@@ -1,25 +1,32 @@
 //! From a record to files and a verdict: the end of `run`, and all of `report`.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use gradscope::diagnose::{Diagnosis, diagnose};
+use anyhow::ensure;
+use gradscope::diagnose::{Diagnosis, Finding, diagnose};
 use gradscope::plot;
 use gradscope::record::{Packing, Record, RecordError};
+use gradscope::report::diff;
+use gradscope::report::format::Subject;
 use gradscope::report::{self, OutputDir, RECORD_FILE, Summary};
+use gradscope::text::counted;
 
-use super::args::{OutputArgs, ReportArgs};
+use super::args::{OutputArgs, ReportArgs, TargetArgs};
 use super::findings::Findings;
-use super::{output, verdict};
+use super::targets::Targets;
+use super::{output, source, verdict};
 
 /// `gradscope report RECORD`
 pub fn run(args: &ReportArgs, colours: bool) -> anyhow::Result<u8> {
     let findings = Findings::new(&args.findings)?;
-    let source =
-        if args.record.is_dir() { Packing::find(&args.record, RECORD_FILE) } else { args.record.clone() };
+    let source = source::path(&args.record);
     let out = args.output.out.clone().unwrap_or_else(|| home_of(&source));
     let (record, warnings) = Record::read(&source)?;
     let directory = OutputDir::check(&out, args.output.force)?;
+    let targets =
+        open_targets(&args.targets, &args.output, &[&source, &directory.record(Packing::of(&source))])?;
     for warning in warnings {
         output::note(&format!("{}: {warning}", source.display()));
     }
@@ -31,7 +38,14 @@ pub fn run(args: &ReportArgs, colours: bool) -> anyhow::Result<u8> {
         }
         Ok(())
     })?;
-    conclude(&record, &diagnosis, &directory, &args.output, colours)?;
+    let off = &args.findings.off;
+    conclude(
+        &record,
+        &diagnosis,
+        &source,
+        &directory,
+        &Wanted { args: &args.output, targets: &targets, off, baseline: None, colours },
+    )?;
     Ok(findings.status(&diagnosis))
 }
 
@@ -81,22 +95,55 @@ pub fn render(
     Ok(diagnosis)
 }
 
-/// Prints the verdict, or the summary where that is asked for.
+/// What is to be said, and where.
+pub struct Wanted<'a> {
+    /// The flags about output.
+    pub args: &'a OutputArgs,
+    /// Further files.
+    pub targets: &'a Targets,
+    /// Rules that were switched off.
+    pub off: &'a [String],
+    /// The run whose findings are known.
+    pub baseline: Option<&'a Summary>,
+    /// Colours, or none.
+    pub colours: bool,
+}
+
+/// Where `--output` goes; `taken` are files that are read or written otherwise.
+pub fn open_targets(args: &TargetArgs, output: &OutputArgs, taken: &[&Path]) -> anyhow::Result<Targets> {
+    let targets = Targets::open(&args.output, taken)?;
+    ensure!(
+        !(output.json && targets.take_stdout()),
+        "--json and an --output to - both want standard output: give one of them a file, such as --output json=summary.json"
+    );
+    Ok(targets)
+}
+
+/// Writes what `--output` asks for, and prints the verdict, or the summary where that is asked for. Gives
+/// the findings that are not known.
 pub fn conclude(
     record: &Record,
     diagnosis: &Diagnosis,
+    source: &Path,
     directory: &OutputDir,
-    args: &OutputArgs,
-    colours: bool,
-) -> anyhow::Result<()> {
-    if args.json {
-        output::print(&Summary::of(record, diagnosis).to_json()?)?;
-        return Ok(());
+    wanted: &Wanted,
+) -> anyhow::Result<Vec<Finding>> {
+    let summary = Summary::of(record, diagnosis);
+    let known = wanted.baseline.map_or_else(BTreeSet::new, |baseline| diff::known(baseline, &summary));
+    wanted.targets.write(&Subject { summary: &summary, source, off: wanted.off, known: &known })?;
+    if wanted.args.json && !wanted.targets.take_stdout() {
+        output::print(&summary.to_json()?)?;
+    } else if !wanted.targets.take_stdout() {
+        let mut text = verdict::verdict(diagnosis, record, wanted.colours);
+        if wanted.baseline.is_some() {
+            let (all, new) = (summary.findings.len(), summary.findings.len() - known.len());
+            text += &format!("\nbaseline: of {}, {new} not in it\n", counted(all as u64, "finding"));
+        }
+        if !wanted.args.quiet {
+            text += &format!("\nreport: {}\n", directory.path().join("report.html").display());
+        }
+        output::print(&text)?;
     }
-    let mut text = verdict::verdict(diagnosis, record, colours);
-    if !args.quiet {
-        text += &format!("\nreport: {}\n", directory.path().join("report.html").display());
-    }
-    output::print(&text)?;
-    Ok(())
+    let new = diagnosis.findings.iter().enumerate().filter(|(i, _)| !known.contains(i));
+    Ok(new.map(|(_, finding)| finding.clone()).collect())
 }

@@ -11,10 +11,10 @@ use gradscope::train::{self, Checkpoint, Config, Observer};
 use super::args::{RunArgs, reproducible};
 use super::findings::Findings;
 use super::progress::Progress;
-use super::render::{conclude, default_directory, render};
+use super::render::{Wanted, conclude, default_directory, open_targets, render};
 use super::resume::{self, Earlier};
 use super::signals::Signals;
-use super::{exit, resolve};
+use super::{exit, resolve, source};
 
 /// Everything is checked before anything is written; then the record grows while training goes.
 pub fn run(args: &RunArgs, colours: bool) -> anyhow::Result<u8> {
@@ -34,12 +34,17 @@ pub fn run(args: &RunArgs, colours: bool) -> anyhow::Result<u8> {
         // Whether it is there is seen when it is made.
         None => OutputDir::check(&default_directory(&config.model.name), true)?,
     };
+    let targets = open_targets(&args.targets, &args.output, &[&directory.record(config.packing)])?;
+    let baseline = source::baseline(args.baseline.as_ref(), &findings)?;
     let signals = Signals::listen()?;
     let how = How { findings: &findings, signals: &signals, quiet: args.output.quiet };
     let trained = train(&config, earlier.as_ref(), directory, given.is_none(), &how)?;
-    conclude(&trained.record, &trained.diagnosis, &trained.directory, &args.output, colours)?;
+    let record = trained.directory.record(config.packing);
+    let (off, baseline) = (&finding_args.off, baseline.as_ref());
+    let wanted = Wanted { args: &args.output, targets: &targets, off, baseline, colours };
+    let new = conclude(&trained.record, &trained.diagnosis, &record, &trained.directory, &wanted)?;
     Ok(match trained.outcome {
-        Outcome::Finished => findings.status(&trained.diagnosis),
+        Outcome::Finished => findings.status_of(&new),
         stopped => status(stopped),
     })
 }

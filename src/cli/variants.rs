@@ -16,8 +16,9 @@ use super::args::{Cli, Command, RunArgs, reproducible};
 /// Trials of one command, at most: beyond, a typing error is likelier than an intention.
 const MOST_TRIALS: usize = 10_000;
 /// Flags of `run` that say where output goes or what to make of findings: the same for all trials.
-const NOT_OF_A_TRIAL: [&str; 10] =
-    ["out", "force", "quiet", "json", "open", "color", "fail-on", "off", "set", "resume"];
+const NOT_OF_A_TRIAL: [&str; 12] = [
+    "out", "output", "baseline", "force", "quiet", "json", "open", "color", "fail-on", "off", "set", "resume",
+];
 
 /// Flags whose values tell what they are values of.
 const TELLING: [&str; 4] = ["model", "init", "act", "optimizer"];

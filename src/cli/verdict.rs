@@ -97,10 +97,9 @@ pub fn verdict(diagnosis: &Diagnosis, record: &Record, colours: bool) -> String 
 }
 
 fn root(text: &mut String, paint: &Paint, finding: &Finding, record: &Record) {
-    let since = match finding.first_step {
-        None if record.header.has_weights_alone() => record.file_of(finding.first_epoch).to_owned(),
-        Some(step) => format!("since step {step}"),
-        None => format!("since epoch {}", finding.first_epoch),
+    let since = match record.header.has_weights_alone() {
+        true => record.file_of(finding.first_epoch).to_owned(),
+        false => format!("since {}", finding.since()),
     };
     let title = format!("{} ({})", finding.rule, finding.severity.name());
     let layers = places(&finding.layers);

@@ -1,14 +1,16 @@
 //! What a diagnosis says.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::record::number;
 
 /// One rule that fired, with the number and the limit behind it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Finding {
     /// Name of the rule, such as `dead-layer`.
     pub rule: String,
@@ -28,9 +30,11 @@ pub struct Finding {
     pub first_step: Option<u64>,
     /// The measured quantity at its worst.
     #[serde(with = "number")]
+    #[schemars(with = "number::MaybeFinite")]
     pub value: f64,
     /// The limit that it crossed.
     #[serde(with = "number")]
+    #[schemars(with = "number::MaybeFinite")]
     pub threshold: f64,
     /// What `value` is, with its unit: "share of units that never fired".
     pub quantity: String,
@@ -46,8 +50,23 @@ pub struct Finding {
     pub remedies: Vec<Remedy>,
 }
 
+impl Finding {
+    /// From when it held, as exactly as is known: "step 12" or "epoch 3".
+    pub fn since(&self) -> String {
+        match self.first_step {
+            Some(step) => format!("step {step}"),
+            None => format!("epoch {}", self.first_epoch),
+        }
+    }
+
+    /// What to sort by so that the worst come first, and causes before what follows from them.
+    pub fn rank(&self) -> (Reverse<Severity>, bool) {
+        (Reverse(self.severity), !self.root)
+    }
+}
+
 /// How bad a finding is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
     /// Worth knowing; the run learns.
@@ -70,7 +89,7 @@ impl Severity {
 }
 
 /// Something to change.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Remedy {
     /// Flags of `gradscope run` that can be pasted after the command.
     pub flag: String,
@@ -79,7 +98,7 @@ pub struct Remedy {
 }
 
 /// The verdict in one word, from good to bad.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Verdict {
     /// No finding above info.
@@ -116,7 +135,7 @@ pub struct Diagnosis {
 }
 
 /// A rule that could not be evaluated.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct NotMeasured {
     /// Name of the rule.
     pub rule: String,

@@ -1,29 +1,34 @@
 //! What single units do, and what their outputs add up to.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::number;
 use crate::stats::packed_floats;
 
 /// How alive each unit of a layer is whose nonlinearity is not ReLU (of those, [`super::Firing`] tells).
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Activity {
     /// Standard deviation of each unit's output over the samples of the captured batch.
     #[serde(with = "packed_floats")]
+    #[schemars(with = "String")]
     pub std: Vec<f32>,
     /// L2 norm of the gradient of each unit's weights.
     #[serde(with = "packed_floats")]
+    #[schemars(with = "String")]
     pub grad: Vec<f32>,
 }
 
 /// The sum of a model's outputs over its units, sample by sample: 1 for all after a softmax.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct OutputSum {
     /// Smallest over the samples of the captured batch.
     #[serde(with = "number")]
+    #[schemars(with = "number::MaybeFinite")]
     pub min: f64,
     /// Largest.
     #[serde(with = "number")]
+    #[schemars(with = "number::MaybeFinite")]
     pub max: f64,
 }
 

@@ -1,5 +1,6 @@
 //! What a network with two inputs answers anywhere on their plane.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::header::{Header, Task};
@@ -14,7 +15,7 @@ const MOST_POINTS: usize = 10_000;
 const MOST_CLASSES: usize = 256;
 
 /// The plane of the two inputs, with the answers of the network that gave `test`, or would have.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Boundary {
     /// Epoch after which the parameters were taken.
     pub epoch: u64,
@@ -27,7 +28,7 @@ pub struct Boundary {
 }
 
 /// One input.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Axis {
     /// Its name.
     pub name: String,
@@ -40,29 +41,32 @@ pub struct Axis {
 }
 
 /// What the network answers.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "kind", rename_all = "lowercase")]
 pub enum Answers {
     /// Classes.
     Classes {
         /// The likeliest class.
         #[serde(with = "packed_bytes")]
+        #[schemars(with = "String")]
         class: Vec<u8>,
         /// 255 times the square root of how much likelier it is than the next: fine where it matters,
         /// near the boundary.
         #[serde(with = "packed_bytes")]
+        #[schemars(with = "String")]
         margin: Vec<u8>,
     },
     /// Numbers.
     Values {
         /// The answer itself.
         #[serde(with = "packed_floats")]
+        #[schemars(with = "String")]
         value: Vec<f32>,
     },
 }
 
 /// Rows of a split: all of them, or a uniform sample.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct SplitPoints {
     /// `train`, `dev` or `test`.
     pub name: String,
@@ -70,21 +74,26 @@ pub struct SplitPoints {
     pub rows: u64,
     /// Score on all of them.
     #[serde(with = "number")]
+    #[schemars(with = "number::MaybeFinite")]
     pub score: f64,
     /// Wrong answers among all of them, of classes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub wrong: Option<u64>,
     /// First inputs.
     #[serde(with = "packed_floats")]
+    #[schemars(with = "String")]
     pub x: Vec<f32>,
     /// Second inputs.
     #[serde(with = "packed_floats")]
+    #[schemars(with = "String")]
     pub y: Vec<f32>,
     /// Classes (by number) or targets.
     #[serde(with = "packed_floats")]
+    #[schemars(with = "String")]
     pub target: Vec<f32>,
     /// What the network answers, likewise.
     #[serde(with = "packed_floats")]
+    #[schemars(with = "String")]
     pub answer: Vec<f32>,
 }
 

@@ -1,5 +1,7 @@
 //! A number over several steps that hides no spike.
 
+use std::borrow::Cow;
+
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::number::MaybeFinite;
@@ -58,6 +60,20 @@ impl<'de> Deserialize<'de> for Envelope {
         Ok(match Form::deserialize(deserializer)? {
             Form::Point(v) => Envelope::from(v.0),
             Form::Range([min, max, last]) => Envelope { min: min.0, max: max.0, last: last.0 },
+        })
+    }
+}
+
+impl schemars::JsonSchema for Envelope {
+    fn schema_name() -> Cow<'static, str> {
+        "Envelope".into()
+    }
+
+    fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        let number = generator.subschema_for::<MaybeFinite>();
+        schemars::json_schema!({
+            "description": "A number of one step, or the smallest, largest and last over several.",
+            "anyOf": [number, {"type": "array", "items": number, "minItems": 3, "maxItems": 3}],
         })
     }
 }

@@ -1,5 +1,6 @@
 //! The first line of a record: what was run, on what, with which layers.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::number;
@@ -13,9 +14,10 @@ pub const SCHEMA: &str = "gradscope.record/1";
 pub const WEIGHTS_ALONE: &str = "weights";
 
 /// What was run.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Header {
-    /// [`SCHEMA`].
+    /// Name and version of the format.
+    #[schemars(extend("const" = SCHEMA))]
     pub schema: String,
     /// Version of gradscope that wrote the record.
     pub gradscope: String,
@@ -72,7 +74,7 @@ impl Header {
 }
 
 /// How a model was trained.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Run {
     /// Name of the model.
     pub model: String,
@@ -89,16 +91,20 @@ pub struct Run {
     pub optimizer: String,
     /// Learning rate at the start; this and the numbers after it are NaN where they are unknown.
     #[serde(with = "number")]
+    #[schemars(with = "number::MaybeFinite")]
     pub lr: f64,
     /// Momentum (SGD, RMSprop); 0 for none.
     #[serde(with = "number")]
+    #[schemars(with = "number::MaybeFinite")]
     pub momentum: f64,
     /// Weight decay; 0 for none.
     #[serde(with = "number")]
+    #[schemars(with = "number::MaybeFinite")]
     pub weight_decay: f64,
     /// Largest global L2 norm of the gradient that is let through, if clipped; NaN where it
     /// is unknown whether it was.
     #[serde(default, with = "number::option")]
+    #[schemars(with = "Option<number::MaybeFinite>")]
     pub clip_norm: Option<f64>,
     /// Largest magnitude of a gradient's value that is let through, if clipped.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -164,7 +170,7 @@ impl Run {
 }
 
 /// What is minimised.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Loss {
     /// Binary cross-entropy.
@@ -190,7 +196,7 @@ impl Loss {
 }
 
 /// What the targets are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Task {
     /// Classes; a score is the accuracy.
@@ -210,7 +216,7 @@ impl Task {
 }
 
 /// What a model was trained on.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Data {
     /// As `--data` spells it.
     pub name: String,
@@ -232,9 +238,11 @@ pub struct Data {
     /// Mean training loss of the best constant prediction: entropy of the classes, or variance of the
     /// targets. What guessing costs; NaN where it is unknown.
     #[serde(with = "number")]
+    #[schemars(with = "number::MaybeFinite")]
     pub chance_loss: f64,
     /// Root mean square of the training inputs as the model sees them; NaN where it is unknown.
     #[serde(with = "number")]
+    #[schemars(with = "number::MaybeFinite")]
     pub input_rms: f64,
     /// Mean of the training targets (regression).
     pub target_mean: Option<f64>,
@@ -243,7 +251,7 @@ pub struct Data {
 }
 
 /// A layer with parameters.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Layer {
     /// Unique name, such as `fc1`.
     pub name: String,
@@ -270,7 +278,7 @@ pub struct Layer {
 }
 
 /// What a layer computes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum LayerKind {
     /// Fully connected.
@@ -329,7 +337,7 @@ impl LayerKind {
 }
 
 /// A nonlinearity.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Activation {
     /// None.

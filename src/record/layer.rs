@@ -1,5 +1,6 @@
 //! Everything that is measured of one layer at a capture point.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::ranks::PerUnit;
@@ -10,7 +11,7 @@ use crate::stats::{Distribution, Spread, packed_floats};
 ///
 /// Gradients are before any clipping, with a loss scale removed. A source that cannot measure a thing
 /// leaves it out; nothing is made up.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct LayerCapture {
     /// Its weight (of a normalisation: the gain).
     pub weight: Distribution,
@@ -29,9 +30,11 @@ pub struct LayerCapture {
     /// How far the rows of the weight are from each other: the largest distance of a row from the
     /// rows' mean, over the norm of that mean (0 for equal rows; `None` for a single row).
     #[serde(default, skip_serializing_if = "Option::is_none", with = "number::option")]
+    #[schemars(with = "Option<number::MaybeFinite>")]
     pub weight_row_deviation: Option<f64>,
     /// The same of the weight's gradient.
     #[serde(default, skip_serializing_if = "Option::is_none", with = "number::option")]
+    #[schemars(with = "Option<number::MaybeFinite>")]
     pub grad_row_deviation: Option<f64>,
     /// Forward: what the layer put out for the captured batch.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -39,6 +42,7 @@ pub struct LayerCapture {
     /// Backward: ‖δ‖, L2 norm of the gradient of the loss with respect to the layer's own output
     /// (before its nonlinearity), over the captured batch.
     #[serde(default, skip_serializing_if = "Option::is_none", with = "number::option")]
+    #[schemars(with = "Option<number::MaybeFinite>")]
     pub signal_l2: Option<f64>,
     /// Norms at every step of the epoch; absent at capture points inside an epoch.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -46,7 +50,7 @@ pub struct LayerCapture {
 }
 
 /// What a layer put out. Present for layers that are followed by a nonlinearity or give the output.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Activations {
     /// What goes into the nonlinearity, over units and samples of the captured batch.
     pub pre: Distribution,
@@ -56,9 +60,11 @@ pub struct Activations {
     pub units: u64,
     /// Standard deviation of the pre-activation over the samples, root mean square over units.
     #[serde(with = "number")]
+    #[schemars(with = "number::MaybeFinite")]
     pub pre_sample_std: f64,
     /// Standard deviation of the output over the samples, root mean square over units.
     #[serde(with = "number")]
+    #[schemars(with = "number::MaybeFinite")]
     pub post_sample_std: f64,
     /// Share of unit-samples where the nonlinearity's slope is below 5% of its largest; `None` for
     /// those that do not saturate.
@@ -79,7 +85,7 @@ pub struct Activations {
 }
 
 /// How often each unit of a ReLU layer fired (pre-activation above zero).
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Firing {
     /// Samples looked at.
     pub samples: u64,
@@ -91,9 +97,11 @@ pub struct Firing {
     pub exact: bool,
     /// Share of the samples on which each unit fired, 0..1.
     #[serde(with = "packed_floats")]
+    #[schemars(with = "String")]
     pub rate: Vec<f32>,
     /// Largest pre-activation of each unit; in a history, one number: the largest of all units.
     #[serde(with = "packed_floats")]
+    #[schemars(with = "String")]
     pub max_pre: Vec<f32>,
 }
 
@@ -111,7 +119,7 @@ impl Firing {
 }
 
 /// L2 norms of a layer's weight over the steps of an epoch; `None` where no value was finite.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct LayerSteps {
     /// ‖W‖ before the update.
     pub weight_l2: Option<Spread>,

@@ -1,5 +1,6 @@
 //! The four kinds of line of a record, and what follows the first.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::boundary::Boundary;
@@ -9,7 +10,7 @@ use super::layer::LayerCapture;
 use super::number;
 
 /// One line of a record.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "kind", rename_all = "lowercase")]
 pub enum Line {
     /// First: what was run, on what, with which layers.
@@ -23,7 +24,7 @@ pub enum Line {
 }
 
 /// One optimizer step, or the envelope of `steps` consecutive ones in a long run.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Step {
     /// Epoch that it (the first of them) belongs to, from 0.
     pub epoch: u64,
@@ -47,7 +48,7 @@ pub struct Step {
 }
 
 /// L2 norms of one layer's weight at one step.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct StepLayer {
     /// ‖W‖ before the update.
     pub weight_l2: Envelope,
@@ -58,7 +59,7 @@ pub struct StepLayer {
 }
 
 /// Where the first NaN or infinity of a run appeared.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct NonFinite {
     /// `activation`, `loss`, `gradient` or `weight`: the first of these, in this order, that was hit
     /// in the step. A `weight` was hit by the step's update.
@@ -69,7 +70,7 @@ pub struct NonFinite {
 }
 
 /// The state at an epoch's last step (after backward, before the update), and what came of it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Epoch {
     /// Number, from 0.
     pub epoch: u64,
@@ -83,34 +84,42 @@ pub struct Epoch {
     pub partial: bool,
     /// Learning rate; NaN where it is unknown.
     #[serde(with = "number")]
+    #[schemars(with = "number::MaybeFinite")]
     pub lr: f64,
     /// Mean loss over its batches, as they were trained on.
     #[serde(with = "number")]
+    #[schemars(with = "number::MaybeFinite")]
     pub train_loss: f64,
     /// Score on the training set after the epoch, evaluation mode; NaN where it was not measured.
     #[serde(with = "number")]
+    #[schemars(with = "number::MaybeFinite")]
     pub train_score: f64,
     /// Loss on the dev set after the epoch, evaluation mode; `None` without a dev set.
     #[serde(with = "number::option")]
+    #[schemars(with = "Option<number::MaybeFinite>")]
     pub dev_loss: Option<f64>,
     /// Score on the dev set.
     #[serde(with = "number::option")]
+    #[schemars(with = "Option<number::MaybeFinite>")]
     pub dev_score: Option<f64>,
     /// Loss on the test set, only to be looked at: nothing is chosen by it.
     #[serde(default, with = "number::option", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<number::MaybeFinite>")]
     pub test_loss: Option<f64>,
     /// Score on the test set.
     #[serde(default, with = "number::option", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<number::MaybeFinite>")]
     pub test_score: Option<f64>,
     /// L2 norm of the gradient of all parameters at the captured step, before clipping.
     #[serde(with = "number")]
+    #[schemars(with = "number::MaybeFinite")]
     pub grad_l2: f64,
     /// The layers, in the header's order.
     pub layers: Vec<LayerCapture>,
 }
 
 /// How a run ended.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct End {
     /// Finished, or stopped by whom.
     pub outcome: Outcome,
@@ -133,7 +142,7 @@ pub struct End {
 }
 
 /// Why a run finished before all of its epochs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct EarlyStop {
     /// Epochs without a better dev score that were waited for.
     pub patience: u64,
@@ -142,7 +151,7 @@ pub struct EarlyStop {
 }
 
 /// Why a run ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Outcome {
     /// All epochs were trained.
@@ -154,13 +163,15 @@ pub enum Outcome {
 }
 
 /// Loss and score on the test set.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct TestResult {
     /// Mean loss.
     #[serde(with = "number")]
+    #[schemars(with = "number::MaybeFinite")]
     pub loss: f64,
     /// Accuracy, or minus the mean squared error.
     #[serde(with = "number")]
+    #[schemars(with = "number::MaybeFinite")]
     pub score: f64,
     /// Epoch after which the parameters were taken.
     pub epoch: u64,

@@ -2,6 +2,7 @@
 //! and "-Infinity", so that nothing is dropped silently. Use with `#[serde(with = "number")]`, and
 //! [`option`] for optional ones.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use serde::de::{self, Deserializer, Visitor};
@@ -63,6 +64,19 @@ impl Visitor<'_> for Number {
 #[derive(Clone, Copy, Debug, serde::Serialize, serde::Deserialize)]
 #[serde(transparent)]
 pub struct MaybeFinite(#[serde(with = "super::number")] pub f64);
+
+impl schemars::JsonSchema for MaybeFinite {
+    fn schema_name() -> Cow<'static, str> {
+        "Number".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({
+            "description": "A number, or the name of one that is not finite.",
+            "anyOf": [{"type": "number"}, {"enum": ["NaN", "Infinity", "-Infinity"]}],
+        })
+    }
+}
 
 /// The same for `Option<f64>`: `null` is `None`.
 pub mod option {

@@ -1,12 +1,13 @@
 //! Several processes that trained one model together.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::number;
 use crate::stats::packed_floats;
 
 /// Of which rank a record is, or what came of adding those of all.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Ranks {
     /// How many there were.
     pub of: u64,
@@ -20,7 +21,7 @@ pub struct Ranks {
 }
 
 /// That two ranks do not agree on a layer.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct RankDifference {
     /// Its name.
     pub layer: String,
@@ -35,25 +36,30 @@ pub struct RankDifference {
     /// Largest difference of a norm or of the mean, over the norm on rank 0; infinite where only one of
     /// them is a number.
     #[serde(with = "number")]
+    #[schemars(with = "number::MaybeFinite")]
     pub value: f64,
 }
 
 /// Moments of every unit over the samples of one rank.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct PerUnit {
     /// Samples of a unit.
     pub samples: u64,
     /// Mean of what goes into the nonlinearity.
     #[serde(with = "packed_floats")]
+    #[schemars(with = "String")]
     pub pre_mean: Vec<f32>,
     /// Squared deviations from it, summed.
     #[serde(with = "packed_floats")]
+    #[schemars(with = "String")]
     pub pre_m2: Vec<f32>,
     /// Mean of what comes out.
     #[serde(with = "packed_floats")]
+    #[schemars(with = "String")]
     pub post_mean: Vec<f32>,
     /// Squared deviations from it, summed.
     #[serde(with = "packed_floats")]
+    #[schemars(with = "String")]
     pub post_m2: Vec<f32>,
 }
 

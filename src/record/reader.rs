@@ -72,18 +72,18 @@ impl Record {
         self.epochs.iter().rfind(|e| !e.partial).or(self.epochs.last())
     }
 
-    /// The name of the file that an epoch stands for, in a record of weights alone.
-    pub fn file_of(&self, epoch: u64) -> &str {
-        let found = self.epochs.iter().find(|e| e.epoch == epoch);
-        found.and_then(|e| e.source.as_deref()).unwrap_or("the checkpoint")
-    }
-
     /// Whole epochs that it is known to hold. Of a run without an end these need not be captured: epochs
     /// are ever more rarely, but steps are always there.
     pub fn epochs_done(&self) -> u64 {
         let captured = self.epochs.iter().rfind(|e| !e.partial).map_or(0, |e| e.epoch + 1);
         let seen = || captured.max(self.steps.last().map_or(0, |s| s.epoch));
         self.end.as_ref().map_or_else(seen, |end| end.epochs_done)
+    }
+
+    /// The name of the file that an epoch stands for, in a record of weights alone.
+    pub fn file_of(&self, epoch: u64) -> &str {
+        let found = self.epochs.iter().find(|e| e.epoch == epoch);
+        found.and_then(|e| e.source.as_deref()).unwrap_or("the checkpoint")
     }
 
     /// An empty record of this run.

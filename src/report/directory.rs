@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use tempfile::TempPath;
 
-use super::{File, ReportError, compare, plots, summary};
+use super::{File, ReportError, compare, diff, plots, summary};
 use crate::record::{Packing, beginning};
 
 /// The record's place in a report directory.
@@ -142,7 +142,11 @@ impl OutputDir {
     ///
     /// # Errors
     /// What the system said.
-    pub fn put(&self, name: &str, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
+    pub fn put(
+        &self,
+        name: impl AsRef<Path>,
+        write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+    ) -> io::Result<()> {
         let mut temporary = temporary_file().tempfile_in(&self.path)?;
         write(&mut io::BufWriter::new(temporary.as_file_mut()))?;
         temporary.as_file().sync_all()?;
@@ -207,10 +211,11 @@ fn is_empty(path: &Path) -> Result<bool, ReportError> {
 
 /// Files that tell that gradscope wrote what is here, with the family of their schema: the record of a
 /// run, its summary where a record from elsewhere was rendered, and what stands over several runs.
-const OWN: [(&str, &str); 3] = [
+const OWN: [(&str, &str); 4] = [
     (summary::FILE_NAME, "gradscope.summary/"),
     (compare::FILE_NAME, "gradscope.compare/"),
     ("sweep.json", "gradscope.sweep/"),
+    (diff::FILE_NAME, "gradscope.diff/"),
 ];
 
 /// The family of a record's schema.

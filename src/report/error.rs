@@ -34,6 +34,14 @@ pub enum ReportError {
         /// What the system said.
         source: io::Error,
     },
+    /// A single file cannot be written, which was found out before the work started.
+    #[error("cannot write {}: {source}", path.display())]
+    Target {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
     /// A file could not be written; what was there before is intact.
     #[error("cannot write {}: {source}", path.display())]
     Write {
@@ -48,6 +56,12 @@ pub enum ReportError {
     /// The summary, or what the page's script reads, could not be put into JSON.
     #[error("cannot write the report's JSON: {0}")]
     Json(#[source] serde_json::Error),
+    /// The JUnit report could not be put into XML.
+    #[error("cannot write the report's XML: {0}")]
+    Xml(String),
+    /// The table could not be put into CSV.
+    #[error("cannot write the report's CSV: {0}")]
+    Csv(#[source] csv::Error),
 }
 
 impl ReportError {
@@ -56,10 +70,10 @@ impl ReportError {
     pub fn is_run_failure(&self) -> bool {
         match self {
             Self::NoPath | Self::NotADirectory { .. } | Self::Foreign { .. } => false,
-            Self::NotWritable { source, .. } => {
+            Self::NotWritable { source, .. } | Self::Target { source, .. } => {
                 matches!(source.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
             }
-            Self::Write { .. } | Self::Template(_) | Self::Json(_) => true,
+            Self::Write { .. } | Self::Template(_) | Self::Json(_) | Self::Xml(_) | Self::Csv(_) => true,
         }
     }
 

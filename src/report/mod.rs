@@ -6,12 +6,16 @@
 
 pub mod command;
 pub mod compare;
+pub mod diff;
 mod directory;
 mod error;
+pub mod format;
 mod html;
 mod plots;
+pub mod schema;
 mod summary;
 pub mod sweep;
+pub mod tensorboard;
 
 use std::path::PathBuf;
 
@@ -23,7 +27,7 @@ pub use directory::{OutputDir, RECORD_FILE};
 pub use error::ReportError;
 pub use summary::{
     ActivationSummary, DistributionSummary, EpochSummary, FILE_NAME as SUMMARY_FILE, LayerEpoch,
-    LayerSummary, Listed, QUANTILES, RunOutcome, RunSummary, SCHEMA as SUMMARY_SCHEMA, Summary,
+    LayerSummary, Listed, QUANTILES, RunOutcome, RunSummary, SCHEMA as SUMMARY_SCHEMA, Summary, SummaryError,
 };
 
 /// What every format is made from.

@@ -1,5 +1,6 @@
 //! What became of one number over the steps of an epoch.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Distribution;
@@ -7,7 +8,7 @@ use super::Distribution;
 /// Smallest, median and largest value of a scalar that is measured at every step.
 ///
 /// A median of an epoch is what rules use instead of the last batch's value, which varies fourfold.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Spread {
     /// Smallest finite value.
     pub min: f64,

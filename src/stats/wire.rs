@@ -1,5 +1,8 @@
 //! The form of a distribution in a record, and what a reader checks of it.
 
+use std::borrow::Cow;
+
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::distribution::{Distribution, EXACT_CAPACITY};
@@ -13,7 +16,7 @@ use super::tally::{Counts, Tally};
 const LARGEST_COUNT: u64 = 1 << 53;
 
 /// A distribution as it stands in a record.
-#[derive(Serialize, Deserialize)]
+#[derive(Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Wire {
     n: u64,
@@ -46,6 +49,16 @@ pub struct Wire {
 
 fn is_zero(n: &u64) -> bool {
     *n == 0
+}
+
+impl JsonSchema for Distribution {
+    fn schema_name() -> Cow<'static, str> {
+        "Distribution".into()
+    }
+
+    fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        Wire::json_schema(generator)
+    }
 }
 
 impl From<Distribution> for Wire {

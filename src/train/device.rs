@@ -33,6 +33,14 @@ pub fn choose(name: &str) -> Result<Device, TrainError> {
     }
 }
 
+/// All that there are, as `--device` spells them.
+pub fn devices() -> Vec<String> {
+    let mut all = vec![Device::Cpu];
+    all.extend((0..usize::try_from(Cuda::device_count()).unwrap_or(0)).map(Device::Cuda));
+    all.extend(tch::utils::has_mps().then_some(Device::Mps));
+    all.into_iter().map(name).collect()
+}
+
 /// As `--device` spells it.
 pub fn name(device: Device) -> String {
     match device {

@@ -34,7 +34,7 @@ pub use checkpoint::{Checkpoint, is_own as is_own_checkpoint};
 pub use config::{BatchSize, Config};
 pub use data::{DataKind, DataOptions, DataSource, Dataset, Rows, Split, data_kinds, describe};
 pub use decay::LrDecay;
-pub use device::choose as choose_device;
+pub use device::{choose as choose_device, devices};
 pub use error::{TrainError, sentence_of};
 pub use init::Scheme;
 pub use model::{Changes, Model, Norm, ParameterTable, Plan, Sizes, zoo};

@@ -317,6 +317,7 @@ impl Scope {
                 epoch: self.epoch,
                 step: self.step - 1,
                 partial: false,
+                source: None,
                 lr: scores.lr.unwrap_or(self.header.run.lr),
                 train_loss: now.loss_sum / now.steps as f64,
                 train_score: scores.train,

@@ -2,6 +2,7 @@
 #![allow(dead_code)]
 
 pub mod idx;
+pub mod schemas;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -10,6 +11,15 @@ use serde_json::Value;
 
 /// A directory of its own for one test, gone with it.
 pub struct Scratch(tempfile::TempDir);
+
+impl Drop for Scratch {
+    /// Whatever was written is as the schemas say.
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            schemas::hold(self.path());
+        }
+    }
+}
 
 impl Scratch {
     pub fn new() -> Self {

@@ -132,7 +132,8 @@ fn overfit(case: &Case) -> Result<Vec<Hit>, Unmeasured> {
         return Err(Unmeasured("there is no dev set"));
     }
     let lowest = |(_, a): &(usize, f64), (_, b): &(usize, f64)| a.total_cmp(b);
-    let losses = captures.iter().enumerate().filter_map(|(i, c)| Some((i, dev(c)?)));
+    // Of equal ones the latest: it rises from there.
+    let losses = captures.iter().enumerate().rev().filter_map(|(i, c)| Some((i, dev(c)?)));
     let Some((best, from)) = losses.filter(|(_, loss)| loss.is_finite()).min_by(lowest) else {
         return Ok(Vec::new());
     };

@@ -6,6 +6,7 @@
 
 mod bar;
 mod compare;
+pub(super) mod diff;
 mod figures;
 mod findings;
 mod layers;

@@ -4,7 +4,9 @@
 //! [`number`], so that a NaN is a string and never a `null`.
 
 mod build;
+mod reader;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{File, Input, ReportError};
@@ -12,6 +14,7 @@ use crate::diagnose::{Finding, NotMeasured, Verdict};
 use crate::record::{EarlyStop, LayerKind, Run, Task, TestResult, number};
 
 pub(super) use build::findings_of;
+pub use reader::SummaryError;
 
 /// Name and version of the format.
 pub const SCHEMA: &str = "gradscope.summary/1";
@@ -22,9 +25,10 @@ pub const FILE_NAME: &str = "summary.json";
 pub const QUANTILES: [f64; 7] = [0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99];
 
 /// A run in one JSON document.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Summary {
-    /// [`SCHEMA`].
+    /// Name and version of the format.
+    #[schemars(extend("const" = SCHEMA))]
     pub schema: String,
     /// Version of gradscope that made the record.
     pub gradscope: String,
@@ -52,7 +56,7 @@ pub struct Summary {
 }
 
 /// How a run was set up, and how it went.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct RunSummary {
     /// The command line, word by word.
     pub command: Vec<String>,
@@ -75,6 +79,7 @@ pub struct RunSummary {
     pub test: u64,
     /// Mean loss of the best constant prediction.
     #[serde(with = "number")]
+    #[schemars(with = "number::MaybeFinite")]
     pub chance_loss: f64,
     /// What a score is: accuracy, or minus the mean squared error. Higher is better.
     pub score: String,
@@ -94,7 +99,7 @@ pub struct RunSummary {
 }
 
 /// How a run ended, as far as its record tells.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum RunOutcome {
     /// All epochs were trained.
@@ -108,7 +113,7 @@ pub enum RunOutcome {
 }
 
 /// How many captured epochs layers list.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Listed {
     /// In `layers`: the first, the last, and evenly chosen ones between.
     pub listed: u64,
@@ -117,7 +122,7 @@ pub struct Listed {
 }
 
 /// A layer over the captured epochs.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct LayerSummary {
     /// Unique name.
     pub name: String,
@@ -136,7 +141,7 @@ pub struct LayerSummary {
 }
 
 /// A layer at the captured step of an epoch: after backward, before the update.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct LayerEpoch {
     /// Number, from 0.
     pub epoch: u64,
@@ -150,28 +155,34 @@ pub struct LayerEpoch {
     pub bias_grad: Option<DistributionSummary>,
     /// ‖ΔW‖ / max(‖W‖, 0.1·√units).
     #[serde(with = "number::option")]
+    #[schemars(with = "Option<number::MaybeFinite>")]
     pub update_ratio: Option<f64>,
     /// ‖W‖·‖g‖ / loss, with medians over the epoch's steps; only of matrices.
     #[serde(with = "number::option")]
+    #[schemars(with = "Option<number::MaybeFinite>")]
     pub elasticity: Option<f64>,
     /// L2 norm of the loss's gradient with respect to the layer's output.
     #[serde(with = "number::option")]
+    #[schemars(with = "Option<number::MaybeFinite>")]
     pub signal_l2: Option<f64>,
     /// What it put out.
     pub activation: Option<ActivationSummary>,
 }
 
 /// What a layer put out, after its nonlinearity.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ActivationSummary {
     /// Mean of the finite values.
     #[serde(with = "number::option")]
+    #[schemars(with = "Option<number::MaybeFinite>")]
     pub mean: Option<f64>,
     /// Standard deviation of the finite values.
     #[serde(with = "number::option")]
+    #[schemars(with = "Option<number::MaybeFinite>")]
     pub std: Option<f64>,
     /// Share of values that are exactly 0.
     #[serde(with = "number::option")]
+    #[schemars(with = "Option<number::MaybeFinite>")]
     pub zero_fraction: Option<f64>,
     /// Units that never fired; only of ReLU.
     pub dead_units: Option<u64>,
@@ -179,28 +190,34 @@ pub struct ActivationSummary {
     pub units: u64,
     /// Share of unit-samples where the slope is below 5% of its largest; only of what saturates.
     #[serde(with = "number::option")]
+    #[schemars(with = "Option<number::MaybeFinite>")]
     pub saturated_fraction: Option<f64>,
 }
 
 /// What one tensor's values look like.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct DistributionSummary {
     /// All values.
     pub count: u64,
     /// L2 norm; NaN if any value is.
     #[serde(with = "number")]
+    #[schemars(with = "number::MaybeFinite")]
     pub l2: f64,
     /// Mean of the finite values; `None` if there is none, as for the others.
     #[serde(with = "number::option")]
+    #[schemars(with = "Option<number::MaybeFinite>")]
     pub mean: Option<f64>,
     /// Sample standard deviation.
     #[serde(with = "number::option")]
+    #[schemars(with = "Option<number::MaybeFinite>")]
     pub std: Option<f64>,
     /// Smallest finite value.
     #[serde(with = "number::option")]
+    #[schemars(with = "Option<number::MaybeFinite>")]
     pub min: Option<f64>,
     /// Largest finite value.
     #[serde(with = "number::option")]
+    #[schemars(with = "Option<number::MaybeFinite>")]
     pub max: Option<f64>,
     /// [`QUANTILES`] of the finite values.
     pub q: Option<[f64; QUANTILES.len()]>,
@@ -213,7 +230,7 @@ pub struct DistributionSummary {
 }
 
 /// An epoch of the whole model.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct EpochSummary {
     /// Number, from 0.
     pub epoch: u64,
@@ -221,28 +238,37 @@ pub struct EpochSummary {
     pub step: u64,
     /// Whether the run was stopped inside it.
     pub partial: bool,
-    /// Learning rate.
+    /// Learning rate; NaN where it is unknown.
+    #[serde(with = "number")]
+    #[schemars(with = "number::MaybeFinite")]
     pub lr: f64,
     /// Mean loss over its batches, as they were trained on.
     #[serde(with = "number")]
+    #[schemars(with = "number::MaybeFinite")]
     pub train_loss: f64,
     /// Loss on the dev set after the epoch.
     #[serde(with = "number::option")]
+    #[schemars(with = "Option<number::MaybeFinite>")]
     pub dev_loss: Option<f64>,
     /// Score on the training set after the epoch.
     #[serde(with = "number")]
+    #[schemars(with = "number::MaybeFinite")]
     pub train_score: f64,
     /// Score on the dev set after the epoch.
     #[serde(with = "number::option")]
+    #[schemars(with = "Option<number::MaybeFinite>")]
     pub dev_score: Option<f64>,
     /// Loss on the test set after the epoch; nothing was chosen by it.
     #[serde(default, with = "number::option")]
+    #[schemars(with = "Option<number::MaybeFinite>")]
     pub test_loss: Option<f64>,
     /// Score on the test set after the epoch.
     #[serde(default, with = "number::option")]
+    #[schemars(with = "Option<number::MaybeFinite>")]
     pub test_score: Option<f64>,
     /// L2 norm of the gradient of all parameters at the captured step, before clipping.
     #[serde(with = "number")]
+    #[schemars(with = "number::MaybeFinite")]
     pub grad_l2: f64,
 }
 
