@@ -448,3 +448,17 @@ fn offsets_beyond_four_gigabytes_are_reached_without_reading_what_is_before() {
     let summary = scratch.summary("out");
     assert_eq!(summary["layers"][0]["epochs"][0]["weight"]["max"], 1e300);
 }
+
+#[test]
+fn more_layers_than_a_page_has_room_for_are_refused_before_they_are_read() {
+    let n = 100_000;
+    let tensor = |i: usize| {
+        format!(r#""{i}.weight":{{"dtype":"F32","shape":[1,2],"data_offsets":[{},{}]}}"#, 8 * i, 8 * i + 8)
+    };
+    let header = format!("{{{}}}", (0..n).map(tensor).collect::<Vec<_>>().join(","));
+    refused(
+        "x.safetensors",
+        &safetensors(&header, 8 * n),
+        "it has 100000 layers, and more than 10000 are not diagnosed",
+    );
+}

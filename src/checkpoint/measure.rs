@@ -14,8 +14,8 @@ use crate::record::{
 };
 use crate::stats::Distribution;
 
-/// Layers of a checkpoint, at most: each is a row of the report.
-const MOST_LAYERS: usize = 100_000;
+/// Layers of a checkpoint, at most: each is a row and a picture of the report.
+const MOST_LAYERS: usize = 10_000;
 
 /// What is known of a file once its layers were found.
 struct Checkpoint {
