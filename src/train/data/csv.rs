@@ -270,9 +270,10 @@ mod tests {
     #[test]
     fn line_breaks_of_two_characters_become_one_wherever_they_are_cut() {
         for size in 1..8 {
-            let mut text = String::new();
             let file = Drops(b"a,b\r\n1,2\r\n\r\n3\r4\n\r", size);
-            Lines { file, length: 0, held: false }.read_to_string(&mut text).unwrap();
+            // The parser's buffer is never as small as what reading to a string may ask for.
+            let lines = std::io::BufReader::new(Lines { file, length: 0, held: false });
+            let text = std::io::read_to_string(lines).unwrap();
             assert_eq!(text, "a,b\n1,2\n\n3\r4\n\r", "{size}");
         }
     }
