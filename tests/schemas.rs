@@ -12,7 +12,7 @@ use support::{Scratch, fixture, schemas};
 #[test]
 fn the_committed_schemas_are_those_of_the_types() {
     let scratch = Scratch::new();
-    for name in ["summary", "record"] {
+    for name in ["summary", "record", "model"] {
         let file = format!("docs/schemas/{name}.json");
         let committed = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(&file)).unwrap();
         let printed = scratch.gradscope(&format!("schema {name}")).expect(0).stdout();

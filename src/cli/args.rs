@@ -478,6 +478,8 @@ pub enum SchemaArg {
     Summary,
     /// Every line of record.jsonl
     Record,
+    /// A model file, which is TOML
+    Model,
 }
 
 #[derive(Clone, Copy, Debug, clap::ValueEnum)]

@@ -315,9 +315,9 @@ impl Planner {
 
 /// What the first layers that take one thing alone take.
 fn first_need(layers: &[LayerSpec]) -> Takes {
-    let needs = layers.iter().map(|layer| match layer.layers.as_slice() {
+    let mut needs = layers.iter().map(|layer| match layer.layers.as_slice() {
         [] => layer.spec.takes(),
         inside => first_need(inside),
     });
-    needs.into_iter().find(|takes| *takes != Takes::Anything).unwrap_or(Takes::Anything)
+    needs.find(|takes| *takes != Takes::Anything).unwrap_or(Takes::Anything)
 }
