@@ -87,6 +87,6 @@ mod tests {
         assert_eq!(e4m3[..6], [1.0, -1.0, 448.0, 0.001953125, 0.015625, 0.0]);
         assert!(e4m3[6].is_nan());
         let Values::F32(e5m2) = Dtype::F8E5m2.values(&[0x3c, 0x7b, 0x7c, 0x81]) else { panic!("float32") };
-        assert_eq!(e5m2, [1.0, 57344.0, f32::INFINITY, -1.52587890625e-5]);
+        assert_eq!(e5m2, [1.0, 57344.0, f32::INFINITY, -1.525_878_9e-5]);
     }
 }

@@ -100,11 +100,7 @@ impl Objective {
             for start in (0..rows.len()).step_by(EVALUATION_ROWS as usize) {
                 let length = EVALUATION_ROWS.min(rows.len() - start);
                 let (x, y) = (rows.x.narrow(0, start, length), rows.y.narrow(0, start, length));
-                // Not a closure: the reborrow has to be as short as the pass.
-                let watching = match &mut tap {
-                    Some(tap) => Some(&mut **tap as &mut dyn Tap),
-                    None => None,
-                };
+                let watching = tap.as_mut().map(|tap| &mut **tap as &mut dyn Tap);
                 let output = network.forward(&x, Mode::Evaluate, watching);
                 loss += self.loss(&output, &y).double_value(&[]) * length as f64;
                 score += self.score_sum(&output, &y);

@@ -52,7 +52,10 @@ pub fn hold(directory: &Path) {
         let complaint = match path.file_name().and_then(|n| n.to_str()) {
             Some("summary.json") => {
                 let text = std::fs::read_to_string(&path).unwrap_or_default();
-                serde_json::from_str(&text).ok().and_then(|value| complaint_about_summary(&value))
+                // One that says to be of another version is none of this one's.
+                let ours = |value: &Value| value["schema"] == gradscope::report::SUMMARY_SCHEMA;
+                let value = serde_json::from_str::<Value>(&text).ok().filter(ours);
+                value.and_then(|value| complaint_about_summary(&value))
             }
             Some("record.jsonl" | "record.jsonl.zst") => complaint_about_record(&path),
             _ => None,

@@ -394,7 +394,7 @@ impl<'a> Machine<'a> {
                 self.stack.push(first);
                 return Ok(());
             }
-            Known::FromType => match self.from_type(&arguments) {
+            Known::FromType => match self.value_of_type(&arguments) {
                 Some(value) => value,
                 None => Value::Opaque,
             },
@@ -431,7 +431,7 @@ impl<'a> Machine<'a> {
     }
 
     /// `(function, type, arguments, state)`: how the plain tensor inside is made.
-    fn from_type(&self, arguments: &[Id]) -> Option<Value> {
+    fn value_of_type(&self, arguments: &[Id]) -> Option<Value> {
         let Value::Known(known) = *self.heap.get(*arguments.first()?) else { return None };
         let Value::Sequence(inner) = self.heap.get(*arguments.get(2)?) else { return None };
         match known {

@@ -133,7 +133,7 @@ fn miswired(case: &Case, index: usize, run: &[Capture]) -> bool {
             if no_gradient {
                 let next = all.iter().copied().find(|i| *i > index);
                 next.is_some_and(|next| pull(next) >= case.get(&NEIGHBOUR) * strongest)
-            } else if layer.gradient_norm().is_some_and(|g| !(g.max < OVERFLOWS)) {
+            } else if layer.gradient_norm().is_some_and(|g| g.max.is_nan() || g.max >= OVERFLOWS) {
                 // An optimizer that divides by what overflows takes no step.
                 false
             } else {
