@@ -73,25 +73,26 @@ pub const FORMS: [Form; 15] = [
     Form {
         name: "xavier-uniform",
         arguments: "[:gain=G]",
-        about: "uniform of variance G²·2/(fan-in + fan-out), for tanh and sigmoid; G is a number or a nonlinearity",
+        about: "uniform of variance G²·2/(fan-in + fan-out), for tanh and sigmoid; G is a number or a nonlinearity; \
+                also glorot-uniform",
         parse: |a| Ok(Init::Xavier { uniform: true, gain: a.gain()? }),
     },
     Form {
         name: "xavier-normal",
         arguments: "[:gain=G]",
-        about: "normal of the same variance",
+        about: "normal of the same variance; also glorot-normal",
         parse: |a| Ok(Init::Xavier { uniform: false, gain: a.gain()? }),
     },
     Form {
         name: "kaiming-uniform",
         arguments: KAIMING,
-        about: "uniform of variance gain²/fan, for ReLU and its kin (He)",
+        about: "uniform of variance gain²/fan, for ReLU and its kin; also he-uniform, and lecun-uniform for linear",
         parse: |a| kaiming(a, true),
     },
     Form {
         name: "kaiming-normal",
         arguments: KAIMING,
-        about: "normal of the same variance",
+        about: "normal of the same variance; also he-normal, and lecun-normal for linear",
         parse: |a| kaiming(a, false),
     },
     Form {
@@ -161,7 +162,18 @@ impl Scheme {
     }
 }
 
+/// What other tools call the same.
+const OTHER_NAMES: [(&str, &str); 6] = [
+    ("he-uniform", "kaiming-uniform"),
+    ("he-normal", "kaiming-normal"),
+    ("glorot-uniform", "xavier-uniform"),
+    ("glorot-normal", "xavier-normal"),
+    ("lecun-uniform", "kaiming-uniform:nonlinearity=linear"),
+    ("lecun-normal", "kaiming-normal:nonlinearity=linear"),
+];
+
 fn parse(text: &str) -> Result<Init, String> {
+    let text = OTHER_NAMES.iter().find(|(other, _)| *other == text).map_or(text, |(_, ours)| ours);
     let (name, rest) = text.split_once(':').map_or((text, ""), |(name, rest)| (name, rest));
     let Some(form) = FORMS.iter().find(|f| f.name == name) else {
         let similar = crate::text::similar(name, FORMS.iter().map(|f| f.name));
@@ -284,5 +296,19 @@ impl Arguments {
             (_, Some((name, _))) => Err(format!("it takes no {name:?}")),
             _ => Ok(()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{OTHER_NAMES, parse};
+
+    #[test]
+    fn what_others_call_it_is_the_same() {
+        for (other, ours) in OTHER_NAMES {
+            assert_eq!(parse(other), parse(ours));
+            assert!(parse(ours).is_ok());
+        }
+        assert_ne!(parse("lecun-normal"), parse("he-normal"));
     }
 }
