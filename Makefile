@@ -25,7 +25,7 @@ IDX = fixtures/idx
 # The corpus; its records are kept under reports/corpus.
 CORPUS = $(CARGO) run --release --locked --quiet --example corpus -- \
 	target/release/gradscope reports/corpus --markdown docs/corpus.md
-FIRST ?= 200
+FIRST ?= 300
 
 .PHONY: help libtorch build demo sample experiments corpus corpus-prescribe corpus-calibrate corpus-fresh \
 	test test-recorder test-torch fuzz bench bench-peers bench-guard bench-capture bench-recorder fmt \
