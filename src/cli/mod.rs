@@ -4,6 +4,8 @@ mod args;
 mod check;
 #[cfg(feature = "train")]
 mod compare;
+#[cfg(feature = "train")]
+mod config;
 mod diff;
 mod doctor;
 mod exit;
@@ -66,12 +68,28 @@ pub fn main() -> ExitCode {
 /// The command line, or the status of a help page or of wrong usage.
 fn parse() -> Result<Cli, u8> {
     let choice = output::colour_choice(std::env::args_os());
-    let parsed = Cli::command().color(choice).try_get_matches().and_then(|m| Cli::from_arg_matches(&m));
+    let words = words().map_err(|error| failure::report(&error))?;
+    let parsed =
+        Cli::command().color(choice).try_get_matches_from(words).and_then(|m| Cli::from_arg_matches(&m));
     parsed.map_err(|error| {
         // A reader that went away is no error.
         let _ = error.print();
+        #[cfg(feature = "train")]
+        config::note(&error);
         if error.use_stderr() { exit::USAGE } else { exit::DONE }
     })
+}
+
+/// What was typed, with what `gradscope.toml` adds.
+#[cfg(feature = "train")]
+fn words() -> anyhow::Result<Vec<std::ffi::OsString>> {
+    config::read()?;
+    Ok(config::words().collect())
+}
+
+#[cfg(not(feature = "train"))]
+fn words() -> anyhow::Result<Vec<std::ffi::OsString>> {
+    Ok(std::env::args_os().collect())
 }
 
 fn dispatch(cli: Cli) -> anyhow::Result<u8> {
