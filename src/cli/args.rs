@@ -54,7 +54,14 @@ pub enum Command {
         rule: String,
     },
     /// List the rules
-    Rules,
+    Rules {
+        /// As JSON, with their limits
+        #[arg(long)]
+        json: bool,
+        /// As a page of Markdown, with what `explain` says of each
+        #[arg(long, conflicts_with = "json")]
+        markdown: bool,
+    },
     /// The JSON Schema of a file
     Schema {
         /// Which file

@@ -4,13 +4,14 @@
 //! checked in one place, and stands in the record that a run keeps of its command.
 
 use std::env;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use anyhow::{Context, anyhow, bail, ensure};
+use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, CommandFactory};
 use gradscope::text::similar;
 use toml::de::{DeTable, DeValue};
@@ -29,7 +30,7 @@ const COMMANDS: [&str; 3] = ["run", "compare", "sweep"];
 /// Flags beside which it says nothing: what is run has been said elsewhere.
 const INSTEAD: [&str; 4] = ["--resume", "--collect", "--help", "-h"];
 /// Flags of `run` that are about one call of it.
-const NOT_OF_A_FILE: [&str; 4] = ["help", "resume", "show-config", "force"];
+const NOT_OF_A_FILE: [&str; 5] = ["help", "resume", "show-config", "force", "color"];
 
 /// A flag that the file says, with its line.
 struct Setting {
@@ -68,8 +69,7 @@ pub fn read() -> anyhow::Result<()> {
     };
     let settings = settings(&text, &path)?;
     let mut words = typed.clone();
-    let mut cli = Cli::command();
-    cli.build();
+    let cli = built();
     let known = |flag: &str| {
         cli.find_subcommand(command).is_some_and(|c| c.get_arguments().any(|a| a.get_long() == Some(flag)))
     };
@@ -101,18 +101,22 @@ fn is_flag(word: &OsString, flag: &str) -> bool {
 }
 
 fn is_typed(words: &[OsString], flag: &str) -> bool {
-    let short = if flag == "quiet" { "-q" } else { "--quiet" };
-    words.iter().any(|w| is_flag(w, &format!("--{flag}")) || (flag == "quiet" && w == short))
+    words.iter().any(|w| is_flag(w, &format!("--{flag}")) || (flag == "quiet" && w == "-q"))
 }
 
 impl Setting {
+    /// As they would be typed.
     fn words(&self) -> Vec<String> {
-        let with = |value: &String| format!("--{}={value}", self.flag);
-        if self.values.is_empty() {
-            vec![format!("--{}", self.flag)]
-        } else {
-            self.values.iter().map(with).collect()
-        }
+        let flag = format!("--{}", self.flag);
+        let with = |value: &String| match value.starts_with('-') {
+            true => vec![format!("{flag}={value}")],
+            false => vec![flag.clone(), value.clone()],
+        };
+        if self.values.is_empty() { vec![flag] } else { self.values.iter().flat_map(with).collect() }
+    }
+
+    fn place(&self) -> String {
+        format!("{}, line {}", path().display(), self.line)
     }
 }
 
@@ -122,13 +126,8 @@ fn settings(text: &str, path: &Path) -> anyhow::Result<Vec<Setting>> {
         let line = error.span().map_or(0, |span| line_of(text, span.start));
         anyhow!("{}, line {line}: {}", path.display(), error.message())
     })?;
-    let mut cli = Cli::command();
-    cli.build();
-    let run = cli.find_subcommand("run").context("run is a command")?;
-    let flags: Vec<&Arg> = run
-        .get_arguments()
-        .filter(|a| a.get_long().is_some_and(|long| !NOT_OF_A_FILE.contains(&long)))
-        .collect();
+    let cli = built();
+    let flags = flags(&cli)?;
     let mut settings = Vec::new();
     for (key, value) in table.get_ref() {
         let (name, line) = (key.get_ref().as_ref(), line_of(text, key.span().start));
@@ -177,45 +176,71 @@ fn line_of(text: &str, at: usize) -> usize {
     1 + text.as_bytes()[..at.min(text.len())].iter().filter(|b| **b == b'\n').count()
 }
 
-/// Where a flag stands, if that is the file.
-fn origin(flag: &str) -> Option<String> {
-    let typed: Vec<OsString> = env::args_os().collect();
-    let path = path();
-    WORDS.get()?;
-    let settings = settings(&fs::read_to_string(&path).ok()?, &path).ok()?;
-    let setting = settings.iter().find(|s| s.flag == flag && !is_typed(&typed, flag))?;
-    Some(format!("{}, line {}", path.display(), setting.line))
+/// What the file says and the command line does not.
+fn from_file() -> Vec<Setting> {
+    let (typed, path) = (env::args_os().collect::<Vec<_>>(), path());
+    // Nothing was taken from it, or it has been read without complaint before.
+    let text = WORDS.get().and_then(|_| fs::read_to_string(&path).ok());
+    let settings = text.and_then(|text| settings(&text, &path).ok()).unwrap_or_default();
+    settings.into_iter().filter(|s| !is_typed(&typed, &s.flag)).collect()
 }
 
-/// Says where the flag stands that an error of the command line is about, if it is in the file.
-pub fn note(error: &clap::Error) {
-    use clap::error::{ContextKind, ContextValue};
-    let Some(ContextValue::String(arg)) = error.get(ContextKind::InvalidArg) else { return };
-    let flag = arg.trim_start_matches("--").split([' ', '=']).next().unwrap_or_default();
-    if let Some(place) = origin(flag) {
-        output::note(&format!("--{flag} stands in {place}"));
+/// Says where the flags stand that an error is about, if that is the file.
+pub fn note(error: &str) {
+    let first = error.lines().next().unwrap_or_default();
+    let apart = |c: char| !(c.is_alphanumeric() || c == '-');
+    for setting in from_file() {
+        let flag = first.split(apart).any(|word| word.strip_prefix("--") == Some(&setting.flag));
+        // Of some flags the value says enough.
+        if flag || setting.values.iter().any(|value| first.contains(&format!("{value:?}"))) {
+            output::note(&format!("--{} stands in {}", setting.flag, setting.place()));
+        }
     }
 }
 
 /// What is set, flag by flag, with where it stands: again such a file.
-pub fn shown() -> String {
-    let words: Vec<String> = words().map(|w| w.to_string_lossy().into_owned()).collect();
+///
+/// # Errors
+/// Where the command line cannot be parsed.
+pub fn shown() -> anyhow::Result<String> {
+    let matches = Cli::command().try_get_matches_from(words())?;
+    let (_, run) = matches.subcommand().context("a command was parsed")?;
+    let (cli, from_file) = (built(), from_file());
     let mut text = String::new();
-    let mut rest = words.iter().skip_while(|w| *w != "run").skip(1).peekable();
-    while let Some(word) = rest.next() {
-        let Some(flag) = word.strip_prefix("--") else { continue };
-        let (flag, joined) = flag.split_once('=').map_or((flag, None), |(f, v)| (f, Some(v.to_owned())));
-        let value = joined.or_else(|| rest.next_if(|next| !next.starts_with("--")).cloned());
-        if flag == "show-config" {
+    for arg in flags(&cli)? {
+        let (id, flag) = (arg.get_id().as_str(), arg.get_long().unwrap_or_default());
+        if run.value_source(id) != Some(ValueSource::CommandLine) {
             continue;
         }
-        let value = match value {
-            None => "true".to_owned(),
-            Some(v) if v.parse::<i64>().is_ok() || v.parse::<f64>().is_ok_and(f64::is_finite) => v,
-            Some(v) => toml::Value::String(v).to_string(),
+        let values: Vec<String> = run.get_raw(id).into_iter().flatten().map(toml_of).collect();
+        let value = match values.as_slice() {
+            _ if !arg.get_action().takes_values() => "true".to_owned(),
+            [one] => one.clone(),
+            several => format!("[{}]", several.join(", ")),
         };
-        let from = origin(flag).unwrap_or_else(|| "command line".to_owned());
-        text += &format!("{flag} = {value}  # {from}\n");
+        let from = from_file.iter().find(|s| s.flag == flag);
+        text += &format!("{flag} = {value}  # {}\n", from.map_or("command line".into(), Setting::place));
     }
-    text
+    Ok(text)
+}
+
+/// A word as a number where TOML writes it so, and as a text otherwise.
+fn toml_of(word: &OsStr) -> String {
+    let word = word.to_string_lossy();
+    let number = DeValue::parse(&word).is_ok_and(|value| scalar(value.get_ref()).as_deref() == Some(&word));
+    if number { word.into_owned() } else { toml::Value::String(word.into_owned()).to_string() }
+}
+
+/// The command line with the flags that all commands have.
+fn built() -> clap::Command {
+    let mut cli = Cli::command();
+    cli.build();
+    cli
+}
+
+/// The flags of `run` that a file may set.
+fn flags(cli: &clap::Command) -> anyhow::Result<Vec<&Arg>> {
+    let run = cli.find_subcommand("run").context("run is a command")?;
+    let of_a_file = |a: &&Arg| a.get_long().is_some_and(|long| !NOT_OF_A_FILE.contains(&long));
+    Ok(run.get_arguments().filter(of_a_file).collect())
 }

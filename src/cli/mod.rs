@@ -58,7 +58,11 @@ use args::{Cli, Command};
 pub fn main() -> ExitCode {
     failure::install_panic_hook();
     let status = panic::catch_unwind(AssertUnwindSafe(|| match parse() {
-        Ok(cli) => dispatch(cli).unwrap_or_else(|error| failure::report(&error)),
+        Ok(cli) => dispatch(cli).unwrap_or_else(|error| {
+            let status = failure::report(&error);
+            note(&failure::chain(&error));
+            status
+        }),
         Err(status) => status,
     }));
     // The hook has said what happened.
@@ -74,8 +78,7 @@ fn parse() -> Result<Cli, u8> {
     parsed.map_err(|error| {
         // A reader that went away is no error.
         let _ = error.print();
-        #[cfg(feature = "train")]
-        config::note(&error);
+        note(&error.to_string());
         if error.use_stderr() { exit::USAGE } else { exit::DONE }
     })
 }
@@ -86,6 +89,13 @@ fn words() -> anyhow::Result<Vec<std::ffi::OsString>> {
     config::read()?;
     Ok(config::words().collect())
 }
+
+/// Where `gradscope.toml` has the flags that an error is about.
+#[cfg(feature = "train")]
+use config::note;
+
+#[cfg(not(feature = "train"))]
+fn note(_: &str) {}
 
 #[cfg(not(feature = "train"))]
 fn words() -> anyhow::Result<Vec<std::ffi::OsString>> {
@@ -103,7 +113,7 @@ fn dispatch(cli: Cli) -> anyhow::Result<u8> {
         Command::Inspect(args) => inspect::run(&args, colours),
         Command::Sweep(args) if args.collect.is_some() => sweep::collect(&args, colours),
         Command::Explain { rule } => list::explain(&rule),
-        Command::Rules => list::rules(),
+        Command::Rules { json, markdown } => list::rules(json, markdown),
         Command::Schema { of } => schema::run(of),
         Command::Doctor { json } => doctor::run(json),
         Command::Completions { shell } => manual::completions(shell),
@@ -134,7 +144,7 @@ fn with_libtorch(command: Command, colours: bool) -> anyhow::Result<u8> {
         | Command::Merge(_)
         | Command::Inspect(_)
         | Command::Explain { .. }
-        | Command::Rules
+        | Command::Rules { .. }
         | Command::Schema { .. }
         | Command::Doctor { .. }
         | Command::Completions { .. }

@@ -19,7 +19,7 @@ use super::{config, exit, output, resolve, source};
 /// Everything is checked before anything is written; then the record grows while training goes.
 pub fn run(args: &RunArgs, colours: bool) -> anyhow::Result<u8> {
     if args.show_config {
-        output::print(&config::shown())?;
+        output::print(&config::shown()?)?;
         return Ok(exit::DONE);
     }
     let mut finding_args = args.flags.findings.clone();
