@@ -14,7 +14,7 @@ trap 'rm -rf "$scratch"' EXIT
 
 fail() { echo "dist: $*" >&2; exit 1; }
 
-version=$("$binary" --version | cut -d ' ' -f 2)
+version=$(sed -n "s/^version = \"\(.*\)\"/\1/p" "$root/Cargo.toml" | head -n 1)
 name=gradscope$([ -n "$libtorch" ] || echo -slim)-$version-$(uname -m)-linux
 tree=$scratch/$name
 doc=$tree/share/doc/gradscope
