@@ -35,8 +35,9 @@ HOST    = $(shell rustc -vV | sed -n 's/^host: //p')
 # The directory with the libraries of the libtorch that is linked.
 LIBTORCH_LIB = $(or $(LIBTORCH),.libtorch)/lib
 
-.PHONY: help libtorch build release install dist test-dist deny unused msrv demo sample experiments corpus corpus-prescribe corpus-calibrate corpus-fresh \
-	test test-recorder test-torch bench bench-peers bench-guard bench-capture bench-recorder fmt \
+.PHONY: help libtorch build release install dist test-dist demo sample experiments corpus corpus-prescribe \
+	corpus-calibrate corpus-fresh test test-recorder test-torch fuzz bench bench-peers bench-guard \
+	bench-capture bench-recorder deny unused msrv fmt \
 	clean distclean
 
 help: ## list the targets
@@ -132,6 +133,18 @@ test-torch: libtorch ## test the recorder with the current PyTorch, torchvision,
 		&& "$$venv/bin/pip" install --quiet --disable-pip-version-check \
 			torch torchvision lightning "transformers[torch]" pytest ./python \
 		&& "$$venv/bin/python" $(RECORDER_TESTS)
+
+# Seconds for each reader. Without a sanitizer the stable compiler will do: the code is safe Rust.
+FUZZ_SECONDS ?= 60
+FUZZ = record:records idx:idx safetensors:checkpoints npz:checkpoints pickle:checkpoints model:../src/train/zoo
+
+fuzz: libtorch ## feed random files to every reader for FUZZ_SECONDS each (needs cargo-fuzz)
+	$(CARGO) fuzz build --sanitizer none
+	@for pair in $(FUZZ); do \
+		target=$${pair%%:*}; mkdir -p fuzz/corpus/$$target; \
+		$(CARGO) fuzz run --sanitizer none $$target fuzz/corpus/$$target fixtures/$${pair#*:} -- \
+			-max_total_time=$(FUZZ_SECONDS) -timeout=20 -rss_limit_mb=2048 -print_final_stats=1 || exit 1; \
+	done
 
 $(NPM)/package-lock.json: tests/npm/package.json tests/npm/package-lock.json
 	@mkdir -p $(NPM) && cp $^ $(NPM)/
