@@ -176,7 +176,7 @@ bench-recorder: ## time PyTorch training with and without the recorder, beside T
 		&& "$$venv/bin/pip" install --quiet --disable-pip-version-check torch tensorboard numpy \
 		&& "$$venv/bin/python" benches/recorder.py
 
-deny: ## check licences and known defects of dependencies (needs cargo-deny)
+deny: ## check licences and sources of dependencies (needs cargo-deny)
 	@$(CARGO) deny --version >/dev/null 2>&1 \
 		|| { echo "cargo-deny is not here: cargo install --locked cargo-deny" >&2; exit 1; }
 	$(CARGO) deny --locked check licenses bans sources
