@@ -14,7 +14,7 @@ use super::progress::Progress;
 use super::render::{Wanted, conclude, default_directory, open_targets, render};
 use super::resume::{self, Earlier};
 use super::signals::Signals;
-use super::{exit, resolve, source};
+use super::{exit, output, resolve, source};
 
 /// Everything is checked before anything is written; then the record grows while training goes.
 pub fn run(args: &RunArgs, colours: bool) -> anyhow::Result<u8> {
@@ -32,7 +32,7 @@ pub fn run(args: &RunArgs, colours: bool) -> anyhow::Result<u8> {
     let directory = match given {
         Some(out) => OutputDir::check(out, args.output.force)?,
         // Whether it is there is seen when it is made.
-        None => OutputDir::check(&default_directory(&config.model.name), true)?,
+        None => OutputDir::check(&default_directory(config.model.name()), true)?,
     };
     let targets = open_targets(&args.targets, &args.output, &[&directory.record(config.packing)])?;
     let baseline = source::baseline(args.baseline.as_ref(), &findings)?;
@@ -193,6 +193,10 @@ impl Observer for Session<'_> {
         };
         self.live = Some(self.live(writer, record));
         Ok(())
+    }
+
+    fn note(&mut self, text: &str) {
+        output::note(&format!("note: {text}"));
     }
 
     fn keep(&mut self, name: &str, content: &Checkpoint) -> Result<(), RecordError> {

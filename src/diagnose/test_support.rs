@@ -35,6 +35,7 @@ impl Fake {
             .map(|i| layer(i, widths, if i + 1 == count { Activation::Sigmoid } else { activation }));
         let run = Run {
             model: "mlp".into(),
+            format: None,
             loss: Loss::Bce,
             seed: 0,
             epochs: 20,
@@ -312,6 +313,7 @@ pub fn capture(layer: &Layer, n: Norms) -> LayerCapture {
         }),
         signal_l2: Some(1.0),
         state_signal: None,
+        zero_rows: None,
         steps: Some(LayerSteps {
             weight_l2: spread(n.w),
             grad_l2: spread(n.g),

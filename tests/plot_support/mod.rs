@@ -66,6 +66,7 @@ impl Scenario {
             command: vec!["gradscope".into(), "run".into()],
             run: Run {
                 model: "mlp".into(),
+                format: None,
                 loss: Loss::Bce,
                 seed: 1,
                 epochs: 1,

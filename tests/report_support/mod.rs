@@ -60,6 +60,7 @@ fn header(names: [&str; 2]) -> Header {
         command: command.split(' ').map(str::to_owned).collect(),
         run: Run {
             model: "tiny".into(),
+            format: None,
             loss: Loss::Bce,
             seed: 7,
             epochs: 2,
