@@ -264,15 +264,13 @@ fn what_is_no_program_or_does_not_fit_is_said_in_one_sentence() {
     let scratch = Scratch::new();
     scratch.file("text.pt", "hello, this is no archive");
     scratch.file("empty.pt", "");
-    let archives: [(&str, &[(&str, &[u8])]); 4] = [
-        ("exported.pt2", &[("serialized_exported_program.json", b"{}"), ("version", b"1")]),
-        ("archive.pt", &[("m/archive_format", b"pt2"), ("m/models/model.json", b"{}")]),
-        ("zip.pt", &[("readme.txt", b"hello")]),
-        ("broken.pt", &[("m/data.pkl", b"."), ("m/code/__torch__.py", b""), ("m/constants.pkl", b".")]),
-    ];
-    for (name, files) in archives {
+    let archive = |name: &str, files: &[(&str, &[u8])]| {
         fs::write(scratch.path().join(name), support::archive(files)).unwrap();
-    }
+    };
+    archive("exported.pt2", &[("serialized_exported_program.json", b"{}"), ("version", b"1")]);
+    archive("archive.pt", &[("m/archive_format", b"pt2"), ("m/models/model.json", b"{}")]);
+    archive("zip.pt", &[("readme.txt", b"hello")]);
+    archive("broken.pt", &[("m/data.pkl", b"."), ("m/code/__torch__.py", b""), ("m/constants.pkl", b".")]);
     for name in ["plain.pt", "legacy.pt", "plain.safetensors", "plain.npz"] {
         fs::copy(fixture(&format!("checkpoints/{name}")), scratch.path().join(name)).unwrap();
     }

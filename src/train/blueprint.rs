@@ -8,7 +8,7 @@ use super::script::Script;
 #[derive(Clone, Debug)]
 pub enum Blueprint {
     /// Described in a file, or one of the zoo.
-    Model(Model),
+    Model(Box<Model>),
     /// In TorchScript.
     Script(Script),
 }
@@ -46,6 +46,6 @@ impl Blueprint {
 
 impl From<Model> for Blueprint {
     fn from(model: Model) -> Self {
-        Self::Model(model)
+        Self::Model(Box::new(model))
     }
 }

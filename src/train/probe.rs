@@ -324,7 +324,7 @@ mod tests {
         let network = convolution();
         let x = Tensor::from_slice(&[-1.0f32, 3.0, 0.0, 0.0, -1.0, -2.0, -3.0, -4.0]).view([2, 4]);
         let mut count = FiringCount::new(network.layers().len(), true);
-        network.forward(&x, Mode::Evaluate, Some(&mut count)).unwrap();
+        let _ = network.forward(&x, Mode::Evaluate, Some(&mut count)).unwrap();
         let fired = count.layers[0].as_ref().unwrap();
         assert_eq!(fired.samples, 2);
         assert_eq!(fired.fired, [1, 0]);

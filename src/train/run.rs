@@ -173,7 +173,7 @@ struct Prepared {
 /// What a network is built from.
 enum Design {
     /// A description.
-    Model { model: Model, plan: Box<Plan> },
+    Model { model: Box<Model>, plan: Box<Plan> },
     /// A program, what its outputs are, and which parameters of it the loss does not depend on.
     Program { loaded: Loaded, probabilities: bool, unreached: Vec<String> },
 }
@@ -226,7 +226,7 @@ fn prepare(config: &Config) -> Result<Prepared, TrainError> {
             let plan = Plan::new(&model, model.sizes_for(&dataset))?;
             check_batch_norm(&plan, rows, batch)?;
             plan.check_words(&dataset)?;
-            Design::Model { model, plan: Box::new(plan) }
+            Design::Model { model: Box::new(model), plan: Box::new(plan) }
         }
         Blueprint::Script(script) => {
             let loaded = script.load(&dataset, config.device)?;
