@@ -100,7 +100,7 @@ mod training {
         let model = Model::named("relu5").expect("in the zoo");
         let defaults = model.defaults.clone();
         Config {
-            source: model.default_data().expect("it has one").parse().expect("valid"),
+            source: defaults.data.as_deref().expect("it has one").parse().expect("valid"),
             data: DataOptions::default(),
             loss: None,
             optimizer: OptimizerSettings {
@@ -123,7 +123,7 @@ mod training {
             packing: Packing::None,
             capture: Capture::default(),
             command: Vec::new(),
-            model,
+            model: model.into(),
         }
     }
 

@@ -5,14 +5,13 @@ mod support;
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::io::{Cursor, Seek, SeekFrom, Write};
+use std::io::{Seek, SeekFrom, Write};
 use std::path::PathBuf;
 
 use gradscope::record::Record;
 use gradscope::stats::Distribution;
-use rawzip::{CompressionMethod, ZipArchiveWriter};
 use serde_json::Value;
-use support::{Scratch, fixture};
+use support::{Scratch, archive, fixture};
 
 fn checkpoint(name: &str) -> PathBuf {
     fixture("checkpoints").join(name)
@@ -258,20 +257,6 @@ fn an_index_names_files_beside_it_and_no_others() {
     }
     refused("m.index.json", index("none.safetensors").as_bytes(), "cannot read none.safetensors");
     refused("m.index.json", b"{}", "no index of safetensors files");
-}
-
-/// An archive of these files.
-fn archive(files: &[(&str, &[u8])]) -> Vec<u8> {
-    let mut writer = ZipArchiveWriter::new(Cursor::new(Vec::new()));
-    for (name, content) in files {
-        let (mut entry, config) =
-            writer.new_file(name).compression_method(CompressionMethod::STORE).start().unwrap();
-        let mut data = config.wrap(&mut entry);
-        data.write_all(content).unwrap();
-        let (_, output) = data.finish().unwrap();
-        entry.finish(output).unwrap();
-    }
-    writer.finish().unwrap().into_inner()
 }
 
 /// A pickle of one tensor, `w.weight`, of the float32 storage "0" with so many numbers.

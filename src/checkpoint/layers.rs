@@ -4,8 +4,22 @@
 
 use std::collections::HashMap;
 
-use super::tensor::Tensor;
 use crate::record::{Activation, Layer, LayerKind};
+
+/// A tensor by its name.
+#[derive(Clone, Copy, Debug)]
+pub struct Named<'a> {
+    /// Such as `fc1.weight`.
+    pub name: &'a str,
+    /// Output dimension first.
+    pub shape: &'a [u64],
+}
+
+impl Named<'_> {
+    fn count(&self) -> u64 {
+        self.shape.iter().fold(1, |product: u64, d| product.saturating_mul(*d))
+    }
+}
 
 /// A layer, and which tensors are its weight and bias.
 #[derive(Debug)]
@@ -19,12 +33,12 @@ pub struct Part {
 }
 
 /// The layers that these tensors make, in their order; and the indices of the tensors that are left.
-pub fn group(tensors: &[Tensor]) -> (Vec<Part>, Vec<usize>) {
-    let index: HashMap<&str, usize> = tensors.iter().enumerate().map(|(i, t)| (t.name.as_str(), i)).collect();
+pub fn group(tensors: &[Named]) -> (Vec<Part>, Vec<usize>) {
+    let index: HashMap<&str, usize> = tensors.iter().enumerate().map(|(i, t)| (t.name, i)).collect();
     let mut parts = Vec::new();
     let mut taken = vec![false; tensors.len()];
     for (i, tensor) in tensors.iter().enumerate() {
-        let (path, leaf) = tensor.name.rsplit_once('.').unwrap_or(("", &tensor.name));
+        let (path, leaf) = tensor.name.rsplit_once('.').unwrap_or(("", tensor.name));
         let dimensions = tensor.shape.len();
         let is_weight = !leaf.contains("bias") && (dimensions >= 2 || dimensions == 1 && leaf == "weight");
         if !is_weight || tensor.count() == 0 {
@@ -41,7 +55,7 @@ pub fn group(tensors: &[Tensor]) -> (Vec<Part>, Vec<usize>) {
         let name = match (leaf, path) {
             ("weight", "") => "model",
             ("weight", path) => path,
-            _ => &tensor.name,
+            _ => tensor.name,
         };
         taken[i] = true;
         if let Some(bias) = bias {
@@ -53,16 +67,16 @@ pub fn group(tensors: &[Tensor]) -> (Vec<Part>, Vec<usize>) {
     (parts, left)
 }
 
-fn layer(name: &str, kind: LayerKind, weight: &Tensor, bias: Option<&Tensor>) -> Layer {
+fn layer(name: &str, kind: LayerKind, weight: &Named, bias: Option<&Named>) -> Layer {
     let is_gain = weight.shape.len() < 2;
     Layer {
         name: name.to_owned(),
         kind,
-        shape: weight.shape.clone(),
+        shape: weight.shape.to_vec(),
         fan_in: if is_gain { 1 } else { weight.shape[1..].iter().product() },
         units: weight.shape[0],
         bias: bias.is_some(),
-        parameters: weight.count().saturating_add(bias.map_or(0, Tensor::count)),
+        parameters: weight.count().saturating_add(bias.map_or(0, Named::count)),
         activation: Activation::Identity,
         output: false,
         normalized: false,

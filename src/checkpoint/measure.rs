@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::thread;
 
 use super::dtype::Values;
-use super::layers::{Part, group};
+use super::layers::{Named, Part, group};
 use super::tensor::{PIECE, Tensor};
 use super::{CheckpointError, Content, open, quoted};
 use crate::record::{
@@ -39,7 +39,8 @@ impl Checkpoint {
             let named: Vec<&str> = named.iter().map(String::as_str).collect();
             note(format!("left out, since only floating-point weights are measured: {}", quoted(&named)));
         }
-        let (parts, left) = group(&tensors);
+        let named: Vec<Named> = tensors.iter().map(|t| Named { name: &t.name, shape: &t.shape }).collect();
+        let (parts, left) = group(&named);
         if parts.is_empty() {
             let names: Vec<&str> = tensors.iter().map(|t| t.name.as_str()).collect();
             let reason = format!("none of its tensors is the weight of a layer: {}", quoted(&names));
@@ -106,6 +107,7 @@ impl Checkpoint {
                 activations: None,
                 signal_l2: None,
                 state_signal: None,
+                zero_rows: None,
                 steps: None,
             })
         };
@@ -191,6 +193,7 @@ fn run(path: &Path, epochs: u64) -> Run {
     let unknown = || "unknown".to_owned();
     Run {
         model: path.file_stem().unwrap_or_default().to_string_lossy().into_owned(),
+        format: None,
         loss: Loss::Unknown,
         seed: 0,
         epochs,

@@ -4,7 +4,8 @@
 //! A reader per format (`safetensors`, `torch`, `numpy`) says which tensors lie where in a file, and
 //! checks that before memory is taken; `tensor` reads their values piece by piece, so that a file of any
 //! size needs little memory; `layers` tells weights and biases apart by their names; `measure` makes a
-//! record of one file, or of several in the order of training. Files are read and not mapped into
+//! record of one file, or of several in the order of training; `script` tells TorchScript programs, which are
+//! trained, from all of these. Files are read and not mapped into
 //! memory: one that is cut while it is read is an error, and no crash.
 
 mod archive;
@@ -15,11 +16,17 @@ mod measure;
 mod numpy;
 mod place;
 mod safetensors;
+#[cfg(feature = "train")]
+mod script;
 mod tensor;
 mod torch;
 
 pub use error::CheckpointError;
+#[cfg(feature = "train")]
+pub(crate) use layers::{Named, group};
 pub use measure::record;
+#[cfg(feature = "train")]
+pub(crate) use script::Program;
 
 use std::path::{Path, PathBuf};
 

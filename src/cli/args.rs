@@ -189,8 +189,12 @@ pub struct InitArgs {
 
 #[derive(Debug, Args)]
 pub struct RunArgs {
-    /// Model: a name (`gradscope models` lists them) or a file that ends in .toml
-    #[arg(long, value_name = "NAME|FILE.toml", required_unless_present_any = ["resume", "show_config"])]
+    /// Model: a name (`gradscope models` lists them), a file that ends in .toml, or a TorchScript program
+    #[arg(
+        long,
+        value_name = "NAME|FILE.toml|FILE.pt",
+        required_unless_present_any = ["resume", "show_config"]
+    )]
     pub model: Option<String>,
     /// Go on with the run in this report directory, which --save-model has kept; its record gives all
     /// other flags, and --epochs and --patience may be given anew

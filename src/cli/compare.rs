@@ -24,7 +24,7 @@ pub fn run(args: &CompareArgs, colours: bool) -> anyhow::Result<u8> {
     same_ground(&trials, &configs)?;
     let out = match &args.output.out {
         Some(out) => out.clone(),
-        None => default_directory(&format!("compare-{}", configs[0].model.name)),
+        None => default_directory(&format!("compare-{}", configs[0].model.name())),
     };
     let mut directory = OutputDir::check(&out, args.output.force || args.output.out.is_none())?;
     let names = file_names(trials.iter().map(|t| t.label.as_str()));

@@ -30,7 +30,7 @@ pub fn run(args: &GradcheckArgs) -> anyhow::Result<u8> {
         Some(stated) => (stated, None),
         None => {
             let (options, source) =
-                (resolve::data_options(&args.data)?, resolve::source(&args.data, &model)?);
+                (resolve::data_options(&args.data)?, resolve::source(&args.data, &model.clone().into())?);
             let dataset = source.dataset(&options, model.defaults.loss, args.seed, choose_device("cpu")?)?;
             (model.sizes_for(&dataset), Some(dataset))
         }

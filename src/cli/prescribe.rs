@@ -34,7 +34,8 @@ pub fn run(args: &PrescribeArgs, colours: bool) -> anyhow::Result<u8> {
     let findings = Findings::new(&finding_args)?;
     let config = resolve::config(&base.args, base.command.clone())?;
     let out = &args.output.out;
-    let place = out.clone().unwrap_or_else(|| default_directory(&format!("prescribe-{}", config.model.name)));
+    let place =
+        out.clone().unwrap_or_else(|| default_directory(&format!("prescribe-{}", config.model.name())));
     let mut directory = OutputDir::check(&place, args.output.force || out.is_none())?;
     let signals = Signals::listen()?;
     match out {

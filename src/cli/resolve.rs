@@ -1,9 +1,11 @@
 //! Turns the flags of `run` into a ready configuration: model defaults below, flags above.
 
+use std::path::Path;
+
 use gradscope::record::{Loss, Packing, Task};
 use gradscope::train::{
-    BatchSize, Cell, Changes, Config, DataOptions, DataSource, LrDecay, Model, Norm, OptimizerKind,
-    OptimizerSettings, TrainError, choose_device,
+    BatchSize, Blueprint, Capture, Cell, Changes, Config, DataOptions, DataSource, LrDecay, Model, Norm,
+    OptimizerKind, OptimizerSettings, Script, TrainError, choose_device,
 };
 
 use super::args::{CellArg, DataArgs, LossArg, NetworkArgs, NormArg, PackingArg, RunArgs, TaskArg};
@@ -15,11 +17,12 @@ use super::args::{CellArg, DataArgs, LossArg, NetworkArgs, NormArg, PackingArg, 
 pub fn config(args: &RunArgs, command: Vec<String>) -> Result<Config, TrainError> {
     // The command line demands one, but not of a record that says which.
     let name = args.model.as_deref().ok_or_else(|| TrainError::Settings("--model is missing".into()))?;
-    let model = model(name, &args.flags.network)?;
+    let model = blueprint(name, &args.flags.network)?;
     let training = &args.flags.training;
-    let defaults = &model.defaults;
+    let defaults = &model.defaults();
     let or = |flag: &Option<String>, default: &String| flag.as_ref().unwrap_or(default).clone();
     let source = source(&args.flags.data, &model)?;
+    let asked = training.capture.as_deref().map(str::parse).transpose()?;
     let batch_size = batch_size(&or(&training.batch_size, &defaults.batch_size))?;
     let kind: OptimizerKind = or(&training.optimizer, &defaults.optimizer).parse()?;
     let optimizer = OptimizerSettings {
@@ -51,10 +54,37 @@ pub fn config(args: &RunArgs, command: Vec<String>) -> Result<Config, TrainError
             PackingArg::None => Packing::None,
             PackingArg::Zstd => Packing::Zstd,
         },
-        capture: training.capture.as_deref().map(str::parse).transpose()?.unwrap_or_default(),
+        capture: match &model {
+            Blueprint::Model(_) => asked.unwrap_or_default(),
+            Blueprint::Script(_) => Capture::of_program(asked)?,
+        },
         command,
         model,
     })
+}
+
+/// What to train: a model that is described, or the program in a file, which takes no network flags.
+fn blueprint(name: &str, network: &NetworkArgs) -> Result<Blueprint, TrainError> {
+    if !Script::is_meant_by(name) {
+        return Ok(model(name, network)?.into());
+    }
+    let given = [
+        ("--hidden", network.hidden.is_some()),
+        ("--act", network.act.is_some()),
+        ("--lrelu-slope", network.lrelu_slope.is_some()),
+        ("--norm", network.norm.is_some()),
+        ("--dropout", network.dropout.is_some()),
+        ("--cell", network.cell.is_some()),
+        ("--init", network.init.is_some()),
+        ("--bias", network.bias.is_some()),
+    ];
+    let script = Script::open(Path::new(name))?;
+    match given.iter().find(|(_, given)| *given) {
+        Some((flag, _)) => Err(TrainError::Settings(format!(
+            "{flag} is for models that are described: the layers and initial weights of {name} are as it was saved"
+        ))),
+        None => Ok(Blueprint::Script(script)),
+    }
 }
 
 /// The model of this name or file, with the network flags applied.
@@ -62,6 +92,12 @@ pub fn config(args: &RunArgs, command: Vec<String>) -> Result<Config, TrainError
 /// # Errors
 /// [`TrainError`] where there is no such model, or where it cannot take a flag.
 pub fn model(name: &str, network: &NetworkArgs) -> Result<Model, TrainError> {
+    if Script::is_meant_by(name) {
+        return Err(TrainError::Settings(format!(
+            "{name}: this takes a model that is described, of the zoo or in a .toml; programs in TorchScript are \
+             trained with gradscope run"
+        )));
+    }
     let mut model = Model::find(name)?;
     model.change(&Changes {
         hidden: network.hidden.clone(),
@@ -90,7 +126,7 @@ fn cell(cell: CellArg) -> Cell {
 ///
 /// # Errors
 /// [`TrainError`] where there is no such data, or where the model needs to be told.
-pub fn source(data: &DataArgs, model: &Model) -> Result<DataSource, TrainError> {
+pub fn source(data: &DataArgs, model: &Blueprint) -> Result<DataSource, TrainError> {
     match &data.data {
         Some(name) => name.parse(),
         None => model.default_data()?.parse(),

@@ -36,7 +36,7 @@ pub fn run(args: &RunArgs, colours: bool) -> anyhow::Result<u8> {
     let directory = match given {
         Some(out) => OutputDir::check(out, args.output.force)?,
         // Whether it is there is seen when it is made.
-        None => OutputDir::check(&default_directory(&config.model.name), true)?,
+        None => OutputDir::check(&default_directory(config.model.name()), true)?,
     };
     let targets = open_targets(&args.targets, &args.output, &[&directory.record(config.packing)])?;
     let baseline = source::baseline(args.baseline.as_ref(), &findings)?;
@@ -197,6 +197,10 @@ impl Observer for Session<'_> {
         };
         self.live = Some(self.live(writer, record));
         Ok(())
+    }
+
+    fn note(&mut self, text: &str) {
+        output::note(&format!("note: {text}"));
     }
 
     fn keep(&mut self, name: &str, content: &Checkpoint) -> Result<(), RecordError> {

@@ -51,7 +51,7 @@ fn sizes(model: Model, data: &DataArgs) -> Result<(Model, Sizes), TrainError> {
         return Ok((model, stated));
     }
     let options = resolve::data_options(data)?;
-    let source = resolve::source(data, &model)?;
+    let source = resolve::source(data, &model.clone().into())?;
     let dataset = source.dataset(&options, model.defaults.loss, 0, choose_device("cpu")?)?;
     let sizes = model.sizes_for(&dataset);
     Ok((model.for_loss(dataset.loss), sizes))

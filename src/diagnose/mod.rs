@@ -55,6 +55,8 @@ pub fn diagnose(record: &Record, settings: &Settings) -> Diagnosis {
         let case = Case { q: &q, rule: rule.name, settings };
         let told = if record.header.has_weights_alone() {
             rules::weights::evaluate(rule.name, &case)
+        } else if record.header.is_program() && rules::unseen::INSIDE.contains(&rule.name) {
+            Err(rules::unseen::NOT_SEEN)
         } else {
             (rule.evaluate)(&case)
         };

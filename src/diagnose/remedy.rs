@@ -47,6 +47,10 @@ const ENDED: f64 = 1e-2;
 /// The largest rate that `--lr` takes.
 const LARGEST_LR: f64 = 1e6;
 
+/// Flags that change a model, which only one that is described can take.
+const OF_DESCRIBED_MODELS: [&str; 8] =
+    ["--hidden", "--act", "--lrelu-slope", "--norm", "--dropout", "--cell", "--init", "--bias"];
+
 /// What to change, best first.
 pub fn remedies(hit: &Hit, q: &Quantities) -> Vec<Remedy> {
     let mut plan = Plan { run: &q.record.header.run, q, remedies: Vec::new() };
@@ -81,6 +85,10 @@ pub fn remedies(hit: &Hit, q: &Quantities) -> Vec<Remedy> {
         Kind::Stalled => plan.too_small(),
         Kind::VanishingDepth | Kind::VanishingAll => plan.vanishing(),
         Kind::ConstantOutput | Kind::Plateau => plan.no_progress(),
+    }
+    if q.record.header.is_program() {
+        // Its layers and initial weights are as they were saved.
+        plan.remedies.retain(|r| !OF_DESCRIBED_MODELS.iter().any(|flag| r.flag.contains(flag)));
     }
     plan.remedies.truncate(OFFERED);
     plan.remedies

@@ -299,6 +299,7 @@ pub fn capture(layer: &Layer, n: Norms) -> LayerCapture {
         }),
         signal_l2: Some(1.0),
         state_signal: None,
+        zero_rows: None,
         steps: Some(LayerSteps {
             weight_l2: spread(n.w),
             grad_l2: spread(n.g),

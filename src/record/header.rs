@@ -13,6 +13,9 @@ pub const SCHEMA: &str = "gradscope.record/1";
 /// a checkpoint. Each epoch then stands for a file, and its update is the change since the one before.
 pub const WEIGHTS_ALONE: &str = "weights";
 
+/// What [`Run::format`] says of a model that is a TorchScript program.
+pub const TORCHSCRIPT: &str = "torchscript";
+
 /// What was run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Header {
@@ -47,6 +50,11 @@ impl Header {
         self.run.capture.as_deref() == Some(WEIGHTS_ALONE)
     }
 
+    /// Whether the model is a program whose layers are known by their parameters alone, see [`Run::format`].
+    pub fn is_program(&self) -> bool {
+        self.run.format.is_some()
+    }
+
     /// What the training of another header differs in, such as `run.seed is 0 there and 1 here`; how
     /// long it goes on is left out.
     pub fn first_difference(&self, here: &Header) -> Option<String> {
@@ -78,6 +86,11 @@ impl Header {
 pub struct Run {
     /// Name of the model.
     pub model: String,
+    /// In which format the model came, where that is a program (`torchscript`): its layers are then known by
+    /// their parameters alone, in the order in which these are declared, and not what follows a layer, nor
+    /// which one gives the output.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub format: Option<String>,
     /// What is minimised.
     pub loss: Loss,
     /// Seed of data, initial weights, shuffling and dropout.
@@ -143,6 +156,7 @@ impl Run {
         let unknown = || "unknown".to_owned();
         Self {
             model: model.into(),
+            format: None,
             loss,
             seed: 0,
             epochs,

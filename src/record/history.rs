@@ -97,6 +97,7 @@ impl LayerCapture {
             activations: self.activations.as_ref().map(Activations::condensed),
             signal_l2: self.signal_l2.map(short),
             state_signal: self.state_signal.clone(),
+            zero_rows: self.zero_rows,
             steps: self.steps.as_ref().map(LayerSteps::condensed),
         }
     }

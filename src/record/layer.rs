@@ -48,6 +48,9 @@ pub struct LayerCapture {
     /// looks back.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub state_signal: Option<StateSignal>,
+    /// Units whose weights and bias get no gradient; of layers whose outputs cannot be looked at.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub zero_rows: Option<ZeroRows>,
     /// Norms at every step of the epoch; absent at capture points inside an epoch.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub steps: Option<LayerSteps>,
@@ -120,6 +123,19 @@ impl Firing {
     pub fn max_pre(&self) -> f64 {
         self.max_pre.iter().fold(f64::NEG_INFINITY, |max, v| max.max(f64::from(*v)))
     }
+}
+
+/// How many units of a layer got a gradient of exactly zero, in every value of their row of weights and of
+/// their bias, in every batch of an epoch. Units that are silent do, and so do those that are saturated for
+/// good, or whose output nothing looks at: an indirect test.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ZeroRows {
+    /// Such units.
+    pub zero: u64,
+    /// Units of the layer.
+    pub units: u64,
+    /// Batches of the epoch.
+    pub batches: u64,
 }
 
 /// L2 norms of a layer's weight over the steps of an epoch; `None` where no value was finite.

@@ -29,9 +29,11 @@ pub use bounded::Held;
 pub use derived::Norm;
 pub use envelope::Envelope;
 pub use error::RecordError;
-pub use header::{Activation, Data, Header, Layer, LayerKind, Loss, Run, SCHEMA, Task, WEIGHTS_ALONE};
+pub use header::{
+    Activation, Data, Header, Layer, LayerKind, Loss, Run, SCHEMA, TORCHSCRIPT, Task, WEIGHTS_ALONE,
+};
 pub use history::{Form, in_full};
-pub use layer::{Activations, Firing, LayerCapture, LayerSteps};
+pub use layer::{Activations, Firing, LayerCapture, LayerSteps, ZeroRows};
 pub use line::{EarlyStop, End, Epoch, Line, NonFinite, Outcome, Step, StepLayer, TestResult};
 pub use merge::MergeError;
 pub use packing::{Packing, beginning};

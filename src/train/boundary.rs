@@ -2,6 +2,7 @@
 
 use tch::{Device, Kind, Tensor};
 
+use super::TrainError;
 use super::data::{Dataset, Rows};
 use super::memory;
 use super::network::{Mode, Network};
@@ -25,15 +26,18 @@ pub fn is_of(data: &Dataset) -> bool {
 }
 
 /// What the network with its present parameters, those after this epoch, answers anywhere on the plane.
+///
+/// # Errors
+/// As [`Network::forward`].
 pub fn of(
     epoch: u64,
     seed: i64,
     network: &Network,
     objective: &Objective,
     data: &Dataset,
-) -> Option<Box<Boundary>> {
+) -> Result<Option<Box<Boundary>>, TrainError> {
     if !is_of(data) || network.takes_words() {
-        return None;
+        return Ok(None);
     }
     let splits = [("train", Some(&data.train)), ("dev", data.dev.as_ref()), ("test", data.test.as_ref())];
     let splits: Vec<(&str, &Rows)> =
@@ -41,16 +45,17 @@ pub fn of(
     tch::no_grad(|| {
         let spans = [0, 1].map(|column| span(column, &splits));
         if !spans.iter().all(|(low, high)| (high - low).is_finite()) {
-            return None;
+            return Ok(None);
         }
-        let answers = answers_on(&grid(spans), network, objective);
+        let answers = answers_on(&grid(spans), network, objective)?;
         let points = splits.iter().map(|(name, rows)| points(name, rows, seed, network, objective, data));
+        let splits = points.collect::<Result<_, _>>()?;
         let axis = |column: usize| {
             let (low, high) = spans[column];
             let place = |v: f64| data.in_units(column, v);
             Axis { name: data.column(column), low: place(low), high: place(high), points: GRID as u64 }
         };
-        Some(Box::new(Boundary { epoch, axes: [axis(0), axis(1)], answers, splits: points.collect() }))
+        Ok(Some(Box::new(Boundary { epoch, axes: [axis(0), axis(1)], answers, splits })))
     })
 }
 
@@ -85,21 +90,21 @@ fn grid([x, y]: [(f64, f64); 2]) -> Tensor {
     Tensor::stack(&[x.reshape([-1]), y.reshape([-1])], 1)
 }
 
-fn answers_on(grid: &Tensor, network: &Network, objective: &Objective) -> Answers {
+fn answers_on(grid: &Tensor, network: &Network, objective: &Objective) -> Result<Answers, TrainError> {
     let device = network.device();
-    let passes = grid.split(PASS, 0).into_iter();
+    let passes = grid.split(PASS.min(network.rows_at_once()), 0).into_iter();
     let parts: Vec<_> = passes
-        .map(|x| objective.answers(&network.forward(&x.to_device(device), Mode::Evaluate, None)))
-        .collect();
+        .map(|x| Ok(objective.answers(&network.forward(&x.to_device(device), Mode::Evaluate, None)?)))
+        .collect::<Result<_, TrainError>>()?;
     let joined = |tensors: Vec<&Tensor>| memory::values(&Tensor::cat(&tensors, 0)).into_owned();
     let value = joined(parts.iter().map(|(answer, _)| answer).collect());
-    match parts.iter().map(|(_, margin)| margin.as_ref()).collect::<Option<Vec<_>>>() {
+    Ok(match parts.iter().map(|(_, margin)| margin.as_ref()).collect::<Option<Vec<_>>>() {
         Some(margins) => Answers::Classes {
             class: value.iter().map(|v| *v as u8).collect(),
             margin: joined(margins).iter().map(|m| (255.0 * m.sqrt()).round() as u8).collect(),
         },
         None => Answers::Values { value },
-    }
+    })
 }
 
 fn points(
@@ -109,20 +114,22 @@ fn points(
     network: &Network,
     objective: &Objective,
     data: &Dataset,
-) -> SplitPoints {
-    let (_, score) = objective.evaluate(network, rows);
+) -> Result<SplitPoints, TrainError> {
+    let (_, score) = objective.evaluate(network, rows)?;
     tch::manual_seed(seed);
     let chosen =
         Tensor::randperm(rows.len(), (Kind::Int64, Device::Cpu)).narrow(0, 0, rows.len().min(MOST_POINTS));
     let chosen = chosen.to_device(rows.x.device());
     let (x, target) = (rows.x.index_select(0, &chosen), rows.y.index_select(0, &chosen));
-    let (answer, _) = objective.answers(&network.forward(&x, Mode::Evaluate, None));
+    let passes = x.split(network.rows_at_once(), 0).into_iter();
+    let answers = passes.map(|x| Ok(objective.answers(&network.forward(&x, Mode::Evaluate, None)?).0));
+    let answer = Tensor::cat(&answers.collect::<Result<Vec<_>, TrainError>>()?, 0);
     let place = |column: i64| {
         let values = memory::values(&x.select(1, column)).into_owned();
         values.iter().map(|v| data.in_units(column as usize, f64::from(*v)) as f32).collect()
     };
     let wrong = ((1.0 - score) * rows.len() as f64).round() as u64;
-    SplitPoints {
+    Ok(SplitPoints {
         name: name.into(),
         rows: rows.len() as u64,
         score,
@@ -131,7 +138,7 @@ fn points(
         y: place(1),
         target: memory::values(&target.view([-1])).into_owned(),
         answer: memory::values(&answer).into_owned(),
-    }
+    })
 }
 
 #[cfg(test)]
@@ -155,7 +162,7 @@ mod tests {
             parameters.bias.as_ref().unwrap().view(1).copy_(&Tensor::from_slice(&[-limit]));
         });
         let objective = Objective::new(Loss::Bce, Task::Classification, Activation::Identity);
-        let boundary = *of(0, 0, &network, &objective, &data).unwrap();
+        let boundary = *of(0, 0, &network, &objective, &data).unwrap().unwrap();
         let place = |axis: &Axis| {
             let step = (axis.high - axis.low) / (GRID - 1) as f64;
             (0..GRID).map(|i| axis.low + i as f64 * step).collect()

@@ -47,6 +47,21 @@ impl Capture {
         }
     }
 
+    /// What there is to measure of a program, inside of which nothing can be seen.
+    ///
+    /// # Errors
+    /// [`TrainError::Settings`] where more was asked for.
+    pub fn of_program(asked: Option<Self>) -> Result<Self, TrainError> {
+        match asked {
+            Some(Self { activations: true, .. }) => Err(TrainError::Settings(format!(
+                "--capture {}: inside of a TorchScript program activations cannot be measured; leave it out, or choose \
+                 activations=off, norms or none",
+                Self::ALL
+            ))),
+            asked => Ok(asked.unwrap_or(Self::NO_ACTIVATIONS)),
+        }
+    }
+
     /// Whether anything is measured of a layer.
     pub fn layers(self) -> bool {
         self.parameters != Detail::Nothing

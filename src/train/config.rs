@@ -2,19 +2,21 @@
 
 use tch::Device;
 
+use super::blueprint::Blueprint;
 use super::capture::Capture;
 use super::data::{DataOptions, DataSource, Dataset};
 use super::decay::LrDecay;
 use super::device;
 use super::model::{Model, Plan};
 use super::optimizer::OptimizerSettings;
-use crate::record::{Data, Header, Loss, Packing, Run, SCHEMA};
+use super::script::Loaded;
+use crate::record::{Data, Header, Layer, Loss, Packing, Run, SCHEMA, TORCHSCRIPT};
 
 /// A whole run, resolved: nothing is left to guess.
 #[derive(Clone, Debug)]
 pub struct Config {
     /// The model, with every override applied.
-    pub model: Model,
+    pub model: Blueprint,
     /// Where rows come from.
     pub source: DataSource,
     /// What is asked of them.
@@ -70,7 +72,7 @@ impl Config {
     }
 
     /// What the record's first line says of this run.
-    pub(super) fn header(&self, dataset: &Dataset, plan: &Plan, batch: u64, threads: u64) -> Header {
+    pub(super) fn header(&self, dataset: &Dataset, sketch: Sketch, batch: u64, threads: u64) -> Header {
         Header {
             schema: SCHEMA.into(),
             gradscope: env!("CARGO_PKG_VERSION").into(),
@@ -78,7 +80,8 @@ impl Config {
             libtorch: Some(super::libtorch_version().into()),
             command: self.command.clone(),
             run: Run {
-                model: self.model.name.clone(),
+                model: self.model.name().to_owned(),
+                format: sketch.format,
                 loss: dataset.loss,
                 seed: self.seed,
                 epochs: self.epochs,
@@ -92,23 +95,70 @@ impl Config {
                 lr_decay: self.lr_decay.as_ref().map(|(text, _)| text.clone()),
                 batch_size: batch,
                 steps_per_epoch: dataset.info.train.div_ceil(batch),
-                init: plan.init_text(|(weight, _)| weight),
-                bias: plan.init_text(|(_, bias)| bias),
-                activation: self.model.activation(),
-                lrelu_slope: self.model.lrelu_slope,
-                norm: self.model.norm(),
-                dropout: self.model.dropout(),
+                init: sketch.init,
+                bias: sketch.bias,
+                activation: sketch.activation,
+                lrelu_slope: sketch.lrelu_slope,
+                norm: sketch.norm,
+                dropout: sketch.dropout,
                 device: device::name(self.device),
                 threads,
                 capture: Some(self.capture).filter(|c| *c != Capture::default()).map(|c| c.to_string()),
             },
             data: Data {
                 // Numbers of words have no size.
-                input_rms: if plan.words.is_some() { f64::NAN } else { dataset.info.input_rms },
+                input_rms: if sketch.takes_words { f64::NAN } else { dataset.info.input_rms },
                 ..dataset.info.clone()
             },
-            layers: plan.layers.iter().map(|l| l.layer.clone()).collect(),
+            layers: sketch.layers,
             ranks: None,
+        }
+    }
+}
+
+/// What a record's first line says of a model.
+pub struct Sketch {
+    format: Option<String>,
+    layers: Vec<Layer>,
+    init: String,
+    bias: String,
+    activation: String,
+    lrelu_slope: f64,
+    norm: String,
+    dropout: f64,
+    takes_words: bool,
+}
+
+impl Sketch {
+    /// Of one that is described.
+    pub fn of_model(model: &Model, plan: &Plan) -> Self {
+        Self {
+            format: None,
+            layers: plan.layers.iter().map(|l| l.layer.clone()).collect(),
+            init: plan.init_text(|(weight, _)| weight),
+            bias: plan.init_text(|(_, bias)| bias),
+            activation: model.activation(),
+            lrelu_slope: model.lrelu_slope,
+            norm: model.norm(),
+            dropout: model.dropout(),
+            takes_words: plan.words.is_some(),
+        }
+    }
+
+    /// Of a program, of which little more is known than its layers.
+    pub fn of_program(program: &Loaded, data: &Dataset) -> Self {
+        let unknown = Run::of("", data.loss, 0, 0);
+        let as_saved = || "as saved".to_owned();
+        Self {
+            format: Some(TORCHSCRIPT.into()),
+            layers: program.layers.clone(),
+            init: as_saved(),
+            bias: as_saved(),
+            activation: unknown.activation.clone(),
+            lrelu_slope: unknown.lrelu_slope,
+            norm: "unknown".into(),
+            dropout: unknown.dropout,
+            takes_words: false,
         }
     }
 }

@@ -5,10 +5,11 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
+use crate::checkpoint::CheckpointError;
 use crate::record::RecordError;
 
-/// Why a run could not start or go on. All but the last three are the user's to mend, before anything
-/// was trained.
+/// Why a run could not start or go on. All but those of [`TrainError::is_run_failure`] are the user's to
+/// mend, before anything was trained.
 #[derive(Debug, Error)]
 pub enum TrainError {
     /// No model of that name.
@@ -27,6 +28,12 @@ pub enum TrainError {
         /// What is wrong.
         reason: String,
     },
+    /// A file that holds no program to train.
+    #[error(transparent)]
+    Program(#[from] CheckpointError),
+    /// A TorchScript program failed while it ran; the sentence in what it said.
+    #[error("the TorchScript program: {0}")]
+    Script(String),
     /// No data set of that name.
     #[error("no data set is called {name:?}; there are {known}{}", nearest(.name, .known))]
     UnknownData {
@@ -95,7 +102,7 @@ pub enum TrainError {
 impl TrainError {
     /// Whether the run itself failed, as opposed to a request that could not be met.
     pub fn is_run_failure(&self) -> bool {
-        matches!(self, Self::Memory { .. } | Self::Record(_) | Self::Torch(_))
+        matches!(self, Self::Script(_) | Self::Memory { .. } | Self::Record(_) | Self::Torch(_))
     }
 }
 

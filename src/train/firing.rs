@@ -1,5 +1,6 @@
 //! Exact passes over the training set: on how many samples every ReLU unit fires.
 
+use super::TrainError;
 use super::data::Rows;
 use super::network::{Mode, Network};
 use super::probe::FiringCount;
@@ -37,9 +38,12 @@ pub fn shows_in_evaluation(network: &Network) -> bool {
 ///
 /// Unless the `whole` set is asked for, it ends where every unit has fired: what is left to count is how
 /// often; or where [`ENOUGH_ROWS`] leave no layer that may be dead as a whole.
-pub fn exact(network: &Network, train: &Rows, whole: bool) -> Option<FiringCount> {
+///
+/// # Errors
+/// As [`Network::forward`].
+pub fn exact(network: &Network, train: &Rows, whole: bool) -> Result<Option<FiringCount>, TrainError> {
     if !is_of(network) {
-        return None;
+        return Ok(None);
     }
     let mut count = FiringCount::new(network.layers().len(), true);
     tch::no_grad(|| {
@@ -49,7 +53,7 @@ pub fn exact(network: &Network, train: &Rows, whole: bool) -> Option<FiringCount
         let mut seen = 0;
         for first in 0..parts {
             let x = train.x.slice(0, first, train.len(), parts);
-            let _ = network.forward(&x, Mode::Observe, Some(&mut count));
+            let _ = network.forward(&x, Mode::Observe, Some(&mut count))?;
             seen += x.size()[0];
             let enough = !count.has_silent_unit() || (seen >= ENOUGH_ROWS && !count.has_silent_layer());
             if !whole && seen < train.len() && enough {
@@ -57,6 +61,6 @@ pub fn exact(network: &Network, train: &Rows, whole: bool) -> Option<FiringCount
                 break;
             }
         }
-    });
-    Some(count)
+        Ok(Some(count))
+    })
 }

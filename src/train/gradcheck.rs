@@ -113,7 +113,7 @@ pub fn gradcheck(
     };
     let y = if loss == Loss::CrossEntropy { y } else { y.to_kind(Kind::Double) };
     let rows = Rows { x: x.to_kind(Kind::Double), y, objective };
-    Ok(check(&network, &rows, options))
+    check(&network, &rows, options)
 }
 
 /// The loss that the description is for: its own, that of a sigmoid, or that of its outputs.
@@ -142,24 +142,24 @@ fn generated(sizes: Sizes, words: Option<u64>, loss: Loss, rows: i64) -> (Tensor
 }
 
 /// Seconds and loss of one forward and backward pass, which leaves its gradients behind.
-fn pass(network: &Network, rows: &Rows) -> (f64, f64) {
-    for mut variable in network.store().trainable_variables() {
+fn pass(network: &Network, rows: &Rows) -> Result<(f64, f64), TrainError> {
+    for (_, mut variable) in network.variables() {
         variable.zero_grad();
     }
     let start = Instant::now();
-    let loss = rows.objective.loss(&network.forward(&rows.x, Mode::Evaluate, None), &rows.y);
+    let loss = rows.objective.loss(&network.forward(&rows.x, Mode::Evaluate, None)?, &rows.y);
     loss.backward();
-    (start.elapsed().as_secs_f64(), loss.double_value(&[]))
+    Ok((start.elapsed().as_secs_f64(), loss.double_value(&[])))
 }
 
-fn check(network: &Network, rows: &Rows, options: GradcheckOptions) -> Gradcheck {
-    let mut passes: Vec<(f64, f64)> = (0..PASSES).map(|_| pass(network, rows)).collect();
+fn check(network: &Network, rows: &Rows, options: GradcheckOptions) -> Result<Gradcheck, TrainError> {
+    let mut passes = (0..PASSES).map(|_| pass(network, rows)).collect::<Result<Vec<_>, _>>()?;
     passes.sort_by(|a, b| a.0.total_cmp(&b.0));
     let (autograd_s, loss) = passes[PASSES / 2];
     let difference =
         Difference { network, rows, rounding: ROUNDING * f64::EPSILON * loss.abs().max(f64::EPSILON) };
     let start = Instant::now();
-    let layers: Vec<CheckedLayer> = tch::no_grad(|| {
+    let layers = tch::no_grad(|| {
         let all = network.layers().iter().zip(network.parameters());
         all.filter(|(layer, _)| layer.trainable)
             .map(|(layer, parameters)| {
@@ -167,12 +167,12 @@ fn check(network: &Network, rows: &Rows, options: GradcheckOptions) -> Gradcheck
                 tensors.extend(&parameters.bias);
                 difference.layer(&layer.name, &tensors, options.coordinates)
             })
-            .collect()
-    });
+            .collect::<Result<Vec<_>, _>>()
+    })?;
     let taken = start.elapsed().as_secs_f64();
     let (parameters, checked) = layers.iter().fold((0, 0), |(p, c), l| (p + l.parameters, c + l.checked));
     let numerical_s = taken * parameters as f64 / checked.max(1) as f64;
-    Gradcheck {
+    Ok(Gradcheck {
         rows: rows.x.size()[0] as u64,
         max_relative_error: layers.iter().filter_map(|l| l.max_relative_error).reduce(f64::max),
         sampled: checked < parameters,
@@ -180,7 +180,7 @@ fn check(network: &Network, rows: &Rows, options: GradcheckOptions) -> Gradcheck
         autograd_s,
         numerical_s,
         times_slower: numerical_s / autograd_s,
-    }
+    })
 }
 
 struct Difference<'a> {
@@ -191,7 +191,7 @@ struct Difference<'a> {
 }
 
 impl Difference<'_> {
-    fn layer(&self, name: &str, tensors: &[&Tensor], most: u64) -> CheckedLayer {
+    fn layer(&self, name: &str, tensors: &[&Tensor], most: u64) -> Result<CheckedLayer, TrainError> {
         let parameters = tensors.iter().map(|t| t.numel() as i64).sum::<i64>();
         let chosen: Vec<i64> = if parameters as u64 <= most {
             (0..parameters).collect()
@@ -214,7 +214,13 @@ impl Difference<'_> {
                 if index < weights { (tensors[0], index) } else { (tensors[1], index - weights) };
             let analytic = tensor.grad().view(-1).double_value(&[at]);
             let value = tensor.view(-1).narrow(0, at, 1);
-            let found = STEPS.iter().find_map(|step| Some((self.numerical(&value, *step)?, *step)));
+            let mut found = None;
+            for step in STEPS {
+                found = self.numerical(&value, step)?.map(|numerical| (numerical, step));
+                if found.is_some() {
+                    break;
+                }
+            }
             let Some((numerical, step)) = found else {
                 layer.kinks += 1;
                 continue;
@@ -229,25 +235,25 @@ impl Difference<'_> {
             let worst = layer.max_relative_error.unwrap_or(0.0);
             layer.max_relative_error = Some(if error.is_nan() { f64::INFINITY } else { worst.max(error) });
         }
-        layer
+        Ok(layer)
     }
 
     /// The derivative of the loss for one value; `None` where something switches nearby.
-    fn numerical(&self, value: &Tensor, step: f64) -> Option<f64> {
+    fn numerical(&self, value: &Tensor, step: f64) -> Result<Option<f64>, TrainError> {
         let was = value.double_value(&[0]);
         let step = step * was.abs().max(1.0);
         let mut value = value.shallow_clone();
         let mut at = |steps: f64| {
             let _ = value.fill_(was + steps * step);
             let mut switches = Switches::default();
-            let output = self.network.forward(&self.rows.x, Mode::Evaluate, Some(&mut switches));
-            (self.rows.objective.loss(&output, &self.rows.y).double_value(&[]), switches)
+            let output = self.network.forward(&self.rows.x, Mode::Evaluate, Some(&mut switches))?;
+            Ok::<_, TrainError>((self.rows.objective.loss(&output, &self.rows.y).double_value(&[]), switches))
         };
-        let ((far_up, switches), (up, _)) = (at(2.0), at(1.0));
-        let ((down, _), (far_down, others)) = (at(-1.0), at(-2.0));
+        let ((far_up, switches), (up, _)) = (at(2.0)?, at(1.0)?);
+        let ((down, _), (far_down, others)) = (at(-1.0)?, at(-2.0)?);
         let _ = value.fill_(was);
         let smooth = switches == others;
-        smooth.then(|| (8.0 * (up - down) - (far_up - far_down)) / (12.0 * step))
+        Ok(smooth.then(|| (8.0 * (up - down) - (far_up - far_down)) / (12.0 * step)))
     }
 }
 

@@ -3,6 +3,7 @@
 //! Training emits record lines and knows nothing of rules, pictures or files; whoever listens writes
 //! them, diagnoses them or shows them.
 
+mod blueprint;
 mod boundary;
 mod capture;
 mod checkpoint;
@@ -27,9 +28,12 @@ mod probe;
 mod rows;
 mod run;
 mod scope;
+mod script;
 mod state;
 mod trainer;
+mod zero_rows;
 
+pub use blueprint::Blueprint;
 pub use capture::{Capture, Detail};
 pub use checkpoint::{Checkpoint, is_own as is_own_checkpoint};
 pub use config::{BatchSize, Config};
@@ -38,11 +42,12 @@ pub use decay::LrDecay;
 pub use device::{choose as choose_device, devices};
 pub use error::{TrainError, sentence_of};
 pub use init::Scheme;
-pub use model::{Cell, Changes, Model, Norm, ParameterTable, Plan, Sizes, zoo};
+pub use model::{Cell, Changes, Defaults, Model, Norm, ParameterTable, Plan, Sizes, zoo};
 pub use network::{Network, Snapshot};
 pub use optimizer::{OptimizerKind, OptimizerSettings};
 pub use run::{Observer, Stop, check, resume, train};
 pub use scope::{Scope, Scores, Watched};
+pub use script::Script;
 pub use state::STATE_FILE;
 pub use trainer::MODEL_FILE;
 

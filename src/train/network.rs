@@ -1,14 +1,17 @@
-//! A network with its tensors, built from a plan.
+//! A network with its tensors, built from a plan or loaded as a program.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use tch::nn::{Path, VarStore};
 use tch::{Device, Kind, Tensor};
 
+use super::TrainError;
 use super::init::{self, Init};
 use super::model::{Op, Plan, PlannedLayer};
 use super::pass::Pass;
 pub use super::pass::{Mode, Parameters, Tap};
+use super::script::Loaded;
 use crate::record::{Layer, LayerKind};
 
 /// Tensors by their names, such as `fc1.weight`.
@@ -16,14 +19,25 @@ pub type Snapshot = Vec<(String, Tensor)>;
 
 /// A network with its parameters.
 pub struct Network {
-    store: VarStore,
-    ops: Vec<Arc<dyn Op>>,
+    body: Body,
     layers: Vec<Layer>,
     parameters: Vec<Parameters>,
-    lrelu_slope: Tensor,
     work: u64,
     takes_words: bool,
+    device: Device,
+    rows_at_once: i64,
 }
+
+/// What a forward pass does.
+enum Body {
+    /// One operation after another.
+    Ops { store: VarStore, ops: Vec<Arc<dyn Op>>, lrelu_slope: Tensor },
+    /// What a program does, which cannot be looked into.
+    Program(Loaded),
+}
+
+/// Rows of one evaluation batch: bounds the memory of a pass over a large split.
+const EVALUATION_ROWS: i64 = 8_192;
 
 impl Network {
     /// Builds a network and draws its parameters from libtorch's generator as PyTorch does: layer by
@@ -40,21 +54,70 @@ impl Network {
             }
         }
         Self {
-            store,
-            ops: plan.ops.iter().map(|step| Arc::clone(&step.op)).collect(),
+            body: Body::Ops {
+                store,
+                ops: plan.ops.iter().map(|step| Arc::clone(&step.op)).collect(),
+                lrelu_slope: Tensor::from_slice(&[plan.lrelu_slope as f32]).to_device(device),
+            },
             layers: plan.layers.iter().map(|l| l.layer.clone()).collect(),
             parameters,
-            lrelu_slope: Tensor::from_slice(&[plan.lrelu_slope as f32]).to_device(device),
             work: plan.work(),
             takes_words: plan.words.is_some(),
+            device,
+            rows_at_once: EVALUATION_ROWS,
         }
     }
 
-    /// Output for a batch `[n, inputs]`.
-    pub fn forward<'a>(&'a self, x: &Tensor, mode: Mode, tap: Option<&'a mut (dyn Tap + 'a)>) -> Tensor {
-        let (parameters, lrelu_slope) = (self.parameters.as_slice(), &self.lrelu_slope);
-        let mut pass = Pass { mode, parameters, lrelu_slope, tap, shortcuts: Vec::new() };
-        self.ops.iter().fold(x.shallow_clone(), |value, op| op.forward(value, &mut pass))
+    /// A program with its parameters as they were saved, for batches of so many rows.
+    pub(super) fn of_program(mut program: Loaded, device: Device, batch: i64) -> Self {
+        let work = program.work();
+        Self {
+            layers: std::mem::take(&mut program.layers),
+            parameters: std::mem::take(&mut program.parameters),
+            work,
+            device,
+            takes_words: false,
+            // What it takes of memory beyond that is not known.
+            rows_at_once: batch.clamp(1, EVALUATION_ROWS),
+            body: Body::Program(program),
+        }
+    }
+
+    /// Output for a batch `[n, inputs]`. A program shows a tap nothing, and what it does in
+    /// [`Mode::Observe`] is what it does in evaluation.
+    ///
+    /// # Errors
+    /// [`TrainError::Script`] where a program fails.
+    pub fn forward<'a>(
+        &'a self,
+        x: &Tensor,
+        mode: Mode,
+        tap: Option<&'a mut (dyn Tap + 'a)>,
+    ) -> Result<Tensor, TrainError> {
+        match &self.body {
+            Body::Ops { ops, lrelu_slope, .. } => {
+                let parameters = self.parameters.as_slice();
+                let mut pass = Pass { mode, parameters, lrelu_slope, tap, shortcuts: Vec::new() };
+                Ok(ops.iter().fold(x.shallow_clone(), |value, op| op.forward(value, &mut pass)))
+            }
+            Body::Program(program) => program.forward(x, mode == Mode::Train),
+        }
+    }
+
+    /// Whether it is a program, inside of which nothing can be seen.
+    pub fn is_program(&self) -> bool {
+        matches!(self.body, Body::Program(_))
+    }
+
+    /// Whether [`restore`](Self::restore) brings back all that training has changed: tensors of a program that
+    /// are no parameters cannot be reached.
+    pub fn can_go_back(&self) -> bool {
+        !matches!(&self.body, Body::Program(program) if !program.buffers.is_empty())
+    }
+
+    /// Rows of one pass that need no gradients.
+    pub fn rows_at_once(&self) -> i64 {
+        self.rows_at_once
     }
 
     /// The layers, in forward order, as a record describes them.
@@ -84,32 +147,40 @@ impl Network {
 
     /// The same network in float64.
     pub fn into_double(mut self) -> Self {
-        self.store.double();
-        self.lrelu_slope = self.lrelu_slope.to_kind(Kind::Double);
+        if let Body::Ops { store, lrelu_slope, .. } = &mut self.body {
+            store.double();
+            *lrelu_slope = lrelu_slope.to_kind(Kind::Double);
+        }
         self
     }
 
-    /// Everything that training changes, running statistics included.
-    pub fn store(&self) -> &VarStore {
-        &self.store
+    /// Everything that training changes, running statistics included, by name; of a program its parameters
+    /// alone. These are the tensors themselves.
+    pub fn variables(&self) -> Snapshot {
+        let mut variables: Snapshot = match &self.body {
+            Body::Ops { store, .. } => store.variables().into_iter().collect(),
+            Body::Program(program) => {
+                program.variables.iter().map(|(name, t)| (name.clone(), t.shallow_clone())).collect()
+            }
+        };
+        variables.sort_by(|a, b| a.0.cmp(&b.0));
+        variables
     }
 
     /// Where its parameters are.
     pub fn device(&self) -> Device {
-        self.store.device()
+        self.device
     }
 
     /// A copy of everything that training changes, by name.
     pub fn snapshot(&self) -> Snapshot {
         let copied = |(name, tensor): (String, Tensor)| (name, tensor.detach().copy());
-        let mut copies: Snapshot = tch::no_grad(|| self.store.variables().into_iter().map(copied).collect());
-        copies.sort_by(|a, b| a.0.cmp(&b.0));
-        copies
+        tch::no_grad(|| self.variables().into_iter().map(copied).collect())
     }
 
     /// Goes back to a snapshot of this network.
     pub fn restore(&self, snapshot: &[(String, Tensor)]) {
-        let mut variables = self.store.variables();
+        let mut variables: HashMap<String, Tensor> = self.variables().into_iter().collect();
         tch::no_grad(|| {
             for (name, value) in snapshot {
                 if let Some(variable) = variables.get_mut(name) {
@@ -187,7 +258,7 @@ mod tests {
         let branch = images.conv2d(&conv.weight, conv.bias.as_ref(), [2, 2], [1, 1], [1, 1], 1).gelu("none");
         let around = images.conv2d::<Tensor>(&shortcut.weight, None, [2, 2], [0, 0], [1, 1], 1);
         let expected = (branch + around).tanh().flatten(1, -1).linear(&linear.weight, linear.bias.as_ref());
-        let output = network.forward(&x, Mode::Train, None);
+        let output = network.forward(&x, Mode::Train, None).unwrap();
         assert!((output - expected).abs().max().double_value(&[]) < 1e-6);
     }
 

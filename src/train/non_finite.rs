@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
+use super::TrainError;
 use super::network::{Mode, Network};
 use super::probe::Probe;
 use crate::record::{Layer, NonFinite, StepLayer};
@@ -15,14 +16,24 @@ pub struct FirstNonFinite {
 }
 
 impl FirstNonFinite {
-    /// If this forward pass holds it: in what a layer put out, or only in the loss.
-    pub fn forward(&mut self, network: &Network, x: &Tensor, loss: f64) -> Option<NonFinite> {
+    /// If this forward pass holds it: in what a layer put out, or only in the loss, as of a program.
+    ///
+    /// # Errors
+    /// As [`Network::forward`].
+    pub fn forward(
+        &mut self,
+        network: &Network,
+        x: &Tensor,
+        loss: f64,
+    ) -> Result<Option<NonFinite>, TrainError> {
         if self.seen || loss.is_finite() {
-            return None;
+            return Ok(None);
         }
         let mut probe = Probe::new(network.layers().len());
-        let _ = tch::no_grad(|| network.forward(x, Mode::Observe, Some(&mut probe)));
-        self.in_pass(network.layers(), probe.first_non_finite())
+        if !network.is_program() {
+            let _ = tch::no_grad(|| network.forward(x, Mode::Observe, Some(&mut probe)))?;
+        }
+        Ok(self.in_pass(network.layers(), probe.first_non_finite()))
     }
 
     /// A pass whose loss is not finite: in what this layer put out, or nowhere before the loss.

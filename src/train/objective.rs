@@ -2,12 +2,10 @@
 
 use tch::{Kind, Reduction, Tensor};
 
+use super::TrainError;
 use super::data::Rows;
 use super::network::{Mode, Network, Tap};
 use crate::record::{Activation, Loss, Task};
-
-/// Rows of one evaluation batch: bounds the memory of a pass over a large split.
-const EVALUATION_ROWS: i64 = 8_192;
 
 /// PyTorch's default for the class that does not count.
 const NO_IGNORED_CLASS: i64 = -100;
@@ -84,28 +82,34 @@ impl Objective {
     }
 
     /// Mean loss and score over rows, in evaluation mode and without gradients.
-    pub fn evaluate(&self, network: &Network, rows: &Rows) -> (f64, f64) {
+    ///
+    /// # Errors
+    /// As [`Network::forward`].
+    pub fn evaluate(&self, network: &Network, rows: &Rows) -> Result<(f64, f64), TrainError> {
         self.evaluate_watched(network, rows, None)
     }
 
     /// The same under the eyes of a tap.
+    ///
+    /// # Errors
+    /// As [`Network::forward`].
     pub fn evaluate_watched(
         &self,
         network: &Network,
         rows: &Rows,
         mut tap: Option<&mut dyn Tap>,
-    ) -> (f64, f64) {
+    ) -> Result<(f64, f64), TrainError> {
         tch::no_grad(|| {
             let (mut loss, mut score) = (0.0, 0.0);
-            for start in (0..rows.len()).step_by(EVALUATION_ROWS as usize) {
-                let length = EVALUATION_ROWS.min(rows.len() - start);
+            for start in (0..rows.len()).step_by(network.rows_at_once() as usize) {
+                let length = network.rows_at_once().min(rows.len() - start);
                 let (x, y) = (rows.x.narrow(0, start, length), rows.y.narrow(0, start, length));
                 let watching = tap.as_mut().map(|tap| &mut **tap as &mut dyn Tap);
-                let output = network.forward(&x, Mode::Evaluate, watching);
+                let output = network.forward(&x, Mode::Evaluate, watching)?;
                 loss += self.loss(&output, &y).double_value(&[]) * length as f64;
                 score += self.score_sum(&output, &y);
             }
-            (loss / rows.len() as f64, score / rows.len() as f64)
+            Ok((loss / rows.len() as f64, score / rows.len() as f64))
         })
     }
 }

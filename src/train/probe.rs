@@ -120,6 +120,7 @@ fn capture_layer(
         activations: activations(layer, seen, weight_grad.as_ref(), form, threads),
         signal_l2: signal.as_ref().map(elsewhere::l2),
         state_signal: state_signal(seen),
+        zero_rows: None,
         steps: None,
     }
 }
@@ -323,7 +324,7 @@ mod tests {
         let network = convolution();
         let x = Tensor::from_slice(&[-1.0f32, 3.0, 0.0, 0.0, -1.0, -2.0, -3.0, -4.0]).view([2, 4]);
         let mut count = FiringCount::new(network.layers().len(), true);
-        let _ = network.forward(&x, Mode::Evaluate, Some(&mut count));
+        let _ = network.forward(&x, Mode::Evaluate, Some(&mut count)).unwrap();
         let fired = count.layers[0].as_ref().unwrap();
         assert_eq!(fired.samples, 2);
         assert_eq!(fired.fired, [1, 0]);
@@ -335,7 +336,7 @@ mod tests {
         let network = convolution();
         let x = Tensor::from_slice(&[1.0f32, 2.0, 3.0, 4.0]).view([1, 4]);
         let mut probe = Probe::new(network.layers().len());
-        network.forward(&x, Mode::Train, Some(&mut probe)).sum(Kind::Float).backward();
+        network.forward(&x, Mode::Train, Some(&mut probe)).unwrap().sum(Kind::Float).backward();
         let capture = &capture(network.layers(), network.parameters(), Some(&probe), &Form::FULL, 1)[0];
         let activations = capture.activations.as_ref().unwrap();
         assert_eq!(activations.units, 2);
@@ -364,7 +365,7 @@ mod tests {
         });
         let x = Tensor::from_slice(&[-1.0f32, 1.0]).view([2, 1]);
         let mut probe = Probe::new(network.layers().len());
-        network.forward(&x, Mode::Train, Some(&mut probe)).square().sum(Kind::Float).backward();
+        network.forward(&x, Mode::Train, Some(&mut probe)).unwrap().square().sum(Kind::Float).backward();
         let layers = capture(network.layers(), network.parameters(), Some(&probe), &Form::FULL, 1);
         let hidden = layers[0].activations.as_ref().unwrap();
         let activity = hidden.activity.as_ref().unwrap();

@@ -3,9 +3,12 @@
 use std::path::Path;
 use std::time::Instant;
 
+use tch::Device;
+
 use super::TrainError;
+use super::blueprint::Blueprint;
 use super::checkpoint::Checkpoint;
-use super::config::{BatchSize, Config};
+use super::config::{BatchSize, Config, Sketch};
 use super::data::Dataset;
 use super::device;
 use super::firing;
@@ -13,10 +16,14 @@ use super::model::{Model, Plan};
 use super::network::Network;
 use super::norms::StepMeter;
 use super::objective::Objective;
+use super::script::{Loaded, Trial};
 use super::state::{Progress, State};
 use super::trainer::{Saving, Trainer};
 use crate::record::{Header, Line, Outcome, Record, RecordError};
 use crate::text::counted;
+
+/// Names that a message lists, at most.
+const LISTED: usize = 8;
 
 /// Whoever wants to know what happens: writes it, diagnoses it, shows it.
 pub trait Observer {
@@ -34,6 +41,11 @@ pub trait Observer {
     fn go_on(&mut self, header: Header, steps: u64, epochs: u64) -> Result<(), RecordError> {
         let _ = (header, steps, epochs);
         Ok(())
+    }
+
+    /// Takes what whoever started the run should know before it begins.
+    fn note(&mut self, text: &str) {
+        let _ = text;
     }
 
     /// Takes a file that belongs beside the record, in place of the one before it.
@@ -81,13 +93,25 @@ fn run(
     observer: &mut dyn Observer,
     stop: Stop,
 ) -> Result<Outcome, TrainError> {
-    let Prepared { dataset, batch, model, plan } = prepare(config)?;
+    let Prepared { dataset, batch, design } = prepare(config)?;
+    let sketch = design.sketch(&dataset);
+    let objective = design.objective(&dataset);
+    if let Design::Program { unreached, .. } = &design
+        && !unreached.is_empty()
+    {
+        observer.note(&format!(
+            "{} {} no gradient: the loss does not depend on {}",
+            listed(unreached),
+            if unreached.len() == 1 { "gets" } else { "get" },
+            if unreached.len() == 1 { "it" } else { "them" },
+        ));
+    }
     tch::manual_seed(config.seed);
-    let network = Network::new(&plan, config.device);
-    let threads = config.threads.unwrap_or_else(|| device::threads_for(plan.work(), batch as u64));
+    let network = design.build(config.device, batch);
+    let threads = config.threads.unwrap_or_else(|| device::threads_for(network.work(), batch as u64));
     tch::set_num_threads(threads as i32);
-    let header = config.header(&dataset, &plan, batch as u64, threads);
-    let mut optimizer = config.optimizer.build(network.store())?;
+    let header = config.header(&dataset, sketch, batch as u64, threads);
+    let mut optimizer = config.optimizer.build(network.variables(), network.device())?;
     let (progress, best) = match earlier {
         None => {
             observer.observe(Line::Header(Box::new(header.clone())))?;
@@ -105,7 +129,6 @@ fn run(
             (progress.clone(), state.best())
         }
     };
-    let objective = Objective::new(dataset.loss, dataset.info.task, model.output());
     Trainer {
         config,
         dataset: &dataset,
@@ -144,8 +167,48 @@ pub fn check(config: &Config) -> Result<(), TrainError> {
 struct Prepared {
     dataset: Dataset,
     batch: i64,
-    model: Model,
-    plan: Plan,
+    design: Design,
+}
+
+/// What a network is built from.
+enum Design {
+    /// A description.
+    Model { model: Box<Model>, plan: Box<Plan> },
+    /// A program, what its outputs are, and which parameters of it the loss does not depend on.
+    Program { loaded: Loaded, probabilities: bool, unreached: Vec<String> },
+}
+
+impl Design {
+    fn sketch(&self, dataset: &Dataset) -> Sketch {
+        match self {
+            Self::Model { model, plan } => Sketch::of_model(model, plan),
+            Self::Program { loaded, .. } => Sketch::of_program(loaded, dataset),
+        }
+    }
+
+    fn objective(&self, dataset: &Dataset) -> Objective {
+        let (loss, task) = (dataset.loss, dataset.info.task);
+        match self {
+            Self::Model { model, .. } => Objective::new(loss, task, model.output()),
+            Self::Program { probabilities, .. } => Objective { loss, task, probabilities: *probabilities },
+        }
+    }
+
+    fn build(self, device: Device, batch: i64) -> Network {
+        match self {
+            Self::Model { plan, .. } => Network::new(&plan, device),
+            Self::Program { loaded, .. } => Network::of_program(loaded, device, batch),
+        }
+    }
+}
+
+/// Names of parameters, the first few where they are many.
+fn listed(names: &[String]) -> String {
+    let shown: Vec<&str> = names.iter().take(LISTED).map(String::as_str).collect();
+    match names.len() - shown.len() {
+        0 => shown.join(", "),
+        more => format!("{} and {more} more", shown.join(", ")),
+    }
 }
 
 fn prepare(config: &Config) -> Result<Prepared, TrainError> {
@@ -157,11 +220,35 @@ fn prepare(config: &Config) -> Result<Prepared, TrainError> {
         BatchSize::Rows(n) => (n as i64).min(rows),
     };
     check_patience(config, &dataset)?;
-    let model = config.model.for_loss(dataset.loss);
-    let plan = Plan::new(&model, model.sizes_for(&dataset))?;
-    check_batch_norm(&plan, rows, batch)?;
-    plan.check_words(&dataset)?;
-    Ok(Prepared { dataset, batch, model, plan })
+    let design = match &config.model {
+        Blueprint::Model(model) => {
+            let model = model.for_loss(dataset.loss);
+            let plan = Plan::new(&model, model.sizes_for(&dataset))?;
+            check_batch_norm(&plan, rows, batch)?;
+            plan.check_words(&dataset)?;
+            Design::Model { model: Box::new(model), plan: Box::new(plan) }
+        }
+        Blueprint::Script(script) => {
+            let loaded = script.load(&dataset, config.device)?;
+            check_can_be_saved(config, &loaded)?;
+            let Trial { probabilities, unreached } = script.try_out(&dataset, batch, config.device)?;
+            Design::Program { loaded, probabilities, unreached }
+        }
+    };
+    Ok(Prepared { dataset, batch, design })
+}
+
+/// What cannot be read can neither be kept nor gone on with.
+fn check_can_be_saved(config: &Config, program: &Loaded) -> Result<(), TrainError> {
+    if !config.save_model || program.buffers.is_empty() {
+        return Ok(());
+    }
+    Err(TrainError::Settings(format!(
+        "--save-model: {} keeps tensors beside its parameters ({}), which cannot be read from TorchScript, so that \
+         what is saved would not be the model: leave it out",
+        config.model.name(),
+        listed(&program.buffers)
+    )))
 }
 
 /// Early stopping goes by the dev set.

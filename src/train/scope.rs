@@ -419,6 +419,7 @@ mod tests {
 
     use super::*;
     use crate::record::{Loss, Packing, Record, RecordError};
+    use crate::train::config::Sketch;
     use crate::train::network::Network;
     use crate::train::objective::Objective;
     use crate::train::{BatchSize, Capture, Config, DataOptions, Model, Observer, OptimizerSettings, Plan};
@@ -431,7 +432,7 @@ mod tests {
         let optimizer =
             OptimizerSettings { kind: "sgd".parse().unwrap(), lr: 0.1, momentum: 0.9, weight_decay: 0.01 };
         Config {
-            model,
+            model: model.into(),
             source: "moons".parse().unwrap(),
             data: DataOptions::default(),
             loss: None,
@@ -469,14 +470,14 @@ mod tests {
     /// The same training by a loop of its own.
     fn by_hand(config: &Config, path: &Path) -> Record {
         let data = config.source.dataset(&config.data, None, SEED, Device::Cpu).unwrap();
-        let model = config.model.for_loss(data.loss);
+        let model = Model::parse("own", MODEL).unwrap().for_loss(data.loss);
         let plan = Plan::new(&model, model.sizes_for(&data)).unwrap();
         tch::manual_seed(SEED);
         let network = Network::new(&plan, Device::Cpu);
-        let mut optimizer = config.optimizer.build(network.store()).unwrap();
+        let mut optimizer = config.optimizer.build(network.variables(), network.device()).unwrap();
         optimizer.set_lr(0.1);
         let objective = Objective::new(data.loss, data.info.task, model.output());
-        let run = config.header(&data, &plan, 32, 1).run;
+        let run = config.header(&data, Sketch::of_model(&model, &plan), 32, 1).run;
         let watched = |(layer, own): (&Layer, &Parameters)| {
             let watched =
                 Watched::new(&layer.name, &own.weight, own.bias.as_ref()).activation(layer.activation);
@@ -497,12 +498,12 @@ mod tests {
                     });
                 }
                 let loss = objective.loss(&value, &data.train.y.index_select(0, &rows));
-                optimizer.zero_grad();
+                optimizer.zero_grad().unwrap();
                 loss.backward();
                 scope.step(&loss, || optimizer.step()).unwrap();
             }
-            let (_, train) = objective.evaluate(&network, &data.train);
-            let dev = data.dev.as_ref().map(|dev| objective.evaluate(&network, dev));
+            let (_, train) = objective.evaluate(&network, &data.train).unwrap();
+            let dev = data.dev.as_ref().map(|dev| objective.evaluate(&network, dev).unwrap());
             scope.end_epoch(Scores { train, dev, lr: None }).unwrap();
         }
         scope.finish().unwrap();

@@ -7,6 +7,7 @@ use tch::{Device, Kind, Tensor};
 
 use super::TrainError;
 use super::boundary;
+use super::capture::Detail;
 use super::checkpoint::Checkpoint;
 use super::config::Config;
 use super::data::Dataset;
@@ -18,8 +19,9 @@ use super::optimizer::Optimizer;
 use super::probe::{self, Both, FiringCount, Probe};
 use super::run::{Observer, Stop};
 use super::state::{BestEpoch, Progress, STATE_FILE, State};
+use super::zero_rows::RowScreen;
 use crate::record::{
-    EarlyStop, End, Epoch, Form, Header, LayerCapture, Line, Outcome, Step, TestResult, in_full,
+    EarlyStop, End, Epoch, Form, Header, Layer, LayerCapture, Line, Outcome, Step, TestResult, in_full,
 };
 
 /// The place of the best parameters in a report directory.
@@ -78,6 +80,8 @@ struct EpochState {
     rows: i64,
     grad_l2: f64,
     norms: Vec<LayerNorms>,
+    /// Of a program: which units get a gradient.
+    rows_reached: Option<RowScreen>,
     /// Whether it is one of those that a run of any length captures.
     scheduled: bool,
     capture: Option<Vec<LayerCapture>>,
@@ -123,6 +127,7 @@ impl Trainer<'_> {
             rows: 0,
             grad_l2: f64::NAN,
             norms: self.network.layers().iter().map(|_| LayerNorms::default()).collect(),
+            rows_reached: self.row_screen(),
             scheduled,
             capture: None,
             suspect: false,
@@ -166,6 +171,12 @@ impl Trainer<'_> {
             }
         }
         Ok(state)
+    }
+
+    /// What stands in for activations where they cannot be measured.
+    fn row_screen(&self) -> Option<RowScreen> {
+        let wanted = self.network.is_program() && self.config.capture.parameters == Detail::Distributions;
+        wanted.then(|| RowScreen::new(self.network.layers(), self.network.parameters()))
     }
 
     /// Whether the run ends after this epoch, or could: the last one is always captured.
@@ -215,34 +226,37 @@ impl Trainer<'_> {
     ) -> Result<(Step, Option<Vec<LayerCapture>>), TrainError> {
         let what = self.config.capture;
         let mut probe = (form.is_some() && what.activations).then(|| Probe::new(self.network.layers().len()));
-        self.optimizer.zero_grad();
+        self.optimizer.zero_grad()?;
         let mut taps = Both { probe: probe.as_mut(), firing: screening, spent: Duration::ZERO };
         let watched = taps.probe.is_some() || taps.firing.is_some();
-        let output = self.network.forward(x, Mode::Train, watched.then_some(&mut taps));
+        let output = self.network.forward(x, Mode::Train, watched.then_some(&mut taps))?;
         let Both { probe, firing: screened, spent } = taps;
         self.progress.capture_s += spent.as_secs_f64();
         let loss = self.objective.loss(&output, y);
         loss.f_backward()?;
         let loss = loss.double_value(&[]);
-        let non_finite = self.progress.non_finite.forward(self.network, x, loss);
+        let non_finite = self.progress.non_finite.forward(self.network, x, loss)?;
+        self.timed(|t| state.rows_reached.iter_mut().for_each(|rows| rows.add(t.network.parameters())));
         let mut captured = self.timed(|t| {
-            let form = form?;
+            let Some(form) = form else { return Ok(None) };
             if !what.layers() {
-                return Some(Vec::new());
+                return Ok(Some(Vec::new()));
             }
             let mut layers =
                 probe::capture(t.network.layers(), t.network.parameters(), probe.as_deref(), form, t.threads);
             let suspect = screened.as_ref().is_some_and(|s| s.has_silent_unit());
             // In between, the batches of a whole epoch tell well enough.
             let due = t.cheap_exact_pass || (suspect && t.progress.steps_done == 0);
-            let exact = (due && what.activations)
-                .then(|| firing::exact(t.network, &t.dataset.train, t.cheap_exact_pass))
-                .flatten();
+            let exact = if due && what.activations {
+                firing::exact(t.network, &t.dataset.train, t.cheap_exact_pass)?
+            } else {
+                None
+            };
             if let Some(count) = exact.as_ref().or(screened.as_deref()) {
                 count.write(&mut layers);
             }
-            Some(layers)
-        });
+            Ok::<_, TrainError>(Some(layers))
+        })?;
         let (layers, grad_l2) = match what.layers() {
             true => self.timed(|t| t.meter.before_update(t.network.parameters())),
             false => (Vec::new(), f64::NAN),
@@ -282,7 +296,8 @@ impl Trainer<'_> {
 
     /// Scores the epoch, keeps the best parameters, and writes the epoch if it was captured.
     fn close_epoch(&mut self, epoch: u64, state: EpochState) -> Result<(), TrainError> {
-        let dev = self.dataset.dev.as_ref().map(|dev| self.objective.evaluate(self.network, dev));
+        let dev =
+            self.dataset.dev.as_ref().map(|dev| self.objective.evaluate(self.network, dev)).transpose()?;
         let partial = state.rows < self.dataset.train.len();
         // Part of an epoch counts for nothing: the run that goes on makes a whole one of it.
         if let Some((_, score)) = dev.filter(|_| !partial) {
@@ -297,10 +312,15 @@ impl Trainer<'_> {
         for (layer, norms) in layers.iter_mut().zip(state.norms) {
             layer.steps = Some(norms.spreads(shrinking.next().flatten()));
         }
+        if let Some(rows) = &state.rows_reached {
+            rows.write(&mut layers);
+            forget_absent_gradients(self.network.layers(), &mut layers);
+        }
         let mut firing = (ends && state.suspect).then(|| FiringCount::new(self.network.layers().len(), true));
-        let (_, train_score) = self.evaluate_train(firing.as_mut());
+        let (_, train_score) = self.evaluate_train(firing.as_mut())?;
         // Only to be looked at: nothing is chosen by it.
-        let test = self.dataset.test.as_ref().map(|test| self.objective.evaluate(self.network, test));
+        let test =
+            self.dataset.test.as_ref().map(|test| self.objective.evaluate(self.network, test)).transpose()?;
         let mut line = Epoch {
             epoch,
             step: self.progress.steps_done - 1,
@@ -336,11 +356,11 @@ impl Trainer<'_> {
     }
 
     /// Loss and score of the training set. The same pass counts how often units fire, where it can.
-    fn evaluate_train(&mut self, firing: Option<&mut FiringCount>) -> (f64, f64) {
+    fn evaluate_train(&mut self, firing: Option<&mut FiringCount>) -> Result<(f64, f64), TrainError> {
         let train = &self.dataset.train;
         let Some(firing) = firing else { return self.objective.evaluate(self.network, train) };
         if !firing::shows_in_evaluation(self.network) {
-            let exact = self.timed(|t| firing::exact(t.network, &t.dataset.train, t.cheap_exact_pass));
+            let exact = self.timed(|t| firing::exact(t.network, &t.dataset.train, t.cheap_exact_pass))?;
             exact.into_iter().for_each(|exact| *firing = exact);
             return self.objective.evaluate(self.network, train);
         }
@@ -359,7 +379,9 @@ impl Trainer<'_> {
             }
             _ => {
                 self.progress.best = Some(BestEpoch { epoch, score });
-                if self.dataset.test.is_some() || self.config.save_model || boundary::is_of(self.dataset) {
+                let wanted =
+                    self.dataset.test.is_some() || self.config.save_model || boundary::is_of(self.dataset);
+                if wanted && self.network.can_go_back() {
                     self.best = Some(self.network.snapshot());
                 }
             }
@@ -399,10 +421,13 @@ impl Trainer<'_> {
             self.network.restore(parameters);
             epoch = best.epoch;
         }
-        let test = self.dataset.test.as_ref().map(|test| {
-            let (loss, score) = self.objective.evaluate(self.network, test);
-            TestResult { loss, score, epoch }
-        });
+        let test = match &self.dataset.test {
+            Some(test) => {
+                let (loss, score) = self.objective.evaluate(self.network, test)?;
+                Some(TestResult { loss, score, epoch })
+            }
+            None => None,
+        };
         if self.config.save_model {
             self.observer.keep(MODEL_FILE, &self.model(epoch))?;
         }
@@ -415,7 +440,7 @@ impl Trainer<'_> {
             test,
             // Whoever stopped it was first.
             early_stop: self.stopped_early.filter(|_| outcome == Outcome::Finished),
-            boundary: boundary::of(epoch, self.config.seed, self.network, &self.objective, self.dataset),
+            boundary: boundary::of(epoch, self.config.seed, self.network, &self.objective, self.dataset)?,
         }))?;
         Ok(outcome)
     }
@@ -426,7 +451,7 @@ impl Trainer<'_> {
             // What other readers of the format go by.
             ("format", "pt".to_owned()),
             ("gradscope", env!("CARGO_PKG_VERSION").to_owned()),
-            ("model", self.config.model.name.clone()),
+            ("model", self.config.model.name().to_owned()),
             ("epoch", epoch.to_string()),
         ];
         let metadata: BTreeMap<String, String> = words.map(|(key, value)| (key.to_owned(), value)).into();
@@ -443,5 +468,14 @@ impl Trainer<'_> {
         let result = measure(self);
         self.progress.capture_s += start.elapsed().as_secs_f64();
         result
+    }
+}
+
+/// A parameter that the loss does not depend on has no gradient, which is another thing than one of zero.
+fn forget_absent_gradients(layers: &[Layer], captures: &mut [LayerCapture]) {
+    for (layer, capture) in layers.iter().zip(captures) {
+        if let (true, None, Some(steps)) = (layer.trainable, &capture.weight_grad, &mut capture.steps) {
+            steps.grad_l2 = None;
+        }
     }
 }

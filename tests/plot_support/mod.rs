@@ -157,6 +157,7 @@ pub fn capture(weight: &[f32], grad: Option<&[f32]>, post: Option<&[f32]>) -> La
         }),
         signal_l2: None,
         state_signal: None,
+        zero_rows: None,
         steps: None,
     }
 }

@@ -135,6 +135,7 @@ fn layer(gradient: &[f32], relu: bool) -> LayerCapture {
         }),
         signal_l2: Some(0.5),
         state_signal: None,
+        zero_rows: None,
         steps: None,
     }
 }

@@ -4,9 +4,11 @@
 pub mod idx;
 pub mod schemas;
 
+use std::io::{Cursor, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use rawzip::{CompressionMethod, ZipArchiveWriter};
 use serde_json::Value;
 
 /// A directory of its own for one test, gone with it.
@@ -73,6 +75,20 @@ impl Scratch {
         names.sort();
         names
     }
+}
+
+/// An archive of these files.
+pub fn archive(files: &[(&str, &[u8])]) -> Vec<u8> {
+    let mut writer = ZipArchiveWriter::new(Cursor::new(Vec::new()));
+    for (name, content) in files {
+        let (mut entry, config) =
+            writer.new_file(name).compression_method(CompressionMethod::STORE).start().unwrap();
+        let mut data = config.wrap(&mut entry);
+        data.write_all(content).unwrap();
+        let (_, output) = data.finish().unwrap();
+        entry.finish(output).unwrap();
+    }
+    writer.finish().unwrap().into_inner()
 }
 
 /// A process that has ended.

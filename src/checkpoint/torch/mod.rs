@@ -30,12 +30,10 @@ pub fn read(source: &Source) -> Result<Content, CheckpointError> {
     let archive = Archive::open(source)?;
     let path = &source.path;
     let invalid = |reason: String| CheckpointError::invalid(path, reason);
-    let pickle = archive.names().find(|n| n.ends_with("/data.pkl") || *n == "data.pkl");
-    let root = pickle.map(|name| name.strip_suffix("data.pkl").unwrap_or_default().to_owned());
-    if let Some(reason) = something_else(&archive, root.as_deref()) {
+    if let Some(reason) = something_else(&archive) {
         return Err(invalid(reason));
     }
-    let Some(root) = root else {
+    let Some(root) = root(&archive) else {
         return Err(invalid(
             "it is a zip archive, and neither of torch.save (no data.pkl in it) nor of np.savez".into(),
         ));
@@ -52,30 +50,60 @@ pub fn read(source: &Source) -> Result<Content, CheckpointError> {
     content(&heap, value, &place).map_err(invalid)
 }
 
-/// Archives that are no checkpoint, and what to do about them.
-fn something_else(archive: &Archive, root: Option<&str>) -> Option<String> {
-    let holds = |end: &str| {
-        archive.names().any(|n| n.strip_prefix(root.unwrap_or_default()).unwrap_or(n).ends_with(end))
-    };
-    let inside = |start: &str| {
-        let root = root.unwrap_or_default();
-        archive.names().any(|n| n.strip_prefix(root).is_some_and(|n| n.starts_with(start)))
-    };
-    if holds("constants.pkl") || inside("code/") {
-        return Some(
-            "it is a TorchScript archive (torch.jit.save), which holds a program too; save its weights alone: \
-             torch.save(torch.jit.load(FILE).state_dict(), \"weights.pt\")"
-                .into(),
-        );
+/// What an archive holds, by the names of its files.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Holds {
+    /// What torch.save writes.
+    Weights,
+    /// A program of TorchScript.
+    Program,
+    /// One of torch.export.
+    Exported,
+    /// None of these.
+    Other,
+}
+
+impl Holds {
+    /// Of this archive.
+    pub fn of(archive: &Archive) -> Self {
+        let root = root(archive);
+        let prefix = root.as_deref().unwrap_or_default();
+        let inside = |n: &str| n.strip_prefix(prefix).unwrap_or(n).to_owned();
+        let holds = |end: &str| archive.names().any(|n| inside(n).ends_with(end));
+        if holds("serialized_exported_program.json") || holds("models/model.json") || holds("archive_format")
+        {
+            Self::Exported
+        } else if holds("constants.pkl") || archive.names().any(|n| inside(n).starts_with("code/")) {
+            Self::Program
+        } else if root.is_some() {
+            Self::Weights
+        } else {
+            Self::Other
+        }
     }
-    if holds("serialized_exported_program.json") || holds("models/model.json") || holds("archive_format") {
-        return Some(
+}
+
+/// The folder of an archive's pickle.
+fn root(archive: &Archive) -> Option<String> {
+    let pickle = archive.names().find(|n| n.ends_with("/data.pkl") || *n == "data.pkl");
+    pickle.map(|name| name.strip_suffix("data.pkl").unwrap_or_default().to_owned())
+}
+
+/// Archives that are no checkpoint, and what to do about them.
+fn something_else(archive: &Archive) -> Option<String> {
+    match Holds::of(archive) {
+        Holds::Program => Some(
+            "it is a TorchScript archive (torch.jit.save), which holds a program too; train it with gradscope run \
+             --model, or save its weights alone: torch.save(torch.jit.load(FILE).state_dict(), \"weights.pt\")"
+                .into(),
+        ),
+        Holds::Exported => Some(
             "it is an archive of torch.export, which holds a program too; save its weights alone: \
              torch.save(torch.export.load(FILE).state_dict, \"weights.pt\")"
                 .into(),
-        );
+        ),
+        Holds::Weights | Holds::Other => None,
     }
-    None
 }
 
 /// The tensors of the state dicts in a pickle; `place` tells where a storage lies.

@@ -97,8 +97,8 @@ fn plan(args: &SweepArgs) -> anyhow::Result<(Vec<Planned>, Option<String>)> {
     for trial in &trials {
         let config = resolve::config(&trial.args, trial.command.clone())
             .with_context(|| format!("run {:?}", trial.label))?;
-        several |= model.as_ref().is_some_and(|m| *m != config.model.name);
-        model = Some(config.model.name);
+        several |= model.as_ref().is_some_and(|m| *m != config.model.name());
+        model = Some(config.model.name().to_owned());
     }
     let names = file_names(trials.iter().map(|t| t.label.as_str()));
     let plan = trials.into_iter().zip(names).map(|(trial, name)| Planned { trial, name }).collect();

@@ -8,6 +8,7 @@ use super::super::quantities::Capture;
 use super::super::rule::{Case, Hit, NO_EPOCH, Rule, Unmeasured};
 use super::super::settings::Param;
 use super::super::text::{self, percent};
+use super::unseen;
 use crate::record::{Firing, LayerCapture};
 use crate::text::number;
 
@@ -20,7 +21,8 @@ pub static DEAD_LAYER: Rule = Rule {
     params: &[],
     measures: "How often each unit's pre-activation is above zero over the whole training set, in \
                evaluation mode. Never in N samples bounds a unit's rate below 3/N at 95% (Hanley and \
-               Lippman-Hand, 1983).",
+               Lippman-Hand, 1983). Inside of a TorchScript program that cannot be seen: there, indirectly, \
+               whether the gradient of every unit's weights and bias is exactly 0 in every batch of an epoch.",
     fires: "Where no unit of the layer fired on any sample at the last captured epoch. Born dead if it was \
             so before the first step, else died at the epoch since which it holds. Error with harm, else \
             warning. It counts, so it has no parameters.",
@@ -33,6 +35,9 @@ pub static DEAD_LAYER: Rule = Rule {
 };
 
 fn layer(case: &Case) -> Result<Vec<Hit>, Unmeasured> {
+    if case.q.record.header.is_program() {
+        return unseen::dead_layers(case);
+    }
     let relu = relu_layers(case)?;
     Ok(relu.into_iter().filter_map(|i| dead_hit(case, i)).collect())
 }
@@ -215,7 +220,8 @@ pub static DEAD_UNITS: Rule = Rule {
     summary: "Many units of a ReLU layer are silent on every sample",
     params: &[SHARE, UNITS, CAPTURES, NOTE],
     measures: "The share of a layer's units whose pre-activation is above zero on no sample of the whole \
-               training set, in evaluation mode. Layers that are dead altogether are left to dead-layer.",
+               training set, in evaluation mode; of a TorchScript program, indirectly, whose gradient is exactly 0 in \
+               every batch of an epoch. Layers that are dead altogether are left to dead-layer.",
     fires: "Warning at {share} of a layer of at least {units} units, at {captures} captured epochs in a \
             row, with harm that has no other root. Info at {note}.",
     false_alarms: "None above info without harm. Earlier tools alarm at shares of silent units or zeros \
@@ -225,6 +231,10 @@ pub static DEAD_UNITS: Rule = Rule {
 };
 
 fn units(case: &Case) -> Result<Vec<Hit>, Unmeasured> {
+    if case.q.record.header.is_program() {
+        let limits = [case.get(&SHARE), case.get(&NOTE)];
+        return unseen::dead_units(case, limits, case.count(&UNITS), case.count(&CAPTURES));
+    }
     let relu = relu_layers(case)?;
     let share = |c: &Capture, i: usize| {
         let firing = c.firing(i)?;

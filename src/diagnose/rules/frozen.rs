@@ -35,7 +35,7 @@ pub static LAYER_FROZEN: Rule = Rule {
     summary: "A layer that is to be trained stays as it is while others learn",
     params: &[CAPTURES, STILL, MOVING, NEIGHBOUR, PULLED],
     measures: "Of every trainable matrix, the largest gradient and the largest update of an epoch, and its \
-               median update over its weights. The pull on a layer is the norm of its weights times that of \
+               median update over its weights; of other parameters, whether there is a gradient at all. The pull on a layer is the norm of its weights times that of \
                their gradient.",
     fires: "Where gradient or update are exactly 0, or absent, in every batch of {captures} captured \
             epochs in a row (where it began later than the first: without progress); or where the update is \
@@ -71,13 +71,27 @@ fn evaluate(case: &Case) -> Result<Vec<Hit>, Unmeasured> {
     if frozen.len() == q.matrices.len() {
         return Ok(Vec::new());
     }
+    let unreached = gains_without_gradient(case);
     let (wired_wrong, others): (Vec<_>, Vec<_>) =
         frozen.into_iter().partition(|(i, run, exact)| *exact && miswired(case, *i, run));
     let mut hits: Vec<Hit> = wired_wrong.into_iter().map(|one| hit(case, &[one], Kind::Miswired)).collect();
+    if !unreached.is_empty() {
+        hits.push(hit(case, &unreached, Kind::Miswired));
+    }
     if !others.is_empty() {
         hits.push(hit(case, &others, Kind::Frozen));
     }
     Ok(hits)
+}
+
+/// What is no matrix, and has no gradient in any capture, not even one of zero.
+fn gains_without_gradient<'c>(case: &'c Case) -> Vec<(usize, &'c [Capture<'c>], bool)> {
+    let all = case.q.captures.as_slice();
+    let absent =
+        |i: &usize| all.iter().all(|c| c.layers.get(*i).is_some_and(|l| l.gradient_norm().is_none()));
+    let layers = case.q.record.header.layers.iter().enumerate();
+    let gains = layers.filter(|(_, l)| l.trainable && !l.kind.is_matrix()).map(|(i, _)| i);
+    gains.filter(absent).map(|i| (i, all, true)).collect()
 }
 
 /// The captures in which every gradient of this layer was exactly 0, or every update while another layer
@@ -135,7 +149,10 @@ fn miswired(case: &Case, index: usize, run: &[Capture]) -> bool {
             }
             let pull = |i: usize| c.pull.get(i).copied().flatten().unwrap_or(0.0);
             let no_gradient = layer.gradient_norm().is_some_and(|g| g.max == 0.0);
-            if no_gradient {
+            // In a program what is cut off has no gradient at all, and what has one of zero is silent.
+            if no_gradient && case.q.record.header.is_program() {
+                false
+            } else if no_gradient {
                 let next = all.iter().copied().find(|i| *i > index);
                 next.is_some_and(|next| pull(next) >= case.get(&NEIGHBOUR) * strongest)
             } else if layer.gradient_norm().is_some_and(|g| g.max.is_nan() || g.max >= OVERFLOWS) {
@@ -180,7 +197,18 @@ fn hit(case: &Case, frozen: &[(usize, &[Capture], bool)], kind: Kind) -> Hit {
         (false, _) => format!("no step moves {it} by more than {} of {its} size", number(value)),
     };
     let names = case.names(&layers);
+    let absent = frozen
+        .iter()
+        .all(|(i, run, _)| run.iter().all(|c| c.layers.get(*i).is_some_and(|l| l.gradient_norm().is_none())));
     let message = match kind {
+        Kind::Miswired if absent && layers.len() == 1 => format!(
+            "{names} never receives a gradient: the loss does not depend on its parameters, which stay as they are. \
+             Nothing uses what it puts out, or that is detached on its way."
+        ),
+        Kind::Miswired if absent => format!(
+            "{names} never receive a gradient: the loss does not depend on their parameters, which stay as they are. \
+             Nothing uses what they put out, or that is detached on its way."
+        ),
         Kind::Miswired => format!(
             "{names} {is} cut off: {what} since epoch {first}, while the layers around {it} learn. This looks \
              mis-wired: a detached tensor, or a parameter that the optimizer was not given."

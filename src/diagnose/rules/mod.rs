@@ -18,6 +18,7 @@ mod scale;
 mod slow;
 mod stalled;
 mod symmetry;
+pub mod unseen;
 mod update;
 mod vanishing;
 pub mod weights;

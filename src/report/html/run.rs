@@ -284,6 +284,7 @@ pub(super) fn measured(record: &Record, summary: &Summary) -> Vec<String> {
         counted(summary.epochs.len() as u64, "epoch"),
         count(run.epochs_done),
     ));
+    text.extend(program(record));
     text.extend(firing(record));
     text.push(exactness());
     if summary.epochs.len() > 1 {
@@ -337,6 +338,26 @@ fn sentence(capture: Option<&str>) -> &'static str {
         Some("none") => "Only loss and scores, nothing of the layers (--capture none),",
         Some(_) => "A part of what can be measured",
     }
+}
+
+/// What cannot be known of a program, and what stands in for it.
+fn program(record: &Record) -> Option<String> {
+    record.header.is_program().then(|| {
+        let judged = record.epochs.iter().any(|e| e.layers.iter().any(|l| l.zero_rows.is_some()));
+        let dead = if judged {
+            " Dead units are therefore judged indirectly: by rows of weights and biases whose gradient is exactly \
+             zero in every batch of an epoch, which units that are saturated for good, or that nothing looks at, \
+             have as well."
+        } else {
+            ""
+        };
+        format!(
+            "The model is a TorchScript program, inside of which nothing can be seen: what layers put out, how often \
+             units fire, how far they are saturated and the signal that comes back to them were not measured, and \
+             the rules that ask for them are listed as such.{dead} Layers stand in the order in which the program \
+             declares them; its weights began as they were saved."
+        )
+    })
 }
 
 /// Whether a unit's silence is a measurement or a suspicion.

@@ -146,7 +146,6 @@ impl ActivationSummary {
 
 impl DistributionSummary {
     fn of(d: &Distribution) -> Self {
-        let q = QUANTILES.map(|q| d.quantile(q).unwrap_or(f64::NAN));
         Self {
             count: d.count(),
             l2: d.l2(),
@@ -154,7 +153,7 @@ impl DistributionSummary {
             std: d.std(),
             min: d.min(),
             max: d.max(),
-            q: (d.finite() > 0).then_some(q),
+            q: d.quantiles(QUANTILES),
             zeros: d.zeros(),
             nan: d.nan(),
             inf: d.infinities(),

@@ -219,7 +219,7 @@ pub struct DistributionSummary {
     #[serde(with = "number::option")]
     #[schemars(with = "Option<number::MaybeFinite>")]
     pub max: Option<f64>,
-    /// [`QUANTILES`] of the finite values.
+    /// [`QUANTILES`] of the finite values; none where only moments were kept.
     pub q: Option<[f64; QUANTILES.len()]>,
     /// Exact zeros.
     pub zeros: u64,

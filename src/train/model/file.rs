@@ -257,16 +257,16 @@ impl DefaultsEntry {
         if let Some(bias) = &self.bias {
             scheme(bias, bias.get_ref(), Scheme::for_bias)?;
         }
-        let text = |value: Option<Spanned<String>>| value.map_or("default".into(), Spanned::into_inner);
+        let usual = Defaults::default();
         Ok(Defaults {
             data: self.data,
             loss: self.loss,
-            optimizer: self.optimizer.unwrap_or_else(|| "adam".into()),
-            lr: self.lr.map_or(0.001, Spanned::into_inner),
-            batch_size: self.batch_size.unwrap_or_else(|| "32".into()),
-            epochs: self.epochs.map_or(20, Spanned::into_inner),
-            init: text(self.init),
-            bias: text(self.bias),
+            optimizer: self.optimizer.unwrap_or(usual.optimizer),
+            lr: self.lr.map_or(usual.lr, Spanned::into_inner),
+            batch_size: self.batch_size.unwrap_or(usual.batch_size),
+            epochs: self.epochs.map_or(usual.epochs, Spanned::into_inner),
+            init: self.init.map_or(usual.init, Spanned::into_inner),
+            bias: self.bias.map_or(usual.bias, Spanned::into_inner),
         })
     }
 }

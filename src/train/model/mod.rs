@@ -82,6 +82,22 @@ pub struct Defaults {
     pub bias: String,
 }
 
+impl Default for Defaults {
+    /// Those of `mlp`, without its data.
+    fn default() -> Self {
+        Self {
+            data: None,
+            loss: None,
+            optimizer: "adam".into(),
+            lr: 0.001,
+            batch_size: "32".into(),
+            epochs: 20,
+            init: "default".into(),
+            bias: "default".into(),
+        }
+    }
+}
+
 /// The zoo, in the order of `gradscope models`.
 const ZOO: [(&str, &str); 16] = [
     ("sigmoid5", include_str!("../zoo/sigmoid5.toml")),
@@ -351,19 +367,6 @@ impl Model {
             _ => None,
         };
         Sizes { columns, image: image.or(stated), sequence, outputs }
-    }
-
-    /// Where its rows come from where nothing else is asked for.
-    ///
-    /// # Errors
-    /// [`TrainError::Settings`] for a model that brings none along.
-    pub fn default_data(&self) -> Result<&str, TrainError> {
-        self.defaults.data.as_deref().ok_or_else(|| {
-            TrainError::Settings(format!(
-                "model {} brings no data along: say what to use with --data, such as --data idx:DIR or --data csv:FILE",
-                self.name
-            ))
-        })
     }
 }
 

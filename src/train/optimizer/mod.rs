@@ -4,7 +4,7 @@ mod update;
 
 use std::str::FromStr;
 
-use tch::nn::VarStore;
+use tch::{Device, Tensor};
 
 use super::TrainError;
 pub use update::Optimizer;
@@ -85,11 +85,11 @@ impl OptimizerSettings {
         Ok(())
     }
 
-    /// An optimizer over all trainable variables of the store.
+    /// An optimizer over those of these variables that are to be trained.
     ///
     /// # Errors
     /// [`TrainError::Torch`].
-    pub fn build(&self, store: &VarStore) -> Result<Optimizer, TrainError> {
-        Optimizer::new(*self, store)
+    pub fn build(&self, variables: Vec<(String, Tensor)>, device: Device) -> Result<Optimizer, TrainError> {
+        Optimizer::new(*self, variables, device)
     }
 }

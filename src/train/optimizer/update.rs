@@ -3,8 +3,7 @@
 //! libtorch's own optimizers keep their running means to themselves, so that a run could not go on
 //! where it stopped.
 
-use tch::nn::{self, OptimizerConfig, VarStore};
-use tch::{Device, Tensor};
+use tch::{COptimizer, Device, Tensor};
 
 use super::{OptimizerKind, OptimizerSettings};
 use crate::train::TrainError;
@@ -25,7 +24,7 @@ pub struct Optimizer {
     /// multiplies.
     minus_lr: Tensor,
     /// Libtorch's own, which alone can forget gradients: ones of zeros would be added to.
-    forgetter: nn::Optimizer,
+    forgetter: COptimizer,
     /// Steps done.
     steps: u64,
     slots: Vec<Slot>,
@@ -51,21 +50,27 @@ fn memory(settings: &OptimizerSettings) -> &'static [&'static str] {
 }
 
 impl Optimizer {
-    /// Over all trainable variables of the store, with nothing remembered yet.
+    /// Over those of these variables that are to be trained, with nothing remembered yet.
     ///
     /// # Errors
     /// [`TrainError::Torch`].
-    pub fn new(settings: OptimizerSettings, store: &VarStore) -> Result<Self, TrainError> {
-        let mut variables: Vec<_> = store.variables().into_iter().filter(|v| v.1.requires_grad()).collect();
+    pub fn new(
+        settings: OptimizerSettings,
+        mut variables: Vec<(String, Tensor)>,
+        device: Device,
+    ) -> Result<Self, TrainError> {
+        variables.retain(|(_, variable)| variable.requires_grad());
         variables.sort_by(|a, b| a.0.cmp(&b.0));
+        let mut forgetter = COptimizer::sgd(settings.lr, 0.0, 0.0, 0.0, false)?;
+        variables.iter().try_for_each(|(_, variable)| forgetter.add_parameters(variable, 0))?;
         let slot = |(name, parameter): (String, Tensor)| {
             let zeros = || tch::no_grad(|| parameter.zeros_like());
             Slot { name, memory: memory(&settings).iter().map(|_| zeros()).collect(), parameter }
         };
         Ok(Self {
             settings,
-            minus_lr: factor(-settings.lr, store.device()),
-            forgetter: nn::Sgd::default().build(store, settings.lr)?,
+            minus_lr: factor(-settings.lr, device),
+            forgetter,
             steps: 0,
             slots: variables.into_iter().map(slot).collect(),
         })
@@ -100,8 +105,11 @@ impl Optimizer {
     }
 
     /// Forgets the gradients of the last step.
-    pub fn zero_grad(&mut self) {
-        self.forgetter.zero_grad();
+    ///
+    /// # Errors
+    /// [`TrainError::Torch`].
+    pub fn zero_grad(&self) -> Result<(), TrainError> {
+        Ok(self.forgetter.zero_grad()?)
     }
 
     /// Scales the gradients down to this L2 norm, taken over all of them together.
@@ -207,9 +215,15 @@ impl Slot {
 mod tests {
     use tch::Kind;
 
+    use tch::nn::{self, OptimizerConfig, VarStore};
+
     use super::*;
 
     /// A weight and a bias, the same every time.
+    fn variables(store: &VarStore) -> Vec<(String, Tensor)> {
+        store.variables().into_iter().collect()
+    }
+
     fn store() -> (VarStore, [Tensor; 2]) {
         store_of(1.0)
     }
@@ -270,14 +284,14 @@ mod tests {
                         let [(store, ours), (their_store, theirs)] = [store_of(size), store_of(size)];
                         let (clip_norm, clip_value) =
                             (clip_norm.map(|c| c * size), clip_value.map(|c| c * size));
-                        let mut optimizer = settings.build(&store).unwrap();
+                        let mut optimizer = settings.build(variables(&store), Device::Cpu).unwrap();
                         let mut their_optimizer = libtorch(settings, &their_store);
                         for step in 0..20 {
                             // A learning rate that falls, as with --lr-decay.
                             let lr = 0.05 / (1.0 + step as f64);
                             optimizer.set_lr(lr);
                             their_optimizer.set_lr(lr);
-                            optimizer.zero_grad();
+                            optimizer.zero_grad().unwrap();
                             (loss(&ours, step) * size).backward();
                             their_optimizer.zero_grad();
                             (loss(&theirs, step) * size).backward();
@@ -309,7 +323,8 @@ mod tests {
     #[test]
     fn what_is_remembered_has_pytorchs_names() {
         let names = |kind, momentum| {
-            let memory = settings(kind, momentum, 0.0).build(&store().0).unwrap().memory();
+            let memory =
+                settings(kind, momentum, 0.0).build(variables(&store().0), Device::Cpu).unwrap().memory();
             memory.into_iter().map(|(name, _)| name).collect::<Vec<_>>().join(" ")
         };
         assert_eq!(names(OptimizerKind::Sgd, 0.0), "");
@@ -323,7 +338,8 @@ mod tests {
     #[test]
     fn a_parameter_without_a_gradient_stays() {
         let (store, [weight, bias]) = store();
-        let mut optimizer = settings(OptimizerKind::AdamW, 0.0, 0.1).build(&store).unwrap();
+        let mut optimizer =
+            settings(OptimizerKind::AdamW, 0.0, 0.1).build(variables(&store), Device::Cpu).unwrap();
         bias.square().sum(Kind::Float).backward();
         optimizer.clip_grad_norm(0.1);
         let before = weight.copy();

@@ -278,7 +278,7 @@ mod tests {
     fn states_are_those_of_libtorchs_own_layers() {
         for cell in [Cell::Rnn, Cell::Lstm, Cell::Gru] {
             let (network, x) = network(cell);
-            let ours = network.forward(&x, Mode::Evaluate, None).reshape([4, 5, 7]).transpose(1, 2);
+            let ours = network.forward(&x, Mode::Evaluate, None).unwrap().reshape([4, 5, 7]).transpose(1, 2);
             let [of_input, of_state, _] = network.parameters() else { panic!("three layers") };
             let bias = |p: &Parameters| p.bias.as_ref().unwrap().shallow_clone();
             let (w_ih, w_hh) = (of_input.weight.shallow_clone(), of_state.weight.shallow_clone());

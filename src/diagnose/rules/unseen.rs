@@ -1,0 +1,278 @@
+//! Dead layers and units of a program whose activations cannot be seen: rows of weights and biases whose
+//! gradient is exactly zero in every batch of an epoch.
+//!
+//! A unit that is silent on every sample gets no gradient, but neither does one that is saturated for good, or
+//! one whose output nothing looks at; and what stands in front of a silent layer gets none either. What is
+//! said here is therefore said to be indirect.
+
+use std::collections::BTreeMap;
+
+use super::super::Severity;
+use super::super::cause::{Kind, Silence};
+use super::super::quantities::Capture;
+use super::super::rule::{Case, Hit, Unmeasured, span};
+use super::super::text::percent;
+use crate::record::{LayerCapture, ZeroRows};
+
+const NO_ROWS: Unmeasured = Unmeasured(
+    "inside of a TorchScript program it cannot be seen how often units fire, and the record does not say which \
+     of them get a gradient",
+);
+
+/// Rules that ask for what layers put out, or for the signal that comes back to them.
+pub const INSIDE: [&str; 8] = [
+    "dormant-units",
+    "saturated",
+    "output-saturated",
+    "output-activation",
+    "constant-output",
+    "init-scale",
+    "exploding-depth",
+    "vanishing-time",
+];
+
+/// What these say of a program.
+pub const NOT_SEEN: Unmeasured = Unmeasured(
+    "inside of a TorchScript program it cannot be seen what layers put out, nor what comes back to them",
+);
+
+/// What every message says of the test.
+const INDIRECT: &str = "This is an indirect test, for activations were not measured: units that are saturated \
+                        for good, or that nothing looks at, get no gradient either.";
+
+/// Layers without a gradient in any unit, in front of or at a layer that lets none pass.
+pub fn dead_layers(case: &Case) -> Result<Vec<Hit>, Unmeasured> {
+    measured(case)?;
+    let dead: Vec<usize> =
+        hidden(case).into_iter().filter(|&i| case.held(1, |c| is_dead(c, i)).is_some()).collect();
+    let Some(run) = case.held(1, |c| dead.iter().all(|&i| is_dead(c, i))).filter(|_| !dead.is_empty()) else {
+        return Ok(Vec::new());
+    };
+    // What was vanishing may have got below the smallest number; and where no gradient is left anywhere, the
+    // loss is to blame.
+    let faded = |c: &Capture| dead.iter().any(|&i| c.faded.get(i) == Some(&true));
+    if !run.iter().all(|c| learns_elsewhere(c, &dead)) || run.iter().any(faded) {
+        return Ok(Vec::new());
+    }
+    let born = run.len() == case.q.captures.len() && run.first().is_some_and(|c| c.epoch == 0);
+    let (first_epoch, last_epoch) = span(run);
+    let names = case.names(&dead);
+    let (were, it) = if dead.len() == 1 { ("was", "it") } else { ("were", "they") };
+    let since = if born {
+        format!("{names} {were} born dead")
+    } else {
+        format!("{names} died in epoch {first_epoch}")
+    };
+    let batches = run.last().and_then(|c| zero_rows(c, dead[0])).map_or(0, |rows| rows.batches);
+    let batches_of = match batches {
+        1 => "the batch of every epoch".to_owned(),
+        n => format!("all {n} batches of an epoch"),
+    };
+    let bias = bias_mean(case, &dead);
+    let because = match bias {
+        Some(mean) if mean < 0.0 => {
+            format!(", the bias of the last being {} on average", crate::text::number(mean))
+        }
+        _ => String::new(),
+    };
+    let message = format!(
+        "{since}, as far as gradients tell: that of every weight and bias is exactly 0 in \
+         {batches_of}{because}. {INDIRECT} The last layer of them lets nothing back, so that neither {it} nor what stands in \
+         front can learn: its bias and initial weights are the first place to look."
+    );
+    let silence = if bias.is_some_and(|mean| mean < 0.0) { Silence::Bias } else { Silence::Weights };
+    Ok(vec![Hit {
+        kind: if born { Kind::BornDead(silence) } else { Kind::LaterDead },
+        severity: case.with_harm(Severity::Warning),
+        first_epoch,
+        last_epoch,
+        first_step: born.then_some(0),
+        value: 1.0,
+        threshold: 1.0,
+        quantity: "share of units that got no gradient in any batch of an epoch",
+        message,
+        evidence: BTreeMap::from([
+            ("indirect".to_owned(), true.into()),
+            ("batches".to_owned(), batches.into()),
+        ]),
+        layers: dead,
+    }])
+}
+
+/// Layers a share of whose units get no gradient: from `note` on, and from `share` on of those with so many
+/// units, after so many captures, as a warning.
+pub fn dead_units(
+    case: &Case,
+    [share, note]: [f64; 2],
+    units: usize,
+    captures: usize,
+) -> Result<Vec<Hit>, Unmeasured> {
+    measured(case)?;
+    let of = |c: &Capture, i: usize| {
+        let rows = zero_rows(c, i)?;
+        Some(rows.zero as f64 / rows.units.max(1) as f64).filter(|s| *s > 0.0 && *s < 1.0)
+    };
+    let from = |c: &Capture, i: usize, limit: f64| of(c, i).is_some_and(|s| s >= limit);
+    let (mut warned, mut noted) = (Vec::new(), Vec::new());
+    for i in hidden(case) {
+        let large = case.q.layer(i).is_some_and(|l| l.units >= units as u64);
+        let warning = case.held(captures, |c| from(c, i, share)).filter(|run| run.len() >= captures);
+        if let Some(run) = warning.filter(|_| case.q.harm && large) {
+            warned.push((i, run));
+        } else if let Some(run) = case.held(1, |c| from(c, i, note)) {
+            noted.push((i, run));
+        }
+    }
+    let hit = |severity, found: Vec<(usize, &[Capture])>, threshold| {
+        let shares = found.iter().filter_map(|(i, run)| Some((*i, of(run.last()?, *i)?)));
+        let (worst, value) = shares.max_by(|a, b| a.1.total_cmp(&b.1))?;
+        let layers: Vec<usize> = found.iter().map(|(i, _)| *i).collect();
+        let first = found.iter().map(|(_, run)| span(run).0).min()?;
+        let message = format!(
+            "units of {} get no gradient in any batch since epoch {first}, as dead units do: {} of them{} (limit {}). \
+             {INDIRECT}",
+            case.names(&layers),
+            percent(value),
+            if layers.len() > 1 { format!(" in {}, the worst", case.names(&[worst])) } else { String::new() },
+            percent(threshold),
+        );
+        Some(Hit {
+            kind: Kind::DeadUnits,
+            severity,
+            layers,
+            first_epoch: first,
+            last_epoch: found.iter().map(|(_, run)| span(run).1).max()?,
+            first_step: None,
+            value,
+            threshold,
+            quantity: "share of a layer's units that got no gradient in any batch of an epoch",
+            message,
+            evidence: BTreeMap::from([
+                ("indirect".to_owned(), true.into()),
+                ("worst_layer".to_owned(), case.names(&[worst]).into()),
+            ]),
+        })
+    };
+    Ok([hit(Severity::Warning, warned, share), hit(Severity::Info, noted, note)]
+        .into_iter()
+        .flatten()
+        .collect())
+}
+
+fn measured(case: &Case) -> Result<(), Unmeasured> {
+    let captures = case.captures()?;
+    let any = captures.iter().any(|c| c.layers.iter().any(|l| l.zero_rows.is_some()));
+    if any { Ok(()) } else { Err(NO_ROWS) }
+}
+
+/// The matrices in front of the last, which may well give the output: that has no nonlinearity to be silent.
+fn hidden(case: &Case) -> Vec<usize> {
+    let mut matrices = case.q.matrices.clone();
+    matrices.pop();
+    matrices
+}
+
+fn zero_rows(capture: &Capture, index: usize) -> Option<ZeroRows> {
+    capture.layers.get(index)?.zero_rows
+}
+
+fn is_dead(capture: &Capture, index: usize) -> bool {
+    zero_rows(capture, index).is_some_and(|rows| rows.zero == rows.units)
+}
+
+/// Whether a gradient of another layer was not zero at the captured batch or in the epoch.
+fn learns_elsewhere(capture: &Capture, dead: &[usize]) -> bool {
+    let some = |l: &LayerCapture| {
+        l.gradient_norm().is_some_and(|g| g.max != 0.0) || l.bias_grad.as_ref().is_some_and(|g| g.l2() != 0.0)
+    };
+    capture.layers.iter().enumerate().any(|(i, layer)| !dead.contains(&i) && some(layer))
+}
+
+/// Mean bias of the last of these layers, before the first step where that is known.
+fn bias_mean(case: &Case, dead: &[usize]) -> Option<f64> {
+    let layers = case.q.start.or(case.q.captures.first().map(|c| c.layers))?;
+    layers.get(*dead.last()?)?.bias.as_ref()?.mean()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::test_support::{Fake, Norms};
+    use super::super::super::{Finding, Severity};
+    use crate::record::{TORCHSCRIPT, ZeroRows};
+    use crate::stats::Distribution;
+
+    /// What a program shows: as many rows of each layer without a gradient as it is told to have, from an
+    /// epoch on.
+    fn program(mut fake: Fake, zero: [u64; 5], from: u64) -> Fake {
+        fake.record.header.run.format = Some(TORCHSCRIPT.into());
+        for (index, zero) in zero.into_iter().enumerate() {
+            let units = fake.record.header.layers[index].units;
+            if zero == units {
+                fake.set_norms(index, |e| {
+                    if e < from {
+                        Norms { w: 2.0, g: 0.05, u: 0.02 }
+                    } else {
+                        Norms { w: 2.0, g: 0.0, u: 0.0 }
+                    }
+                });
+            }
+            fake.each_capture(index, |epoch, l| {
+                l.activations = None;
+                let zero = if epoch < from { 0 } else { zero };
+                l.zero_rows = Some(ZeroRows { zero, units, batches: 10 });
+                l.bias_grad = Some(Distribution::of(&[if zero == units { 0.0 } else { 0.05 }]));
+            });
+        }
+        fake
+    }
+
+    fn found(fake: &Fake, rule: &str) -> Option<Finding> {
+        fake.finding(rule)
+    }
+
+    #[test]
+    fn a_layer_without_a_gradient_in_any_unit_is_dead_and_so_is_what_stands_in_front() {
+        let f = found(&program(Fake::stuck(6), [8, 8, 0, 0, 0], 0), "dead-layer").unwrap();
+        assert_eq!((f.layers.as_slice(), f.root), (["fc1".to_owned(), "fc2".to_owned()].as_slice(), true));
+        assert_eq!((f.severity, f.first_step), (Severity::Error, Some(0)));
+        assert!(f.message.contains("indirect test") && f.evidence["indirect"] == true, "{}", f.message);
+        assert!(f.remedies.iter().all(|r| !r.flag.contains("--bias") && !r.flag.contains("--init")));
+        let f = found(&program(Fake::stuck(6), [8, 8, 0, 0, 0], 2), "dead-layer").unwrap();
+        assert_eq!((f.first_epoch, f.first_step), (2, None));
+        assert_eq!(
+            found(&program(Fake::stuck(6), [8, 7, 0, 0, 0], 0), "dead-layer").unwrap().layers,
+            ["fc1"]
+        );
+        assert_eq!(found(&program(Fake::stuck(6), [7, 7, 0, 0, 0], 0), "dead-layer"), None);
+    }
+
+    #[test]
+    fn where_nothing_gets_a_gradient_the_layers_are_not_dead() {
+        assert_eq!(found(&program(Fake::stuck(6), [8, 8, 8, 8, 1], 0), "dead-layer"), None);
+        // The last may give the output: zeros there are no silence.
+        assert_eq!(found(&program(Fake::stuck(6), [0, 0, 0, 0, 1], 0), "dead-layer"), None);
+    }
+
+    #[test]
+    fn many_units_without_a_gradient_are_a_warning_with_harm_and_a_note_without() {
+        let with = |fake: Fake, zero: u64| found(&program(fake, [0, zero, 0, 0, 0], 0), "dead-units");
+        let f = with(Fake::stuck(6), 4).unwrap();
+        assert_eq!((f.layer.as_deref(), f.severity), (Some("fc2"), Severity::Warning));
+        assert!(f.message.contains("indirect test"), "{}", f.message);
+        assert_eq!(with(Fake::stuck(6), 3).unwrap().severity, Severity::Info);
+        assert_eq!(with(Fake::healthy(6), 4).unwrap().severity, Severity::Info);
+        assert_eq!(with(Fake::healthy(6), 0), None);
+    }
+
+    #[test]
+    fn without_rows_nothing_is_said_to_be_alive() {
+        let mut fake = program(Fake::healthy(6), [0; 5], 0);
+        (0..5).for_each(|i| fake.each_capture(i, |_, l| l.zero_rows = None));
+        let not = fake.diagnose().not_measured;
+        for rule in
+            ["dead-layer", "dead-units", "saturated", "output-saturated", "constant-output", "init-scale"]
+        {
+            assert!(not.iter().any(|n| n.rule == rule), "{rule}: {not:?}");
+        }
+    }
+}

@@ -1,0 +1,121 @@
+//! A program tried out on a copy of it before anything is written: whether it takes the data, what it gives,
+//! and which of its parameters the loss depends on.
+
+use tch::{Device, Kind, Tensor};
+
+use super::{Loaded, Script};
+use crate::record::Loss;
+use crate::train::objective::Objective;
+use crate::train::{Dataset, TrainError};
+
+/// Draws of parameters for which outputs are to be probabilities, and their standard deviation: that of a
+/// program which gives logits then lie far outside of 0 to 1.
+const DRAWS: i64 = 4;
+const SPREAD: f64 = 3.0;
+
+/// What a trial has shown.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Trial {
+    /// Whether what it gives are probabilities, whatever its parameters.
+    pub probabilities: bool,
+    /// Parameters that are to be trained and that the loss does not depend on.
+    pub unreached: Vec<String>,
+}
+
+impl Script {
+    /// Tries it with batches of this size and with what is left over at the end of an epoch.
+    ///
+    /// # Errors
+    /// [`TrainError::Model`] where it does not take the rows, or where the loss cannot take what it gives.
+    pub(in crate::train) fn try_out(
+        &self,
+        data: &Dataset,
+        batch: i64,
+        device: Device,
+    ) -> Result<Trial, TrainError> {
+        let copy = self.load(data, device)?;
+        let mut sizes = vec![batch, data.train.len() % batch];
+        sizes.retain(|n| *n > 0);
+        for (index, rows) in sizes.iter().enumerate() {
+            let output = self.output(&copy, data, *rows, true)?;
+            if index == 0 {
+                self.backward(data, &output)?;
+            }
+        }
+        let _ = tch::no_grad(|| self.output(&copy, data, batch, false))?;
+        let unreached = copy.variables.iter().filter(|(_, t)| t.requires_grad() && !t.grad().defined());
+        let unreached = unreached.map(|(name, _)| name.clone()).collect();
+        let probabilities = data.loss == Loss::Bce && gives_probabilities(&copy, data, batch);
+        Ok(Trial { probabilities, unreached })
+    }
+
+    /// What it gives for the first rows, if it is of the right shape.
+    fn output(&self, copy: &Loaded, data: &Dataset, rows: i64, training: bool) -> Result<Tensor, TrainError> {
+        let x = data.train.x.narrow(0, 0, rows);
+        let mode = if training { "training" } else { "evaluation" };
+        let output = copy.forward(&x, training).map_err(|e| match e {
+            TrainError::Script(reason) => self.wrong(format!(
+                "in {mode} mode it does not take rows of this data, {}, in batches of {rows}: {reason}",
+                shape_of(data)
+            )),
+            other => other,
+        })?;
+        let size = output.size();
+        if output.kind() != Kind::Float {
+            return Err(self.wrong(format!("it gives {:?}, where float32 is needed", output.kind())));
+        }
+        let needed = match data.loss {
+            Loss::CrossEntropy => vec![rows, data.outputs],
+            _ => data.train.y.narrow(0, 0, rows).size(),
+        };
+        let more_classes = data.loss == Loss::CrossEntropy
+            && matches!(size.as_slice(), [n, classes] if *n == rows && *classes > data.outputs);
+        if size == needed || more_classes {
+            return Ok(output);
+        }
+        let hint = match (size.as_slice(), needed.as_slice()) {
+            ([n], [m, 1]) if n == m => "; end its forward with .unsqueeze(1)",
+            ([n, 2], [m, 1]) if n == m && data.loss == Loss::Bce => "; or use --loss cross-entropy",
+            _ => "",
+        };
+        Err(self.wrong(format!(
+            "for {rows} rows of {} it gives the shape {size:?}, where --loss {} needs {needed:?}{hint}",
+            data.info.name,
+            data.loss.name()
+        )))
+    }
+
+    fn backward(&self, data: &Dataset, output: &Tensor) -> Result<(), TrainError> {
+        if !output.requires_grad() {
+            return Err(self.wrong("what it gives depends on none of the parameters that are to be trained"));
+        }
+        let rows = output.size()[0];
+        // Whether they are probabilities does not change what they depend on.
+        let objective = Objective { loss: data.loss, task: data.info.task, probabilities: false };
+        let passed = objective.loss(output, &data.train.y.narrow(0, 0, rows)).f_backward();
+        passed.map_err(|e| self.wrong(format!("no gradient passes it: {}", super::said(&e.to_string()))))
+    }
+}
+
+fn shape_of(data: &Dataset) -> String {
+    match data.image {
+        Some([channels, height, width]) => format!("images [{channels}, {height}, {width}]"),
+        None => crate::text::counted(data.info.inputs, "number"),
+    }
+}
+
+/// Whether outputs stay within 0 and 1 however large the parameters are.
+fn gives_probabilities(copy: &Loaded, data: &Dataset, batch: i64) -> bool {
+    let x = data.train.x.narrow(0, 0, batch);
+    tch::no_grad(|| {
+        (0..DRAWS).all(|draw| {
+            tch::manual_seed(draw);
+            for (_, parameter) in &copy.variables {
+                let _ = parameter.shallow_clone().normal_(0.0, SPREAD);
+            }
+            let Ok(output) = copy.forward(&x, false) else { return false };
+            let outside = output.lt(0.0).logical_or(&output.gt(1.0)).any();
+            outside.int64_value(&[]) == 0
+        })
+    })
+}
