@@ -25,10 +25,19 @@ IDX = fixtures/idx
 # The corpus; its records are kept under reports/corpus.
 CORPUS = $(CARGO) run --release --locked --quiet --example corpus -- \
 	target/release/gradscope reports/corpus --markdown docs/corpus.md
-FIRST ?= 200
+FIRST ?= 300
 
-.PHONY: help libtorch build demo sample experiments corpus corpus-prescribe corpus-calibrate corpus-fresh \
-	test test-recorder test-torch bench bench-peers bench-guard bench-capture bench-recorder fmt \
+# Where `make install` puts things; DESTDIR goes in front of it, for packagers.
+PREFIX ?= /usr/local
+DIST    = target/dist
+HOST    = $(shell rustc -vV | sed -n 's/^host: //p')
+
+# The directory with the libraries of the libtorch that is linked.
+LIBTORCH_LIB = $(or $(LIBTORCH),.libtorch)/lib
+
+.PHONY: help libtorch build release install dist test-dist demo sample experiments corpus corpus-prescribe \
+	corpus-calibrate corpus-fresh test test-recorder test-torch fuzz bench bench-peers bench-guard \
+	bench-capture bench-recorder deny unused msrv fmt \
 	clean distclean
 
 help: ## list the targets
@@ -39,6 +48,25 @@ libtorch: ## fetch libtorch into .libtorch/, once (a LIBTORCH in the environment
 
 build: libtorch ## build the release binary
 	$(CARGO) build --release --locked
+
+# Without the path of this build's libtorch in it: where it is installed, it has its own.
+release: libtorch
+	GRADSCOPE_RELEASE=1 $(CARGO) build --release --locked
+
+install: release ## install under PREFIX (/usr/local), with libtorch, manual pages, completions; DESTDIR= for packagers
+	@tools/install.sh target/release/gradscope "$(DESTDIR)$(PREFIX)" "$(LIBTORCH_LIB)"
+
+# A target of its own: what cargo runs while it builds cannot be linked statically.
+dist: release ## pack release archives into target/dist, with and without training, with checksums
+	RUSTFLAGS="-C target-feature=+crt-static" $(CARGO) build --release --locked $(SLIM) --target $(HOST)
+	@rm -rf $(DIST)
+	@tools/dist.sh $(DIST) target/$(HOST)/release/gradscope
+	@tools/dist.sh $(DIST) target/release/gradscope "$(LIBTORCH_LIB)"
+
+test-dist: dist ## install, move and run; unpack the archives in an empty root and run (a release build: minutes)
+	@scratch=$$(mktemp -d) && trap 'rm -rf "$$scratch"' EXIT \
+		&& $(MAKE) --no-print-directory install DESTDIR="$$scratch" PREFIX=/usr/local \
+		&& tools/test-dist.sh "$$scratch/usr/local" $(DIST)
 
 demo: build ## diagnose a network that was born dead and say where the report is
 	@$(CARGO) run --release --locked --quiet -- \
@@ -106,6 +134,18 @@ test-torch: libtorch ## test the recorder with the current PyTorch, torchvision,
 			torch torchvision lightning "transformers[torch]" pytest ./python \
 		&& "$$venv/bin/python" $(RECORDER_TESTS)
 
+# Seconds for each reader. Without a sanitizer the stable compiler will do: the code is safe Rust.
+FUZZ_SECONDS ?= 60
+FUZZ = record:records idx:idx safetensors:checkpoints npz:checkpoints pickle:checkpoints model:../src/train/zoo
+
+fuzz: libtorch ## feed random files to every reader for FUZZ_SECONDS each (needs cargo-fuzz)
+	$(CARGO) fuzz build --sanitizer none
+	@for pair in $(FUZZ); do \
+		target=$${pair%%:*}; mkdir -p fuzz/corpus/$$target; \
+		$(CARGO) fuzz run --sanitizer none $$target fuzz/corpus/$$target fixtures/$${pair#*:} -- \
+			-max_total_time=$(FUZZ_SECONDS) -timeout=20 -rss_limit_mb=2048 -print_final_stats=1 || exit 1; \
+	done
+
 $(NPM)/package-lock.json: tests/npm/package.json tests/npm/package-lock.json
 	@mkdir -p $(NPM) && cp $^ $(NPM)/
 	@npm ci --prefix $(NPM) --silent --no-audit --no-fund || { rm -f $@; exit 1; }
@@ -135,6 +175,23 @@ bench-recorder: ## time PyTorch training with and without the recorder, beside T
 	@venv=$$(mktemp -d) && trap 'rm -rf "$$venv"' EXIT && $(PYTHON) -m venv "$$venv" \
 		&& "$$venv/bin/pip" install --quiet --disable-pip-version-check torch tensorboard numpy \
 		&& "$$venv/bin/python" benches/recorder.py
+
+deny: ## check licences and sources of dependencies (needs cargo-deny)
+	@$(CARGO) deny --version >/dev/null 2>&1 \
+		|| { echo "cargo-deny is not here: cargo install --locked cargo-deny" >&2; exit 1; }
+	$(CARGO) deny --locked check licenses bans sources
+
+unused: ## look for dependencies that nothing uses (needs cargo-machete)
+	@$(CARGO) machete --version >/dev/null 2>&1 \
+		|| { echo "cargo-machete is not here: cargo install --locked cargo-machete" >&2; exit 1; }
+	$(CARGO) machete
+
+# The toolchain is fetched once; its build goes into a directory of its own.
+MSRV = $(shell sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)
+msrv: libtorch ## check that the oldest compiler of Cargo.toml builds it (fetches that compiler)
+	rustup toolchain install $(MSRV) --profile minimal
+	$(CARGO) +$(MSRV) check --locked --target-dir target/msrv $(SLIM)
+	$(CARGO) +$(MSRV) check --locked --target-dir target/msrv
 
 fmt: ## format the code
 	$(CARGO) fmt --all

@@ -420,16 +420,6 @@ fn updates_are_the_optimizers_and_gradients_are_from_before_clipping() {
 }
 
 #[test]
-fn what_the_readme_shows_is_what_the_program_prints() {
-    let readme = include_str!("../README.md");
-    let (_, rest) = readme.split_once("```console\n$ cargo run -- ").unwrap();
-    let (command, rest) = rest.split_once('\n').unwrap();
-    let (shown, _) = rest.split_once("```").unwrap();
-    let ran = Scratch::new().gradscope(&format!("{command} --out out")).expect(0);
-    assert_eq!(ran.stdout(), shown);
-}
-
-#[test]
 fn the_learning_rate_of_every_epoch_is_the_one_that_was_used() {
     let scratch = Scratch::new();
     let words = "run --model relu5 --init normal:0,1 --epochs 4 --lr 0.5 -q";

@@ -54,7 +54,14 @@ pub enum Command {
         rule: String,
     },
     /// List the rules
-    Rules,
+    Rules {
+        /// As JSON, with their limits
+        #[arg(long)]
+        json: bool,
+        /// As a page of Markdown, with what `explain` says of each
+        #[arg(long, conflicts_with = "json")]
+        markdown: bool,
+    },
     /// The JSON Schema of a file
     Schema {
         /// Which file
@@ -183,12 +190,20 @@ pub struct InitArgs {
 #[derive(Debug, Args)]
 pub struct RunArgs {
     /// Model: a name (`gradscope models` lists them), a file that ends in .toml, or a TorchScript program
-    #[arg(long, value_name = "NAME|FILE.toml|FILE.pt", required_unless_present = "resume")]
+    #[arg(
+        long,
+        value_name = "NAME|FILE.toml|FILE.pt",
+        required_unless_present_any = ["resume", "show_config"]
+    )]
     pub model: Option<String>,
     /// Go on with the run in this report directory, which --save-model has kept; its record gives all
     /// other flags, and --epochs and --patience may be given anew
     #[arg(long, value_name = "DIR", conflicts_with_all = ["model", "DataArgs", "NetworkArgs", "TrainingArgs", "out", "force"])]
     pub resume: Option<PathBuf>,
+
+    /// Print every flag that is set, here or in gradscope.toml, with where, and do nothing
+    #[arg(long, conflicts_with = "resume")]
+    pub show_config: bool,
 
     #[command(flatten)]
     pub flags: RunFlags,
@@ -534,7 +549,7 @@ pub fn reproducible(words: impl Iterator<Item = OsString>) -> Vec<String> {
             "--out" | "--output" | "--baseline" | "--color" => {
                 words.next();
             }
-            "--force" | "--quiet" | "-q" | "--json" => {}
+            "--force" | "--quiet" | "-q" | "--json" | "--show-config" => {}
             _ if ["--out=", "--output=", "--baseline=", "--color="]
                 .iter()
                 .any(|flag| word.starts_with(flag)) => {}

@@ -15,7 +15,7 @@ pub fn report(error: &anyhow::Error) -> u8 {
 }
 
 /// The error and what caused it; a cause that its effect already quotes is left out.
-fn chain(error: &anyhow::Error) -> String {
+pub fn chain(error: &anyhow::Error) -> String {
     let mut text = String::new();
     for cause in error.chain() {
         let cause = cause.to_string();

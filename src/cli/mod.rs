@@ -4,6 +4,8 @@ mod args;
 mod check;
 #[cfg(feature = "train")]
 mod compare;
+#[cfg(feature = "train")]
+mod config;
 mod diff;
 mod doctor;
 mod exit;
@@ -56,7 +58,11 @@ use args::{Cli, Command};
 pub fn main() -> ExitCode {
     failure::install_panic_hook();
     let status = panic::catch_unwind(AssertUnwindSafe(|| match parse() {
-        Ok(cli) => dispatch(cli).unwrap_or_else(|error| failure::report(&error)),
+        Ok(cli) => dispatch(cli).unwrap_or_else(|error| {
+            let status = failure::report(&error);
+            note(&failure::chain(&error));
+            status
+        }),
         Err(status) => status,
     }));
     // The hook has said what happened.
@@ -66,12 +72,34 @@ pub fn main() -> ExitCode {
 /// The command line, or the status of a help page or of wrong usage.
 fn parse() -> Result<Cli, u8> {
     let choice = output::colour_choice(std::env::args_os());
-    let parsed = Cli::command().color(choice).try_get_matches().and_then(|m| Cli::from_arg_matches(&m));
+    let words = words().map_err(|error| failure::report(&error))?;
+    let parsed =
+        Cli::command().color(choice).try_get_matches_from(words).and_then(|m| Cli::from_arg_matches(&m));
     parsed.map_err(|error| {
         // A reader that went away is no error.
         let _ = error.print();
+        note(&error.to_string());
         if error.use_stderr() { exit::USAGE } else { exit::DONE }
     })
+}
+
+/// What was typed, with what `gradscope.toml` adds.
+#[cfg(feature = "train")]
+fn words() -> anyhow::Result<Vec<std::ffi::OsString>> {
+    config::read()?;
+    Ok(config::words().collect())
+}
+
+/// Where `gradscope.toml` has the flags that an error is about.
+#[cfg(feature = "train")]
+use config::note;
+
+#[cfg(not(feature = "train"))]
+fn note(_: &str) {}
+
+#[cfg(not(feature = "train"))]
+fn words() -> anyhow::Result<Vec<std::ffi::OsString>> {
+    Ok(std::env::args_os().collect())
 }
 
 fn dispatch(cli: Cli) -> anyhow::Result<u8> {
@@ -85,7 +113,7 @@ fn dispatch(cli: Cli) -> anyhow::Result<u8> {
         Command::Inspect(args) => inspect::run(&args, colours),
         Command::Sweep(args) if args.collect.is_some() => sweep::collect(&args, colours),
         Command::Explain { rule } => list::explain(&rule),
-        Command::Rules => list::rules(),
+        Command::Rules { json, markdown } => list::rules(json, markdown),
         Command::Schema { of } => schema::run(of),
         Command::Doctor { json } => doctor::run(json),
         Command::Completions { shell } => manual::completions(shell),
@@ -116,7 +144,7 @@ fn with_libtorch(command: Command, colours: bool) -> anyhow::Result<u8> {
         | Command::Merge(_)
         | Command::Inspect(_)
         | Command::Explain { .. }
-        | Command::Rules
+        | Command::Rules { .. }
         | Command::Schema { .. }
         | Command::Doctor { .. }
         | Command::Completions { .. }

@@ -14,13 +14,17 @@ use super::progress::Progress;
 use super::render::{Wanted, conclude, default_directory, open_targets, render};
 use super::resume::{self, Earlier};
 use super::signals::Signals;
-use super::{exit, output, resolve, source};
+use super::{config, exit, output, resolve, source};
 
 /// Everything is checked before anything is written; then the record grows while training goes.
 pub fn run(args: &RunArgs, colours: bool) -> anyhow::Result<u8> {
+    if args.show_config {
+        output::print(&config::shown()?)?;
+        return Ok(exit::DONE);
+    }
     let mut finding_args = args.flags.findings.clone();
     let (config, earlier) = match &args.resume {
-        None => (resolve::config(args, reproducible(std::env::args_os()))?, None),
+        None => (resolve::config(args, reproducible(config::words()))?, None),
         Some(directory) => {
             let (config, earlier) = resume::config(directory, &args.flags.length)?;
             finding_args.fall_back_to(&earlier.findings);

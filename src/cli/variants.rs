@@ -16,8 +16,20 @@ use super::args::{Cli, Command, RunArgs, reproducible};
 /// Trials of one command, at most: beyond, a typing error is likelier than an intention.
 const MOST_TRIALS: usize = 10_000;
 /// Flags of `run` that say where output goes or what to make of findings: the same for all trials.
-const NOT_OF_A_TRIAL: [&str; 12] = [
-    "out", "output", "baseline", "force", "quiet", "json", "open", "color", "fail-on", "off", "set", "resume",
+const NOT_OF_A_TRIAL: [&str; 13] = [
+    "out",
+    "output",
+    "baseline",
+    "force",
+    "quiet",
+    "json",
+    "open",
+    "color",
+    "fail-on",
+    "off",
+    "set",
+    "resume",
+    "show-config",
 ];
 
 /// Flags whose values tell what they are values of.
@@ -172,7 +184,7 @@ impl Variant {
 /// The words of the command line that all trials share: this one without the flags of `own` (those
 /// that take a value, and those that take none).
 pub fn common(own_with_value: &[&str], own: &[&str]) -> Vec<String> {
-    common_of(std::env::args_os(), own_with_value, own)
+    common_of(super::config::words(), own_with_value, own)
 }
 
 fn common_of(words: impl Iterator<Item = OsString>, own_with_value: &[&str], own: &[&str]) -> Vec<String> {

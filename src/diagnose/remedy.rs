@@ -35,6 +35,13 @@ const SMALL_CLIP: f64 = 0.01;
 /// Share of the weights that decay takes at a step from which it outruns what gradients build up: half of
 /// them within 70 steps.
 const STRONG_DECAY: f64 = 0.01;
+/// Share of the units that dropout may take from a step before too few are left to learn with;
+/// Srivastava et al. (2014) keep a half or more of the hidden ones.
+const STRONG_DROPOUT: f64 = 0.8;
+/// Rows of a batch up to which its own mean and spread say next to nothing: of two rows, batch
+/// normalisation leaves the sign of their difference, through which no gradient passes. Wu and He (2018)
+/// see errors grow from 16 rows downwards.
+const TINY_BATCH: u64 = 4;
 /// Share of the learning rate that is left where a schedule has all but ended a run.
 const ENDED: f64 = 1e-2;
 /// The largest rate that `--lr` takes.
@@ -110,6 +117,13 @@ impl Plan<'_> {
         if sgd && run.clip_norm.is_some_and(|c| c < SMALL_CLIP) {
             self.add("--clip-norm 1", "the gradient is clipped to almost nothing; the usual norm is about 1");
         }
+        if run.dropout >= STRONG_DROPOUT {
+            self.add(
+                "--dropout 0.2",
+                format!("dropout takes {} of the units from every step", percent(run.dropout)),
+            );
+        }
+        self.batch_of_a_few_rows();
         if (sgd || decoupled) && run.lr * run.weight_decay > STRONG_DECAY {
             self.add(
                 format!("--weight-decay {}", plain(run.weight_decay / 100.0)),
@@ -118,6 +132,17 @@ impl Plan<'_> {
                     percent(run.lr * run.weight_decay)
                 ),
             );
+        }
+    }
+
+    fn batch_of_a_few_rows(&mut self) {
+        let (norm, batch) = (self.run.norm.as_str(), self.run.batch_size);
+        if norm.starts_with("batch") && (1..=TINY_BATCH).contains(&batch) {
+            self.add(
+                "--batch-size 32",
+                format!("normalised over {batch} rows, a unit tells little of what it has seen"),
+            );
+            self.add("--norm layer", "layer normalisation does not look at a batch");
         }
     }
 

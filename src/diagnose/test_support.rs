@@ -34,30 +34,16 @@ impl Fake {
         let layers = (0..count)
             .map(|i| layer(i, widths, if i + 1 == count { Activation::Sigmoid } else { activation }));
         let run = Run {
-            model: "mlp".into(),
-            format: None,
-            loss: Loss::Bce,
-            seed: 0,
-            epochs: 20,
-            patience: None,
             optimizer: "sgd".into(),
             lr: 0.01,
             momentum: 0.0,
             weight_decay: 0.0,
             clip_norm: None,
-            clip_value: None,
-            lr_decay: None,
             batch_size: 64,
-            steps_per_epoch: 10,
             init: "default".into(),
             bias: "default".into(),
             activation: activation.name().into(),
-            lrelu_slope: 0.01,
-            norm: "none".into(),
-            dropout: 0.0,
-            device: "cpu".into(),
-            threads: 1,
-            capture: None,
+            ..Run::of("mlp", Loss::Bce, 20, 10)
         };
         let data = Data {
             name: "moons".into(),

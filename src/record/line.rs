@@ -95,11 +95,11 @@ pub struct Epoch {
     #[schemars(with = "number::MaybeFinite")]
     pub train_score: f64,
     /// Loss on the dev set after the epoch, evaluation mode; `None` without a dev set.
-    #[serde(with = "number::option")]
+    #[serde(default, with = "number::option")]
     #[schemars(with = "Option<number::MaybeFinite>")]
     pub dev_loss: Option<f64>,
     /// Score on the dev set.
-    #[serde(with = "number::option")]
+    #[serde(default, with = "number::option")]
     #[schemars(with = "Option<number::MaybeFinite>")]
     pub dev_score: Option<f64>,
     /// Loss on the test set, only to be looked at: nothing is chosen by it.

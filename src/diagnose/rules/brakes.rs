@@ -192,7 +192,7 @@ fn decay(case: &Case) -> Result<Vec<Hit>, Unmeasured> {
         (
             balance,
             "what decay takes over what the gradient gives",
-            "decay takes as much as the gradient gives",
+            "decay takes so many times what the gradient gives",
         )
     } else if limit.name == NOTHING.name {
         (left(last), "share of the weights' norm that is left", "no more than a trace of them")

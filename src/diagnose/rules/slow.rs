@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::super::Severity;
 use super::super::cause::Kind;
+use super::super::quantities::Capture;
 use super::super::rule::{Case, Hit, NO_STEPS, NO_UPDATES, Rule, Unmeasured, span};
 use super::super::series;
 use super::super::settings::Param;
@@ -17,16 +18,20 @@ const MEDIAN: Param = Param::limit(
     "way that the median layer has gone, in sizes of its weights; a healthy run goes as far in ten steps",
 );
 const LARGEST: Param = Param::limit("largest", 0.1, "way that the layer which went furthest has gone");
+const SCHEDULE: Param =
+    Param::limit("schedule", 1e-2, "share of the learning rate from which on a schedule has ended the run");
 
 pub static SLOW: Rule = Rule {
     name: "slow",
     family: "update",
     summary: "The steps are so small that the weights have hardly gone anywhere",
-    params: &[STEPS, MEDIAN, LARGEST],
+    params: &[STEPS, MEDIAN, LARGEST, SCHEDULE],
     measures: "Update over weight, summed over all steps so far, of every matrix: the longest way that a \
                layer can have gone, in sizes of its weights.",
     fires: "Warning without progress after at least {steps} steps where the median over the layers is under \
-            {median} and the largest under {largest}.",
+            {median} and the largest under {largest}; or, with a loss no better than guessing, where that holds of the steps since a \
+            schedule took the learning rate below {schedule} of what it was, if that is half of the captured \
+            epochs or more.",
     false_alarms: "A run that is watched too early: it says that it needs larger steps or more of them.",
     remedies: "Learning rate x 1000 or Adam with 1e-3; learning rate x 10 is not enough.",
     evaluate,
@@ -42,31 +47,64 @@ fn evaluate(case: &Case) -> Result<Vec<Hit>, Unmeasured> {
     if q.points.iter().all(|p| p.update.is_none()) {
         return Err(NO_UPDATES);
     }
-    let steps: u64 = q.points.iter().map(|p| p.steps).sum();
-    let Some(run) = case.held(1, |c| c.noprog).filter(|_| steps >= case.count(&STEPS) as u64) else {
-        return Ok(Vec::new());
-    };
-    let ways: Vec<f64> = q.matrices.iter().map(|&i| way(case, i)).collect();
+    let run = case.held(1, |c| c.noprog);
+    let whole = || Some(hit(case, &stretch(case, 0)?, run?));
+    let end = || ended(case).and_then(|(from, run)| Some(hit(case, &stretch(case, from)?, run)));
+    Ok(whole().or_else(end).into_iter().collect())
+}
+
+/// Steps in which the weights hardly went anywhere.
+struct Stretch {
+    from: u64,
+    steps: u64,
+    median: f64,
+    largest: f64,
+}
+
+/// The steps from this one on, where they are enough and their ways too short.
+fn stretch(case: &Case, from: u64) -> Option<Stretch> {
+    let q = case.q;
+    let steps: u64 = q.record.steps.iter().filter(|s| s.step >= from).map(|s| s.steps).sum();
+    let ways: Vec<f64> = q.matrices.iter().map(|&i| way(case, i, from)).collect();
     let largest = ways.iter().copied().fold(0.0, f64::max);
-    let Some(median) = series::median(&mut ways.clone()) else { return Ok(Vec::new()) };
+    let median = series::median(&mut ways.clone())?;
     // Where nothing moved at all, the run has stalled.
-    if largest == 0.0 || ways.iter().any(|w| w.is_nan()) {
-        return Ok(Vec::new());
-    }
-    if median >= case.get(&MEDIAN) || largest >= case.get(&LARGEST) {
-        return Ok(Vec::new());
-    }
+    let short = largest > 0.0 && median < case.get(&MEDIAN) && largest < case.get(&LARGEST);
+    let enough = steps >= case.count(&STEPS) as u64;
+    (enough && short && ways.iter().all(|w| !w.is_nan())).then_some(Stretch { from, steps, median, largest })
+}
+
+/// The step since which a schedule has held the rate far below what it was, and its captured epochs, where
+/// they are half of all or more.
+fn ended<'c>(case: &'c Case) -> Option<(u64, &'c [Capture<'c>])> {
+    let all = &case.q.captures;
+    let low = case.get(&SCHEDULE) * case.q.record.header.run.lr;
+    let run = case.held(all.len().div_ceil(2), |c| c.near && c.lr < low)?;
+    let before = all[..all.len() - run.len()].last()?;
+    Some((before.step + 1, run))
+}
+
+fn hit(case: &Case, stretch: &Stretch, run: &[Capture]) -> Hit {
+    let Stretch { from, steps, median, largest } = *stretch;
     let (first_epoch, last_epoch) = span(run);
+    let steps_meant = match (from, run.last()) {
+        (0, _) | (_, None) => format!("all {}", text::count(steps, "step")),
+        (_, Some(last)) => format!(
+            "the schedule has taken the learning rate to {}, and the last {}",
+            number(last.lr),
+            text::count(steps, "step")
+        ),
+    };
     let message = format!(
-        "the run creeps: all {} together moved the median layer by at most {} of its size (limit {}), the one \
-         that went furthest by {} (limit {}), and there is no progress",
-        text::count(steps, "step"),
+        "the run creeps: {steps_meant} together moved the median layer by at most {} of its size (limit {}), \
+         the one that went furthest by {} (limit {}), and {}",
         percent(median),
         percent(case.get(&MEDIAN)),
         percent(largest),
         percent(case.get(&LARGEST)),
+        if from == 0 { "there is no progress" } else { "the loss is no better than guessing" },
     );
-    Ok(vec![Hit {
+    Hit {
         kind: Kind::Slow,
         severity: Severity::Warning,
         layers: Vec::new(),
@@ -81,14 +119,15 @@ fn evaluate(case: &Case) -> Result<Vec<Hit>, Unmeasured> {
             ("largest".to_owned(), text::value(largest)),
             ("steps".to_owned(), number(steps as f64).into()),
         ]),
-    }])
+    }
 }
 
-/// The sum of a layer's updates over its weights; of several steps in one point, the middle between the
+/// The sum of a layer's updates over its weights, from this step on; of several steps in one point, the middle between the
 /// smallest and the largest for each.
-fn way(case: &Case, index: usize) -> f64 {
+fn way(case: &Case, index: usize, from: u64) -> f64 {
     let floor = case.q.layer(index).map_or(f64::MIN_POSITIVE, |l| l.least_weight_norm());
-    let points = case.q.record.steps.iter().filter_map(|s| Some((s.steps, s.layer(index)?)));
+    let steps = case.q.record.steps.iter().filter(|s| s.step >= from);
+    let points = steps.filter_map(|s| Some((s.steps, s.layer(index)?)));
     let ratio = |u: f64, w: f64| u / w.max(floor);
     points
         .map(|(steps, l)| {
@@ -139,6 +178,25 @@ mod tests {
         assert_eq!(roots, ["slow"]);
         assert_eq!(d.findings[0].remedies[0].flag, "--lr 10");
         assert!(d.findings.iter().any(|f| f.rule == "plateau"));
+    }
+
+    #[test]
+    fn a_schedule_may_end_a_run_that_has_moved() {
+        let ended = |at: usize, share: f64| {
+            let mut fake = creeping(1e-5, 8);
+            (0..5).for_each(|i| {
+                fake.set_norms(i, |e| Norms {
+                    w: 2.0,
+                    g: 0.05,
+                    u: if (e as usize) < at { 0.02 } else { 2e-5 },
+                })
+            });
+            let lr = fake.record.header.run.lr;
+            fake.record.epochs[at..].iter_mut().for_each(|e| e.lr = share * lr);
+            fake.finding("slow").map(|f| f.first_epoch)
+        };
+        assert_eq!(ended(4, 0.9e-2), Some(4));
+        assert_eq!((ended(4, 1.1e-2), ended(5, 0.9e-2)), (None, None));
     }
 
     #[test]

@@ -271,10 +271,15 @@ mod tests {
     fn line_breaks_of_two_characters_become_one_wherever_they_are_cut() {
         for size in 1..8 {
             let file = Drops(b"a,b\r\n1,2\r\n\r\n3\r4\n\r", size);
-            // The parser's buffer is never as small as what reading to a string may ask for.
-            let lines = std::io::BufReader::new(Lines { file, length: 0, held: false });
-            let text = std::io::read_to_string(lines).unwrap();
-            assert_eq!(text, "a,b\n1,2\n\n3\r4\n\r", "{size}");
+            let mut lines = Lines { file, length: 0, held: false };
+            let (mut text, mut buffer) = (Vec::new(), [0; 64]);
+            loop {
+                match lines.read(&mut buffer).unwrap() {
+                    0 => break,
+                    n => text.extend_from_slice(&buffer[..n]),
+                }
+            }
+            assert_eq!(text, b"a,b\n1,2\n\n3\r4\n\r", "{size}");
         }
     }
 }

@@ -73,25 +73,26 @@ pub const FORMS: [Form; 15] = [
     Form {
         name: "xavier-uniform",
         arguments: "[:gain=G]",
-        about: "uniform of variance G²·2/(fan-in + fan-out), for tanh and sigmoid; G is a number or a nonlinearity",
+        about: "uniform of variance G²·2/(fan-in + fan-out), for tanh and sigmoid; G is a number or a nonlinearity; \
+                also glorot-uniform",
         parse: |a| Ok(Init::Xavier { uniform: true, gain: a.gain()? }),
     },
     Form {
         name: "xavier-normal",
         arguments: "[:gain=G]",
-        about: "normal of the same variance",
+        about: "normal of the same variance; also glorot-normal",
         parse: |a| Ok(Init::Xavier { uniform: false, gain: a.gain()? }),
     },
     Form {
         name: "kaiming-uniform",
         arguments: KAIMING,
-        about: "uniform of variance gain²/fan, for ReLU and its kin (He)",
+        about: "uniform of variance gain²/fan, for ReLU and its kin; also he-uniform, and lecun-uniform for linear",
         parse: |a| kaiming(a, true),
     },
     Form {
         name: "kaiming-normal",
         arguments: KAIMING,
-        about: "normal of the same variance",
+        about: "normal of the same variance; also he-normal, and lecun-normal for linear",
         parse: |a| kaiming(a, false),
     },
     Form {
@@ -123,10 +124,10 @@ fn calculate_gain(nonlinearity: &str, slope: f64) -> Option<f64> {
     })
 }
 
-/// An initialiser as it was written, and what it means.
+/// An initialiser as it is written, and what it means.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Scheme {
-    /// As it was written.
+    /// As it is written; where it goes by another name, as it is called here.
     pub text: String,
     /// What it means.
     pub init: Init,
@@ -136,8 +137,9 @@ impl FromStr for Scheme {
     type Err = TrainError;
 
     fn from_str(text: &str) -> Result<Self, TrainError> {
-        let init = parse(text).map_err(|reason| TrainError::Init { text: text.into(), reason })?;
-        Ok(Self { text: text.into(), init })
+        let ours = OTHER_NAMES.iter().find(|(other, _)| *other == text).map_or(text, |(_, ours)| ours);
+        let init = parse(ours).map_err(|reason| TrainError::Init { text: text.into(), reason })?;
+        Ok(Self { text: ours.into(), init })
     }
 }
 
@@ -160,6 +162,16 @@ impl Scheme {
         Ok(scheme)
     }
 }
+
+/// What other tools call the same.
+const OTHER_NAMES: [(&str, &str); 6] = [
+    ("he-uniform", "kaiming-uniform"),
+    ("he-normal", "kaiming-normal"),
+    ("glorot-uniform", "xavier-uniform"),
+    ("glorot-normal", "xavier-normal"),
+    ("lecun-uniform", "kaiming-uniform:nonlinearity=linear"),
+    ("lecun-normal", "kaiming-normal:nonlinearity=linear"),
+];
 
 fn parse(text: &str) -> Result<Init, String> {
     let (name, rest) = text.split_once(':').map_or((text, ""), |(name, rest)| (name, rest));
@@ -284,5 +296,19 @@ impl Arguments {
             (_, Some((name, _))) => Err(format!("it takes no {name:?}")),
             _ => Ok(()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{OTHER_NAMES, Scheme};
+
+    #[test]
+    fn what_others_call_it_is_the_same() {
+        let scheme = |text: &str| text.parse::<Scheme>().unwrap();
+        for (other, ours) in OTHER_NAMES {
+            assert_eq!(scheme(other), scheme(ours));
+        }
+        assert_ne!(scheme("lecun-normal").init, scheme("he-normal").init);
     }
 }

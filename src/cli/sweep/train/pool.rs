@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 use gradscope::record::Outcome;
 use gradscope::report::{OutputDir, SUMMARY_FILE};
 
-use crate::cli::exit;
 use crate::cli::signals::Signals;
+use crate::cli::{config, exit};
 
 /// How often it is looked whether a run has ended.
 const PAUSE: Duration = Duration::from_millis(10);
@@ -141,6 +141,8 @@ impl<'a> Pool<'a> {
             let stderr = tempfile::tempfile()?;
             let mut command = Command::new(std::env::current_exe()?);
             command.args(words).stdout(Stdio::null()).stderr(stderr.try_clone()?);
+            // Its words hold what gradscope.toml says, and leave out what the grid switches off.
+            command.env(config::VARIABLE, "");
             // The child holds the lock as its standard input, which it never reads: for as long as it
             // lives, even if this process is killed, nobody else trains in its directory.
             command.stdin(lock.map_or_else(Stdio::null, Stdio::from));
