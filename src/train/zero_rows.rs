@@ -64,34 +64,27 @@ mod tests {
     use tch::Device;
 
     use super::*;
+    use crate::record::{Activation, Form};
+    use crate::train::probe;
 
     #[test]
     fn a_row_is_reached_where_a_weight_of_it_or_its_bias_has_a_gradient_in_some_batch() {
         let weight = Tensor::ones([4, 2], (Kind::Float, Device::Cpu)).set_requires_grad(true);
         let bias = Tensor::zeros([4], (Kind::Float, Device::Cpu)).set_requires_grad(true);
-        let layer = Layer { kind: LayerKind::Linear, ..layer() };
         let parameters = [Parameters::of(weight.shallow_clone(), Some(bias.shallow_clone()))];
-        let mut screen = RowScreen::new(&[layer], &parameters);
-        let mut batch = |x: [f32; 2], unit: i64| {
+        let mut screen = RowScreen::new(&[layer()], &parameters);
+        let mut batch = |x: [f32; 2], unit: i64, factor: f64| {
             weight.shallow_clone().zero_grad();
             bias.shallow_clone().zero_grad();
             let x = Tensor::from_slice(&x).reshape([1, 2]);
-            x.linear(&weight, Some(&bias)).select(1, unit).sum(Kind::Float).backward();
+            (x.linear(&weight, Some(&bias)).select(1, unit) * factor).sum(Kind::Float).backward();
             screen.add(&parameters);
         };
-        batch([1.0, 0.0], 0);
+        batch([1.0, 0.0], 0, 1.0);
         // Nothing but the bias: all inputs are zero.
-        batch([0.0, 0.0], 1);
-        batch([f32::NAN, 0.0], 2);
-        let mut captures = crate::train::probe::capture(&[], &[], None, &crate::record::Form::FULL, 1);
-        assert!(captures.is_empty());
-        captures = crate::train::probe::capture(
-            &[self::layer()],
-            &parameters,
-            None,
-            &crate::record::Form::MOMENTS,
-            1,
-        );
+        batch([0.0, 0.0], 1, 1.0);
+        batch([1.0, 0.0], 2, f64::NAN);
+        let mut captures = probe::capture(&[layer()], &parameters, None, &Form::MOMENTS, 1);
         screen.write(&mut captures);
         assert_eq!(captures[0].zero_rows, Some(ZeroRows { zero: 1, units: 4, batches: 3 }));
     }
@@ -105,7 +98,7 @@ mod tests {
             units: 4,
             bias: true,
             parameters: 12,
-            activation: crate::record::Activation::Identity,
+            activation: Activation::Identity,
             output: false,
             normalized: false,
             trainable: true,
