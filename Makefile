@@ -33,7 +33,7 @@ DIST    = target/dist
 HOST    = $(shell rustc -vV | sed -n 's/^host: //p')
 
 # The directory with the libraries of the libtorch that is linked.
-LIBTORCH_LIB = $(or $(LIBTORCH),.libtorch)/lib
+LIBRARIES = $(or $(LIBTORCH),.libtorch)/lib
 
 .PHONY: help libtorch build release install dist test-dist demo sample experiments corpus corpus-prescribe \
 	corpus-calibrate corpus-fresh test test-recorder test-torch fuzz bench bench-peers bench-guard \
@@ -51,17 +51,18 @@ build: libtorch ## build the release binary
 
 # Without the path of this build's libtorch in it: where it is installed, it has its own.
 release: libtorch
+	@[ -z "$$LIBTORCH_USE_PYTORCH" ] || { echo "A Python's libtorch is not laid out elsewhere: unset LIBTORCH_USE_PYTORCH" >&2; exit 2; }
 	GRADSCOPE_RELEASE=1 $(CARGO) build --release --locked
 
 install: release ## install under PREFIX (/usr/local), with libtorch, manual pages, completions; DESTDIR= for packagers
-	@tools/install.sh target/release/gradscope "$(DESTDIR)$(PREFIX)" "$(LIBTORCH_LIB)"
+	@tools/install.sh target/release/gradscope "$(DESTDIR)$(PREFIX)" "$(LIBRARIES)"
 
 # A target of its own: what cargo runs while it builds cannot be linked statically.
 dist: release ## pack release archives into target/dist, with and without training, with checksums
 	RUSTFLAGS="-C target-feature=+crt-static" $(CARGO) build --release --locked $(SLIM) --target $(HOST)
 	@rm -rf $(DIST)
 	@tools/dist.sh $(DIST) target/$(HOST)/release/gradscope
-	@tools/dist.sh $(DIST) target/release/gradscope "$(LIBTORCH_LIB)"
+	@tools/dist.sh $(DIST) target/release/gradscope "$(LIBRARIES)"
 
 test-dist: dist ## install, move and run; unpack the archives in an empty root and run (a release build: minutes)
 	@scratch=$$(mktemp -d) && trap 'rm -rf "$$scratch"' EXIT \

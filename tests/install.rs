@@ -7,7 +7,7 @@ mod support;
 use std::fs;
 #[cfg(all(target_os = "linux", feature = "train"))]
 use std::os::unix::fs::symlink;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use support::{Ran, Scratch, fixture};
@@ -20,6 +20,8 @@ fn root() -> &'static Path {
 fn installed(scratch: &Scratch, libraries: Option<&Path>) {
     let mut command = Command::new(root().join("tools/install.sh"));
     command.arg(env!("CARGO_BIN_EXE_gradscope")).arg(scratch.path().join("stage/usr")).args(libraries);
+    Ran(command.output().unwrap()).expect(0);
+    // And over what is there.
     Ran(command.output().unwrap()).expect(0);
     fs::rename(scratch.path().join("stage/usr"), scratch.path().join("moved")).unwrap();
 }
@@ -122,9 +124,9 @@ fn what_the_container_file_copies_is_enough_for_cargo() {
     let scratch = Scratch::new();
     for line in text.lines().filter_map(|l| l.strip_prefix("COPY ")).filter(|l| !l.starts_with("--from=")) {
         for source in line.split_whitespace().rev().skip(1) {
-            let ran =
-                Command::new("cp").arg("-r").arg(root().join(source)).arg(scratch.path()).output().unwrap();
-            Ran(ran).expect(0);
+            let mut copy = Command::new("cp");
+            copy.args(["-r", "--parents", source]).arg(scratch.path()).current_dir(root());
+            Ran(copy.output().unwrap()).expect(0);
         }
     }
     let mut cargo = Command::new(env!("CARGO"));
@@ -133,4 +135,26 @@ fn what_the_container_file_copies_is_enough_for_cargo() {
     let metadata: serde_json::Value = serde_json::from_str(&ran.stdout()).unwrap();
     let targets = metadata["packages"][0]["targets"].as_array().unwrap();
     assert!(targets.iter().any(|t| t["name"] == "gradscope" && t["kind"][0] == "bin"), "{targets:?}");
+    // And what its sources include.
+    let found = included(&root().join("src"));
+    assert!(found.iter().any(|file| file.ends_with("docs/schemas/model.json")), "{found:?}");
+    for file in found {
+        let file = file.canonicalize().unwrap().strip_prefix(root()).unwrap().to_owned();
+        assert!(scratch.path().join(&file).is_file(), "{} is not copied", file.display());
+    }
+}
+
+/// The files that `include_str!` names in the sources of a directory.
+fn included(directory: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(directory).unwrap().flatten() {
+        if entry.file_type().unwrap().is_dir() {
+            found.extend(included(&entry.path()));
+        } else if entry.path().extension().is_some_and(|e| e == "rs") {
+            let text = fs::read_to_string(entry.path()).unwrap();
+            let names = text.split("include_str!(\"").skip(1).filter_map(|rest| rest.split('"').next());
+            found.extend(names.map(|name| directory.join(name)));
+        }
+    }
+    found
 }

@@ -159,6 +159,36 @@ fn what_cannot_be_seen_is_not_measured_and_dead_units_are_judged_by_their_gradie
 }
 
 #[test]
+fn layers_that_somebody_wrote_are_not_judged_by_rows_and_what_is_left_out_at_times_is_not_frozen() {
+    let scratch = Scratch::new();
+    let own = fixture("scripts/own.pt");
+    // An epoch of two batches: in a quarter of the epochs the block is in neither.
+    let flags = "--data moons --loss bce --lr 0.1 --batch-size 320";
+    scratch.gradscope(&format!("run --model {own} {flags} --epochs 12 -q --out own")).expect(0);
+    let own = scratch.summary("own");
+    let found = rules(&own, "findings");
+    for rule in ["dead-layer", "dead-units", "layer-frozen"] {
+        assert!(!found.contains(&rule.to_owned()), "{rule}: {found:?}");
+    }
+    assert!(scratch.read("own/record.jsonl").contains("zero_rows"), "the block is one of PyTorch's");
+}
+
+#[test]
+fn a_class_that_holds_itself_comes_to_an_end() {
+    let scratch = Scratch::new();
+    let said =
+        refused(&scratch, &format!("--model {} --data moons --loss bce", fixture("scripts/endless.pt")));
+    assert!(said.contains("its classes declare too much"), "{said}");
+}
+
+#[test]
+fn a_file_that_is_called_like_a_model_does_not_hide_it() {
+    let scratch = Scratch::new();
+    fs::write(scratch.path().join("relu5"), "notes").unwrap();
+    scratch.gradscope("run --model relu5 --epochs 1 -q --out out").expect(0);
+}
+
+#[test]
 fn names_keep_their_dots_and_a_parameter_without_a_gradient_is_named() {
     let scratch = Scratch::new();
     let script = fixture("scripts/parts.pt");

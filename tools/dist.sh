@@ -20,7 +20,8 @@ tree=$scratch/$name
 doc=$tree/share/doc/gradscope
 
 # Where it was built is nowhere else: a release that looked for libtorch there would seem to work here.
-if readelf -d "$binary" | grep -E 'R(UN)?PATH' | grep -vF '[$ORIGIN/../lib/gradscope]'; then
+dynamic=$(readelf -d "$binary")
+if grep -E 'R(UN)?PATH' <<< "$dynamic" | grep -vF '[$ORIGIN/../lib/gradscope]'; then
     fail "$binary also looks for libraries elsewhere: build it with GRADSCOPE_RELEASE=1"
 fi
 

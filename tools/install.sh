@@ -12,16 +12,19 @@ root=$(cd "$(dirname "$0")/.." && pwd)
 
 # What was laid out is asked, so that a tree that cannot start is not taken for an installed one.
 program=$prefix/bin/gradscope
-install -D -m 755 "$binary" "$program"
+mkdir -p "$prefix/bin"
+install -m 755 "$binary" "$program"
 
 if [ -n "$libtorch" ]; then
     libraries=$prefix/lib/gradscope
     mkdir -p "$libraries"
     # Also those that nothing is linked with: some libraries are only looked up while a program runs.
-    find "$libtorch" -maxdepth 1 \( -name 'lib*.so*' -o -name 'lib*.dylib' \) -exec cp -P {} "$libraries" \;
+    find -H "$libtorch" -maxdepth 1 \( -name 'lib*.so*' -o -name 'lib*.dylib' \) \
+        -exec sh -c 'cp -P -- "$@" "$0"/' "$libraries" {} +
     if [ "$(uname)" = Linux ]; then
-        # The rest of what it is linked with, but for the C library, which belongs to the kernel's side.
-        ldd "$program" | awk '$2 == "=>" && $1 ~ /^(libstdc\+\+|libgcc_s)\./ { print $3 }' \
+        # The rest of what it is linked with, but for the C library, which belongs to the kernel's side. The
+        # one that was built is asked: that in the prefix finds what an earlier installation has left there.
+        ldd "$binary" | sed -nE 's/^\s*(libstdc\+\+|libgcc_s)\.[^ ]* => (.*) \(0x.*/\2/p' \
             | while read -r library; do install -m 755 "$(readlink -f "$library")" "$libraries/$(basename "$library")"; done
     fi
 fi

@@ -40,7 +40,7 @@ moved=$scratch/elsewhere
 readelf -d "$moved/bin/gradscope" | grep -qF '[$ORIGIN/../lib/gradscope]' || fail "the program has another run path"
 ldd "$moved/bin/gradscope" | awk '$2 == "=>" { print $1, $3 }' | while read -r library path; do
     case $library in
-        lib{torch,c10,gomp,cu,stdc++,gcc_s}*)
+        libtorch* | libc10* | libgomp* | libstdc++* | libgcc_s*)
             [[ $(readlink -f "$path") = $(readlink -f "$moved")/lib/gradscope/* ]] || fail "$library comes from $path" ;;
     esac
 done

@@ -3,17 +3,19 @@
 
 use std::collections::HashMap;
 use std::path::Path;
+use std::rc::Rc;
 
 use super::archive::Archive;
 use super::place::Source;
 use super::{BEGINNING, CheckpointError, numpy, torch};
 use crate::record::LayerKind;
 
-/// Longest pickle of a program, which holds no numbers, and longest file of its code.
+/// Longest pickle of a program, which holds no numbers, and most that is read of its code.
 const LONGEST_TEXT: u64 = 64 << 20;
-/// Modules, at most, and how deep within each other: more are those of a damaged file.
-const MOST_MODULES: usize = 100_000;
+/// How deep modules are within each other, at most: more are those of a damaged file.
 const DEEPEST: usize = 100;
+/// Where PyTorch's own modules are.
+const PYTORCHS: &str = "__torch__.torch.nn.modules.";
 /// How a program is made of a model.
 const SAVE: &str = "torch.jit.script(model).save(\"net.pt\")";
 
@@ -33,13 +35,14 @@ impl Program {
     /// [`CheckpointError`] where the file is something else, with what to do instead.
     pub fn read(path: &Path) -> Result<Self, CheckpointError> {
         let archive = open(path)?;
-        let Some(root) = archive.names().find_map(|n| n.strip_suffix("data.pkl")).map(str::to_owned) else {
+        let Some(root) = torch::root(&archive) else {
             return Err(CheckpointError::invalid(path, "it is damaged: it lacks data.pkl"));
         };
         let pickle = archive.read(&format!("{root}data.pkl"), LONGEST_TEXT)?;
         let mut program = Self::default();
         if let Some(class) = class_of_root(&pickle) {
-            let mut reader = Reader { archive: &archive, root: &root, files: HashMap::new() };
+            let mut reader =
+                Reader { archive: &archive, root: &root, files: HashMap::new(), left: LONGEST_TEXT };
             program.add(&mut reader, String::new(), &class, DEEPEST)?;
         }
         Ok(program)
@@ -75,14 +78,19 @@ impl Program {
         depth: usize,
     ) -> Result<(), CheckpointError> {
         let within = |name: &str| if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") };
-        let name = class.rsplit('.').next().unwrap_or(class);
-        self.classes.insert(path.clone(), name.to_owned());
-        for line in reader.declarations(class)? {
+        // What others call by the same name may hold its weights in another way.
+        if let Some(own) = class.strip_prefix(PYTORCHS) {
+            self.classes.insert(path.clone(), own.rsplit('.').next().unwrap_or(own).to_owned());
+        }
+        for line in reader.declarations(class)?.iter() {
+            reader.look_at(path.len() + line.len())?;
             if let Some(names) = line.strip_prefix("__buffers__ = ") {
-                self.buffers.extend(names.split('"').skip(1).step_by(2).map(within));
-            } else if let Some((name, class)) = submodule(&line)
+                for name in names.split('"').skip(1).step_by(2).map(within) {
+                    reader.look_at(name.len())?;
+                    self.buffers.push(name);
+                }
+            } else if let Some((name, class)) = submodule(line)
                 && depth > 0
-                && self.classes.len() < MOST_MODULES
             {
                 self.add(reader, within(name), class, depth - 1)?;
             }
@@ -150,27 +158,54 @@ fn submodule(line: &str) -> Option<(&str, &str)> {
 struct Reader<'a> {
     archive: &'a Archive,
     root: &'a str,
-    files: HashMap<String, String>,
+    /// What classes declare, by the file and the name of each.
+    files: HashMap<String, HashMap<String, Rc<[String]>>>,
+    /// Letters of code that may still be read, and of declarations that may be looked at.
+    left: u64,
 }
 
 impl Reader<'_> {
+    fn damaged(&self) -> CheckpointError {
+        CheckpointError::invalid(self.archive.path(), "it is damaged: its classes declare too much")
+    }
+
+    fn look_at(&mut self, letters: usize) -> Result<(), CheckpointError> {
+        self.left = self.left.checked_sub(1 + letters as u64).ok_or_else(|| self.damaged())?;
+        Ok(())
+    }
+
     /// The lines that declare what a class holds; none where its code is missing.
-    fn declarations(&mut self, class: &str) -> Result<Vec<String>, CheckpointError> {
-        let Some((module, name)) = class.rsplit_once('.') else { return Ok(Vec::new()) };
+    fn declarations(&mut self, class: &str) -> Result<Rc<[String]>, CheckpointError> {
+        let none = || Rc::from([]);
+        let Some((module, name)) = class.rsplit_once('.') else { return Ok(none()) };
         let file = format!("{}code/{}.py", self.root, module.replace('.', "/"));
         if !self.files.contains_key(&file) {
             let bytes = match self.archive.get(&file) {
-                Some(_) => self.archive.read(&file, LONGEST_TEXT)?,
+                Some(_) => self.archive.read(&file, self.left)?,
                 None => Vec::new(),
             };
-            self.files.insert(file.clone(), String::from_utf8_lossy(&bytes).into_owned());
+            self.look_at(bytes.len())?;
+            self.files.insert(file.clone(), classes(&String::from_utf8_lossy(&bytes)));
         }
-        let lines = self.files.get(&file).map_or("", String::as_str).lines();
-        let begin = format!("class {name}(");
-        let body = lines.skip_while(|line| !line.starts_with(&begin)).skip(1);
-        let declared = body.take_while(|line| line.starts_with("  ") && !line.starts_with("  def "));
-        Ok(declared.map(|line| line.trim().to_owned()).collect())
+        Ok(self.files.get(&file).and_then(|classes| classes.get(name)).map_or_else(none, Rc::clone))
     }
+}
+
+/// What every class in this code declares before its first method.
+fn classes(code: &str) -> HashMap<String, Rc<[String]>> {
+    let mut classes = HashMap::new();
+    let mut lines = code.lines().peekable();
+    while let Some(line) = lines.next() {
+        let Some((name, _)) = line.strip_prefix("class ").and_then(|rest| rest.split_once('(')) else {
+            continue;
+        };
+        let mut declared = Vec::new();
+        while let Some(line) = lines.next_if(|line| line.starts_with("  ") && !line.starts_with("  def ")) {
+            declared.push(line.trim().to_owned());
+        }
+        classes.entry(name.to_owned()).or_insert_with(|| declared.into());
+    }
+    classes
 }
 
 #[cfg(test)]

@@ -65,6 +65,7 @@ pub fn read() -> anyhow::Result<()> {
         Ok(file) if file.len() > LARGEST => {
             bail!("{} has {} bytes: no settings are so long", path.display(), file.len())
         }
+        Ok(file) if !file.is_file() => bail!("{} is no file of settings", path.display()),
         _ => fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?,
     };
     let settings = settings(&text, &path)?;

@@ -104,6 +104,14 @@ impl Network {
         }
     }
 
+    /// Of a program's layers, whether the rows of a weight are known to make its units.
+    pub fn units_first(&self) -> &[bool] {
+        match &self.body {
+            Body::Ops { .. } => &[],
+            Body::Program(program) => &program.units_first,
+        }
+    }
+
     /// Whether it is a program, inside of which nothing can be seen.
     pub fn is_program(&self) -> bool {
         matches!(self.body, Body::Program(_))

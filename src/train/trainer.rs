@@ -176,7 +176,9 @@ impl Trainer<'_> {
     /// What stands in for activations where they cannot be measured.
     fn row_screen(&self) -> Option<RowScreen> {
         let wanted = self.network.is_program() && self.config.capture.parameters == Detail::Distributions;
-        wanted.then(|| RowScreen::new(self.network.layers(), self.network.parameters()))
+        wanted.then(|| {
+            RowScreen::new(self.network.layers(), self.network.parameters(), self.network.units_first())
+        })
     }
 
     /// Whether the run ends after this epoch, or could: the last one is always captured.
@@ -428,6 +430,12 @@ impl Trainer<'_> {
             }
             None => None,
         };
+        let boundary = boundary::of(epoch, self.config.seed, self.network, &self.objective, self.dataset);
+        let boundary = match boundary {
+            // A program that does not take the points of a grid has been trained all the same.
+            Err(TrainError::Script(_)) => None,
+            other => other?,
+        };
         if self.config.save_model {
             self.observer.keep(MODEL_FILE, &self.model(epoch))?;
         }
@@ -440,7 +448,7 @@ impl Trainer<'_> {
             test,
             // Whoever stopped it was first.
             early_stop: self.stopped_early.filter(|_| outcome == Outcome::Finished),
-            boundary: boundary::of(epoch, self.config.seed, self.network, &self.objective, self.dataset)?,
+            boundary,
         }))?;
         Ok(outcome)
     }
@@ -474,8 +482,9 @@ impl Trainer<'_> {
 /// A parameter that the loss does not depend on has no gradient, which is another thing than one of zero.
 fn forget_absent_gradients(layers: &[Layer], captures: &mut [LayerCapture]) {
     for (layer, capture) in layers.iter().zip(captures) {
+        // Where another batch of the epoch gave it one, this one has only left it out.
         if let (true, None, Some(steps)) = (layer.trainable, &capture.weight_grad, &mut capture.steps) {
-            steps.grad_l2 = None;
+            steps.grad_l2 = steps.grad_l2.filter(|norm| norm.max != 0.0);
         }
     }
 }

@@ -21,16 +21,17 @@ struct Rows {
 }
 
 impl RowScreen {
-    /// For an epoch of a network with these layers.
-    pub fn new(layers: &[Layer], parameters: &[Parameters]) -> Self {
+    /// For an epoch of a network with these layers. Rows of a weight make units only where `units_first` says
+    /// so: what somebody wrote by hand may have them in columns.
+    pub fn new(layers: &[Layer], parameters: &[Parameters], units_first: &[bool]) -> Self {
         use LayerKind::{Conv1d, Conv2d, Conv3d, Linear};
-        // Of these alone a row of the weight is what makes a unit.
-        let rows = |(layer, own): (&Layer, &Parameters)| {
-            let of_units = matches!(layer.kind, Linear | Conv1d | Conv2d | Conv3d) && layer.trainable;
+        let rows = |((layer, own), units_first): ((&Layer, &Parameters), &bool)| {
+            let of_units =
+                *units_first && matches!(layer.kind, Linear | Conv1d | Conv2d | Conv3d) && layer.trainable;
             let reached = || Tensor::zeros([own.weight.size()[0]], (Kind::Bool, own.weight.device()));
             of_units.then(|| Rows { reached: reached(), all: false })
         };
-        Self { batches: 0, layers: layers.iter().zip(parameters).map(rows).collect() }
+        Self { batches: 0, layers: layers.iter().zip(parameters).zip(units_first).map(rows).collect() }
     }
 
     /// Looks at the gradients of a batch.
@@ -38,7 +39,8 @@ impl RowScreen {
         self.batches += 1;
         for (rows, own) in self.layers.iter_mut().zip(parameters) {
             let Some(rows) = rows.as_mut().filter(|rows| !rows.all) else { continue };
-            let gradients = [Some(&own.weight), own.bias.as_ref()].into_iter().flatten().map(Tensor::grad);
+            let bias = own.bias.as_ref().filter(|bias| bias.size() == rows.reached.size());
+            let gradients = [Some(&own.weight), bias].into_iter().flatten().map(Tensor::grad);
             for gradient in gradients.filter(Tensor::defined) {
                 // A NaN is not zero.
                 let reached = gradient.reshape([gradient.size()[0], -1]).ne(0.0).any_dim(1, false);
@@ -72,7 +74,7 @@ mod tests {
         let weight = Tensor::ones([4, 2], (Kind::Float, Device::Cpu)).set_requires_grad(true);
         let bias = Tensor::zeros([4], (Kind::Float, Device::Cpu)).set_requires_grad(true);
         let parameters = [Parameters::of(weight.shallow_clone(), Some(bias.shallow_clone()))];
-        let mut screen = RowScreen::new(&[layer()], &parameters);
+        let mut screen = RowScreen::new(&[layer()], &parameters, &[true]);
         let mut batch = |x: [f32; 2], unit: i64, factor: f64| {
             weight.shallow_clone().zero_grad();
             bias.shallow_clone().zero_grad();

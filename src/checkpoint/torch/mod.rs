@@ -84,7 +84,7 @@ impl Holds {
 }
 
 /// The folder of an archive's pickle.
-fn root(archive: &Archive) -> Option<String> {
+pub fn root(archive: &Archive) -> Option<String> {
     let pickle = archive.names().find(|n| n.ends_with("/data.pkl") || *n == "data.pkl");
     pickle.map(|name| name.strip_suffix("data.pkl").unwrap_or_default().to_owned())
 }

@@ -13,7 +13,7 @@ use tch::{CModule, Device, Kind, Tensor};
 
 use super::error::first_sentence;
 use super::network::Parameters;
-use super::{Dataset, TrainError};
+use super::{Dataset, Model, TrainError};
 use crate::checkpoint::{Named, Program, group};
 use crate::record::{Activation, Layer, LayerKind};
 pub use trial::Trial;
@@ -37,7 +37,8 @@ impl Script {
     pub fn is_meant_by(name: &str) -> bool {
         let path = Path::new(name);
         let suffix = path.extension().and_then(|e| e.to_str()).unwrap_or_default().to_ascii_lowercase();
-        SUFFIXES.contains(&suffix.as_str()) || (suffix != "toml" && path.is_file())
+        let is_file = || suffix != "toml" && Model::named(name).is_err() && path.is_file();
+        SUFFIXES.contains(&suffix.as_str()) || is_file()
     }
 
     /// The program in this file.
@@ -64,18 +65,27 @@ impl Script {
     pub(super) fn load(&self, data: &Dataset, device: Device) -> Result<Loaded, TrainError> {
         let program = Program::read(&self.path)?;
         let module = CModule::load_on_device(&self.path, device).map_err(|e| {
-            self.wrong(format!("libtorch cannot load it: {}", without_aside(&first_sentence(&e))))
+            let sentence = first_sentence(&e);
+            match without_aside(&sentence) {
+                "" => self.wrong(
+                    "libtorch cannot load it: it cannot read the program's code (odd names of modules?)",
+                ),
+                reason => self.wrong(format!("libtorch cannot load it: {reason}")),
+            }
         })?;
         // As it is written: the optimizing executor looks at the first passes, and may then round otherwise.
         tch::jit::f_set_graph_executor_optimize(false)?;
         let variables = module.named_parameters()?;
         self.check(&variables)?;
-        let (layers, parameters) = layers(&program, &variables).into_iter().unzip();
+        let mut loaded = layers(&program, &variables);
+        let units_first = loaded.iter().map(|(.., known)| *known).collect();
+        let (layers, parameters) = loaded.drain(..).map(|(layer, own, _)| (layer, own)).unzip();
         Ok(Loaded {
             module: Mutex::new((module, None)),
             variables,
             layers,
             parameters,
+            units_first,
             buffers: program.buffers,
             image: data.image,
         })
@@ -123,6 +133,8 @@ pub struct Loaded {
     pub layers: Vec<Layer>,
     /// In the same order.
     pub parameters: Vec<Parameters>,
+    /// In the same order, whether it is known that the rows of its weight make its units.
+    pub units_first: Vec<bool>,
     /// Tensors beside the parameters that training changes, which cannot be read or put back.
     pub buffers: Vec<String>,
     /// Channels, height and width, where a row is an image.
@@ -183,22 +195,25 @@ fn said(message: &str) -> String {
 }
 
 /// The layers that these parameters make, in their order: a weight with its bias, and whatever is left each
-/// by itself.
-fn layers(program: &Program, variables: &[(String, Tensor)]) -> Vec<(Layer, Parameters)> {
+/// by itself; and whether the class of its module is one of PyTorch's, which all have a unit in a row.
+fn layers(program: &Program, variables: &[(String, Tensor)]) -> Vec<(Layer, Parameters, bool)> {
     let shapes: Vec<Vec<u64>> =
         variables.iter().map(|(_, t)| t.size().iter().map(|n| *n as u64).collect()).collect();
     let named = variables.iter().zip(&shapes).map(|((name, _), shape)| Named { name, shape });
     let named: Vec<Named> = named.collect();
     let (parts, left) = group(&named);
     let tensor = |index: usize| variables[index].1.shallow_clone();
-    let mut found: Vec<(usize, Layer, Parameters)> = Vec::new();
+    let mut found: Vec<(usize, Layer, Parameters, bool)> = Vec::new();
     for part in parts {
         let mut layer = part.layer;
+        let mut known = None;
         let path = named[part.weight].name.rsplit_once('.');
         if path.map_or(named[part.weight].name, |(_, leaf)| leaf) == "weight" {
-            layer.kind = program.kind(path.map_or("", |(path, _)| path)).unwrap_or(layer.kind);
+            known = program.kind(path.map_or("", |(path, _)| path));
+            layer.kind = known.unwrap_or(layer.kind);
         }
-        found.push((part.weight, layer, Parameters::of(tensor(part.weight), part.bias.map(tensor))));
+        let own = Parameters::of(tensor(part.weight), part.bias.map(tensor));
+        found.push((part.weight, layer, own, known.is_some()));
     }
     for index in left {
         let Named { name, shape } = named[index];
@@ -216,11 +231,11 @@ fn layers(program: &Program, variables: &[(String, Tensor)]) -> Vec<(Layer, Para
             trainable: true,
             branch: None,
         };
-        found.push((index, layer, Parameters::of(tensor(index), None)));
+        found.push((index, layer, Parameters::of(tensor(index), None), false));
     }
     found.sort_by_key(|(index, ..)| *index);
-    let trained = |(_, layer, parameters): (usize, Layer, Parameters)| {
-        (Layer { trainable: parameters.weight.requires_grad(), ..layer }, parameters)
+    let trained = |(_, layer, parameters, known): (usize, Layer, Parameters, bool)| {
+        (Layer { trainable: parameters.weight.requires_grad(), ..layer }, parameters, known)
     };
     found.into_iter().map(trained).collect()
 }

@@ -9,9 +9,12 @@ use crate::train::objective::Objective;
 use crate::train::{Dataset, TrainError};
 
 /// Draws of parameters for which outputs are to be probabilities, and their standard deviation: that of a
-/// program which gives logits then lie far outside of 0 to 1.
+/// program which gives logits then lie far outside of 0 to 1. Where nothing that it gives is finite, a smaller
+/// one is taken.
 const DRAWS: i64 = 4;
-const SPREAD: f64 = 3.0;
+const SPREADS: [f64; 4] = [3.0, 0.3, 0.1, 0.03];
+/// Passes in which a parameter may get its first gradient: what is left out by chance is not in all of them.
+const PASSES: usize = 8;
 
 /// What a trial has shown.
 #[derive(Clone, Debug, PartialEq)]
@@ -42,9 +45,26 @@ impl Script {
                 self.backward(data, &output)?;
             }
         }
-        let _ = tch::no_grad(|| self.output(&copy, data, batch, false))?;
-        let unreached = copy.variables.iter().filter(|(_, t)| t.requires_grad() && !t.grad().defined());
-        let unreached = unreached.map(|(name, _)| name.clone()).collect();
+        // And what is left over of each split where it is evaluated.
+        let splits = [Some(&data.train), data.dev.as_ref(), data.test.as_ref()];
+        let mut sizes: Vec<i64> =
+            splits.iter().flatten().flat_map(|rows| [rows.len().min(batch), rows.len() % batch]).collect();
+        sizes.sort_unstable();
+        sizes.dedup();
+        for rows in sizes.into_iter().filter(|n| (1..=data.train.len()).contains(n)) {
+            let _ = tch::no_grad(|| self.output(&copy, data, rows, false))?;
+        }
+        let unreached = || {
+            let without = copy.variables.iter().filter(|(_, t)| t.requires_grad() && !t.grad().defined());
+            without.map(|(name, _)| name.clone()).collect::<Vec<_>>()
+        };
+        for _ in 1..PASSES {
+            if unreached().is_empty() {
+                break;
+            }
+            self.backward(data, &self.output(&copy, data, batch, true)?)?;
+        }
+        let unreached = unreached();
         let probabilities = data.loss == Loss::Bce && gives_probabilities(&copy, data, batch);
         Ok(Trial { probabilities, unreached })
     }
@@ -109,13 +129,16 @@ fn gives_probabilities(copy: &Loaded, data: &Dataset, batch: i64) -> bool {
     let x = data.train.x.narrow(0, 0, batch);
     tch::no_grad(|| {
         (0..DRAWS).all(|draw| {
-            tch::manual_seed(draw);
-            for (_, parameter) in &copy.variables {
-                let _ = parameter.shallow_clone().normal_(0.0, SPREAD);
-            }
-            let Ok(output) = copy.forward(&x, false) else { return false };
-            let outside = output.lt(0.0).logical_or(&output.gt(1.0)).any();
-            outside.int64_value(&[]) == 0
+            SPREADS.iter().find_map(|spread| {
+                tch::manual_seed(draw);
+                for (_, parameter) in &copy.variables {
+                    let _ = parameter.shallow_clone().normal_(0.0, *spread);
+                }
+                let output = copy.forward(&x, false).ok()?;
+                let finite = output.masked_select(&output.isfinite());
+                let within = || finite.ge(0.0).logical_and(&finite.le(1.0)).all().int64_value(&[]) != 0;
+                (finite.numel() > 0).then(within)
+            }) == Some(true)
         })
     })
 }
