@@ -227,7 +227,7 @@ impl Distribution {
     }
 
     /// The same with less of its shape, for a history that is read as numbers: counts, moments and
-    /// extremes stay what they are, up to [`DIGITS`](knots::DIGITS) digits of mean, deviations and norms.
+    /// extremes stay what they are, up to eight digits of mean, deviations and norms.
     /// A tensor of so few values that they are shorter than their quantiles keeps them.
     pub fn condensed(&self, keep: Keep) -> Self {
         let few = self.is_exact() && self.finite() <= knots::PROBABILITIES.len() as u64;

@@ -84,7 +84,7 @@ impl Network {
     }
 
     /// Output for a batch `[n, inputs]`. A program shows a tap nothing, and what it does in
-    /// [`Mode::Observe`] is what it does in evaluation.
+    /// `Mode::Observe` is what it does in evaluation.
     ///
     /// # Errors
     /// [`TrainError::Script`] where a program fails.
