@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::io::Read;
-use std::path::Path;
 
 use rawzip::{CompressionMethod, RECOMMENDED_BUFFER_SIZE, ZipArchive};
 
@@ -23,11 +22,6 @@ pub struct Archive {
 }
 
 impl Archive {
-    /// The file that it is.
-    pub fn path(&self) -> &Path {
-        &self.source.path
-    }
-
     /// Whether the file begins as an archive does.
     pub fn is_one(beginning: &[u8]) -> bool {
         beginning.starts_with(b"PK\x03\x04") || beginning.starts_with(b"PK\x05\x06")

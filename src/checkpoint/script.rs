@@ -42,7 +42,7 @@ impl Program {
         let mut program = Self::default();
         if let Some(class) = class_of_root(&pickle) {
             let mut reader =
-                Reader { archive: &archive, root: &root, files: HashMap::new(), left: LONGEST_TEXT };
+                Reader { path, archive: &archive, root: &root, files: HashMap::new(), left: LONGEST_TEXT };
             program.add(&mut reader, String::new(), &class, DEEPEST)?;
         }
         Ok(program)
@@ -156,6 +156,7 @@ fn submodule(line: &str) -> Option<(&str, &str)> {
 
 /// Reads code, each file once.
 struct Reader<'a> {
+    path: &'a Path,
     archive: &'a Archive,
     root: &'a str,
     /// What classes declare, by the file and the name of each.
@@ -166,7 +167,7 @@ struct Reader<'a> {
 
 impl Reader<'_> {
     fn damaged(&self) -> CheckpointError {
-        CheckpointError::invalid(self.archive.path(), "it is damaged: its classes declare too much")
+        CheckpointError::invalid(self.path, "it is damaged: its classes declare too much")
     }
 
     fn look_at(&mut self, letters: usize) -> Result<(), CheckpointError> {
