@@ -190,32 +190,11 @@ fn labels(paths: &[PathBuf]) -> Vec<String> {
 }
 
 fn run(path: &Path, epochs: u64) -> Run {
-    let unknown = || "unknown".to_owned();
+    let model = path.file_stem().unwrap_or_default().to_string_lossy();
     Run {
-        model: path.file_stem().unwrap_or_default().to_string_lossy().into_owned(),
-        format: None,
-        loss: Loss::Unknown,
-        seed: 0,
-        epochs,
-        patience: None,
-        optimizer: unknown(),
-        lr: f64::NAN,
-        momentum: f64::NAN,
-        weight_decay: f64::NAN,
-        clip_norm: None,
-        clip_value: None,
-        lr_decay: None,
-        batch_size: 0,
-        steps_per_epoch: 0,
-        init: unknown(),
-        bias: unknown(),
-        activation: unknown(),
-        lrelu_slope: 0.0,
-        norm: unknown(),
-        dropout: 0.0,
-        device: "cpu".into(),
-        threads: 0,
+        norm: "unknown".into(),
         capture: Some(WEIGHTS_ALONE.into()),
+        ..Run::of(&model, Loss::Unknown, epochs, 0)
     }
 }
 

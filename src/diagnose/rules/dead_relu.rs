@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use super::super::Severity;
 use super::super::cause::{Kind, Silence};
 use super::super::quantities::Capture;
-use super::super::rule::{Case, Hit, NO_EPOCH, Rule, Unmeasured};
+use super::super::rule::{Case, Hit, NO_EPOCH, Rule, Unmeasured, span};
 use super::super::settings::Param;
 use super::super::text::{self, percent};
-use super::unseen;
+use super::unseen::{self, Test};
 use crate::record::{Firing, LayerCapture};
 use crate::text::number;
 
@@ -231,20 +231,24 @@ pub static DEAD_UNITS: Rule = Rule {
 };
 
 fn units(case: &Case) -> Result<Vec<Hit>, Unmeasured> {
-    if case.q.record.header.is_program() {
-        let limits = [case.get(&SHARE), case.get(&NOTE)];
-        return unseen::dead_units(case, limits, case.count(&UNITS), case.count(&CAPTURES));
-    }
-    let relu = relu_layers(case)?;
-    let share = |c: &Capture, i: usize| {
-        let firing = c.firing(i)?;
-        Some(firing.dead_units() as f64 / firing.rate.len() as f64).filter(|s| *s < 1.0)
+    let test = if case.q.record.header.is_program() {
+        unseen::dead_units(case)?
+    } else {
+        Test {
+            layers: relu_layers(case)?,
+            share: |c, i| c.firing(i).map(|f| f.dead_units() as f64 / f.rate.len() as f64),
+            are: "are silent on every sample",
+            like: "",
+            aside: None,
+            quantity: "share of a layer's units that never fired",
+        }
     };
-    let from = |c: &Capture, i: usize, limit: f64| share(c, i).is_some_and(|s| s > 0.0 && s >= limit);
+    let share = |c: &Capture, i: usize| (test.share)(c, i).filter(|s| *s > 0.0 && *s < 1.0);
+    let from = |c: &Capture, i: usize, limit: f64| share(c, i).is_some_and(|s| s >= limit);
     let (limit, note) = (case.get(&SHARE), case.get(&NOTE));
     let large = |i: usize| case.q.layer(i).is_some_and(|l| l.units >= case.get(&UNITS) as u64);
     let (mut warned, mut noted) = (Vec::new(), Vec::new());
-    for i in relu {
+    for &i in &test.layers {
         let warning = case.held(case.count(&CAPTURES), |c| from(c, i, limit));
         let held = |run: &&[Capture]| run.len() >= case.count(&CAPTURES);
         if let Some(run) = warning.filter(held).filter(|_| case.q.harm && large(i)) {
@@ -257,33 +261,35 @@ fn units(case: &Case) -> Result<Vec<Hit>, Unmeasured> {
         let shares = found.iter().filter_map(|(i, run)| Some((*i, share(run.last()?, *i)?)));
         let (worst, value) = shares.max_by(|a, b| a.1.total_cmp(&b.1))?;
         let layers: Vec<usize> = found.iter().map(|(i, _)| *i).collect();
-        let epochs = |f: fn(&[Capture]) -> Option<u64>| found.iter().filter_map(move |(_, run)| f(run));
-        let first = epochs(|run| run.first().map(|c| c.epoch)).min()?;
+        let first = found.iter().map(|(_, run)| span(run).0).min()?;
         let message = format!(
-            "units of {} are silent on every sample since epoch {first}: {} of them{} (limit {})",
+            "units of {} {} since epoch {first}{}: {} of them{} (limit {}){}",
             case.names(&layers),
+            test.are,
+            test.like,
             percent(value),
             if layers.len() > 1 { format!(" in {}, the worst", case.names(&[worst])) } else { String::new() },
             percent(threshold),
+            test.aside.map_or(String::new(), |aside| format!(". {aside}")),
         );
+        let mut evidence = BTreeMap::from([("worst_layer".to_owned(), case.names(&[worst]).into())]);
+        evidence.extend(test.aside.map(|_| ("indirect".to_owned(), true.into())));
         Some(Hit {
             kind: Kind::DeadUnits,
             severity,
             layers,
             first_epoch: first,
-            last_epoch: epochs(|run| run.last().map(|c| c.epoch)).max()?,
+            last_epoch: found.iter().map(|(_, run)| span(run).1).max()?,
             first_step: None,
             value,
             threshold,
-            quantity: "share of a layer's units that never fired",
+            quantity: test.quantity,
             message,
-            evidence: BTreeMap::from([("worst_layer".to_owned(), case.names(&[worst]).into())]),
+            evidence,
         })
     };
-    Ok([hit(Severity::Warning, warned, limit), hit(Severity::Info, noted, note)]
-        .into_iter()
-        .flatten()
-        .collect())
+    let hits = [hit(Severity::Warning, warned, limit), hit(Severity::Info, noted, note)];
+    Ok(hits.into_iter().flatten().collect())
 }
 
 #[cfg(test)]

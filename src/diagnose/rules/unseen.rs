@@ -11,7 +11,6 @@ use super::super::Severity;
 use super::super::cause::{Kind, Silence};
 use super::super::quantities::Capture;
 use super::super::rule::{Case, Hit, Unmeasured, span};
-use super::super::text::percent;
 use crate::record::{LayerCapture, ZeroRows};
 
 const NO_ROWS: Unmeasured = Unmeasured(
@@ -99,64 +98,31 @@ pub fn dead_layers(case: &Case) -> Result<Vec<Hit>, Unmeasured> {
     }])
 }
 
-/// Layers a share of whose units get no gradient: from `note` on, and from `share` on of those with so many
-/// units, after so many captures, as a warning.
-pub fn dead_units(
-    case: &Case,
-    [share, note]: [f64; 2],
-    units: usize,
-    captures: usize,
-) -> Result<Vec<Hit>, Unmeasured> {
+/// How it is known which units of a layer are dead, and how that is told.
+pub struct Test {
+    /// The layers that it is known of.
+    pub layers: Vec<usize>,
+    /// The share of a layer's units that are.
+    pub share: fn(&Capture, usize) -> Option<f64>,
+    /// What they do, and what that is like.
+    pub are: &'static str,
+    pub like: &'static str,
+    /// What else there is to say of an indirect test.
+    pub aside: Option<&'static str>,
+    pub quantity: &'static str,
+}
+
+/// Which units are as dead, as far as gradients tell.
+pub fn dead_units(case: &Case) -> Result<Test, Unmeasured> {
     measured(case)?;
-    let of = |c: &Capture, i: usize| {
-        let rows = zero_rows(c, i)?;
-        Some(rows.zero as f64 / rows.units.max(1) as f64).filter(|s| *s > 0.0 && *s < 1.0)
-    };
-    let from = |c: &Capture, i: usize, limit: f64| of(c, i).is_some_and(|s| s >= limit);
-    let (mut warned, mut noted) = (Vec::new(), Vec::new());
-    for i in hidden(case) {
-        let large = case.q.layer(i).is_some_and(|l| l.units >= units as u64);
-        let warning = case.held(captures, |c| from(c, i, share)).filter(|run| run.len() >= captures);
-        if let Some(run) = warning.filter(|_| case.q.harm && large) {
-            warned.push((i, run));
-        } else if let Some(run) = case.held(1, |c| from(c, i, note)) {
-            noted.push((i, run));
-        }
-    }
-    let hit = |severity, found: Vec<(usize, &[Capture])>, threshold| {
-        let shares = found.iter().filter_map(|(i, run)| Some((*i, of(run.last()?, *i)?)));
-        let (worst, value) = shares.max_by(|a, b| a.1.total_cmp(&b.1))?;
-        let layers: Vec<usize> = found.iter().map(|(i, _)| *i).collect();
-        let first = found.iter().map(|(_, run)| span(run).0).min()?;
-        let message = format!(
-            "units of {} get no gradient in any batch since epoch {first}, as dead units do: {} of them{} (limit {}). \
-             {INDIRECT}",
-            case.names(&layers),
-            percent(value),
-            if layers.len() > 1 { format!(" in {}, the worst", case.names(&[worst])) } else { String::new() },
-            percent(threshold),
-        );
-        Some(Hit {
-            kind: Kind::DeadUnits,
-            severity,
-            layers,
-            first_epoch: first,
-            last_epoch: found.iter().map(|(_, run)| span(run).1).max()?,
-            first_step: None,
-            value,
-            threshold,
-            quantity: "share of a layer's units that got no gradient in any batch of an epoch",
-            message,
-            evidence: BTreeMap::from([
-                ("indirect".to_owned(), true.into()),
-                ("worst_layer".to_owned(), case.names(&[worst]).into()),
-            ]),
-        })
-    };
-    Ok([hit(Severity::Warning, warned, share), hit(Severity::Info, noted, note)]
-        .into_iter()
-        .flatten()
-        .collect())
+    Ok(Test {
+        layers: hidden(case),
+        share: |c, i| zero_rows(c, i).map(|rows| rows.zero as f64 / rows.units.max(1) as f64),
+        are: "get no gradient in any batch",
+        like: ", as dead units do",
+        aside: Some(INDIRECT),
+        quantity: "share of a layer's units that got no gradient in any batch of an epoch",
+    })
 }
 
 fn measured(case: &Case) -> Result<(), Unmeasured> {
