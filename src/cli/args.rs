@@ -12,9 +12,9 @@ use clap::{Args, ColorChoice, Parser, Subcommand};
 use super::number;
 
 pub use compare::CompareArgs;
-pub use flags::{
-    CellArg, DataArgs, LengthArgs, LossArg, NetworkArgs, NormArg, PackingArg, RunFlags, TaskArg,
-};
+#[cfg(feature = "train")]
+pub use flags::{CellArg, LengthArgs, LossArg, NormArg, PackingArg, TaskArg};
+pub use flags::{DataArgs, NetworkArgs, RunFlags};
 pub use prescribe::PrescribeArgs;
 
 /// Tells which layers of a network are not learning, since when, why, and what fixes it.
