@@ -8,7 +8,7 @@ from torch import Tensor
 
 from .distribution import Distribution, Measured, fetch, floats, measure
 from .layers import Layer
-from .meter import relative, row_deviation
+from .meter import Numbers, fetched, relative, row_deviation
 from .probe import Activations, Fired, Probe, number
 from .record import RATE_STEPS, short
 
@@ -26,7 +26,7 @@ class Capture:
         #: ‖g‖ of all parameters.
         self.grad_l2 = math.nan
         self._found: Dict[Tuple[int, str], Measured] = {}
-        self._pairs: Dict[Tuple[int, str], Tensor] = {}
+        self._pairs: Dict[Tuple[int, str], Numbers] = {}
         self._rows: Dict[int, Tensor] = {}
         for index, layer in enumerate(layers):
             self._see(index, "weight", layer.weight)
@@ -59,9 +59,8 @@ class Capture:
         for index, update in enumerate(updates):
             self._found[index, "update"] = measure(update, shape=not self.lean)
         self._measured = dict(zip(self._found, fetch(list(self._found.values()))))
-        if self._pairs:
-            pairs = torch.stack(list(self._pairs.values())).tolist()
-            self._deviations = {key: relative(*pair) for key, pair in zip(self._pairs, pairs)}
+        pairs = fetched(list(self._pairs.values()))
+        self._deviations = {key: relative(*pair) for key, pair in zip(self._pairs, pairs)}
         scale = 1.0 if self._inverse is None else float(self._inverse)
         self._signal_norms = {i: float(s) * scale for i, s in self._signals.items()}
         self._gradient_rows = {i: (r * scale).tolist() for i, r in self._rows.items()}

@@ -12,9 +12,10 @@ import base64
 import math
 import struct
 import sys
+import threading
 from array import array
 from functools import lru_cache
-from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple, Union
 
 import torch
 from torch import Tensor
@@ -35,9 +36,15 @@ SUBNORMAL, LARGEST = 15, 4079
 PROBABILITIES = (0.01, *(k / 20 for k in range(1, 20)), 0.99)
 #: Significant digits of moments in a history.
 DIGITS = 8
+#: Numbers that a tensor's values add up to.
+SUMS = 10
+#: Values that are added up at a time on the processor: a megabyte.
+PIECE = 1 << 18
 #: Largest values from which float32 is enough for squares, and the share of the squares that their
 #: deviations have then to be.
 TINY, CANCELLED = 1e-12, 1e-2
+#: The share of the squares from which deviations may be had by subtraction: it loses a digit in base 2.
+SPREAD = 0.5
 FLOAT32_MAX = 3.4028234663852886e38
 
 
@@ -46,11 +53,16 @@ def wide(tensor: Tensor) -> torch.dtype:
     return torch.float32 if tensor.device.type == "mps" else torch.float64
 
 
+def known_at_once(device: torch.device) -> bool:
+    """Whether looking at a number on this device waits for nothing."""
+    return device.type == "cpu"
+
+
 class Measured(NamedTuple):
-    """What one tensor adds up to, still on its device."""
+    """What one tensor adds up to; sums, bins and values are still on its device, but for sums of the processor."""
 
     count: int
-    sums: Tensor
+    sums: Union[Tensor, List[float]]
     bins: Optional[Tensor]
     values: Optional[Tensor]
 
@@ -58,49 +70,121 @@ class Measured(NamedTuple):
 def measure(tensor: Tensor, shape: bool = True, sample: bool = True) -> Measured:
     """Adds up a tensor's values: moments; with ``shape`` what quantiles need; with ``sample`` values too."""
     flat = tensor.detach().reshape(-1)
-    if flat.dtype == torch.float64:
-        flat = flat.clamp(-FLOAT32_MAX, FLOAT32_MAX).where(torch.isfinite(flat), flat)
-    flat = flat.float()
     count = flat.numel()
     if count == 0:
-        return Measured(0, torch.zeros(10, dtype=wide(flat), device=flat.device), None, None)
-    bins = kept = None
-    if count <= EXACT:
+        return Measured(0, [0.0] * SUMS, None, None)
+    kept = None
+    if shape and count <= EXACT:
         # What is measured goes on changing before this is fetched.
-        kept = torch.sort(flat).values + 0.0 if shape else None
-    elif shape:
+        kept = torch.sort(_float32(flat)).values + 0.0
+    elif shape and sample:
+        place, ranks = _drawn(count, flat.device)
+        kept = torch.sort(_float32(flat[place])).values[ranks] + 0.0
+    binned = shape and count > EXACT
+    if known_at_once(flat.device):
+        return Measured(count, *_in_pieces(flat, binned), kept)
+    flat = _float32(flat)
+    bins = None
+    if binned:
         index = (flat.contiguous().view(torch.int32) >> SHIFT).bitwise_and_(TABLE - 1)
         bins = torch.bincount(index, minlength=TABLE).to(torch.int32)
-        if sample:
-            drawn = min(count, DRAWN)
-            place = torch.arange(drawn, device=flat.device, dtype=torch.int64) * count // drawn
-            ranked = torch.sort(flat[place]).values
-            middle = torch.arange(SAMPLE, device=flat.device, dtype=torch.int64)
-            kept = ranked[(2 * middle + 1) * drawn // (2 * SAMPLE)] + 0.0
-    sums = _quick(flat, bins) if flat.device.type == "cpu" and count > EXACT else None
-    return Measured(count, _careful(flat) if sums is None else sums, bins, kept)
+    return Measured(count, _careful(flat), bins, kept)
 
 
-def _quick(flat: Tensor, bins: Optional[Tensor]) -> Optional[Tensor]:
-    """Sums in float32, pairwise, where squares stay well within its range; on the processor alone, where
-    looking waits for nothing. Off by 1e-6 of themselves at most."""
-    low, high = (v.item() for v in torch.aminmax(flat))
+def _float32(flat: Tensor) -> Tensor:
+    """The values as float32, those beyond its range as its largest."""
+    if flat.dtype == torch.float64:
+        flat = flat.clamp(-FLOAT32_MAX, FLOAT32_MAX).where(torch.isfinite(flat), flat)
+    return flat.float()
+
+
+@lru_cache(maxsize=64)
+def _drawn(count: int, device: torch.device) -> Tuple[Tensor, Tensor]:
+    """Where the values lie that a sample is chosen from, and the ranks of those that are."""
+    drawn = min(count, DRAWN)
+    place = torch.arange(drawn, device=device, dtype=torch.int64) * count // drawn
+    middle = torch.arange(SAMPLE, device=device, dtype=torch.int64)
+    return place, (2 * middle + 1) * drawn // (2 * SAMPLE)
+
+
+def _in_pieces(flat: Tensor, binned: bool) -> Tuple[List[float], Optional[Tensor]]:
+    """Sums and bins on the processor, where looking waits for nothing: piece by piece, so that one stays in
+    the cache, and in memory that was touched before."""
+    table = torch.zeros(TABLE, dtype=torch.int64, device="cpu") if binned else None
+    sums: Optional[List[float]] = None
+    for part in flat.split(PIECE):
+        piece = _float32(part)
+        with_zeros = True
+        if table is not None:
+            index = workspace(piece.numel(), torch.int32)
+            torch.bitwise_right_shift(piece.view(torch.int32), SHIFT, out=index)
+            counts = torch.bincount(index.bitwise_and_(TABLE - 1), minlength=TABLE)
+            with_zeros = counts[0].item() + counts[TABLE // 2].item() > 0
+            table += counts
+        own = _finite(piece, with_zeros)
+        if own is None:
+            own = _careful(piece).tolist()
+        sums = own if sums is None else _added(sums, own)
+    assert sums is not None
+    return sums, None if table is None else table.to(torch.int32)
+
+
+def _finite(piece: Tensor, with_zeros: bool) -> Optional[List[float]]:
+    """Sums of a piece on the processor, if all of it is finite: in float64 of a few values, of more in float32
+    where squares stay well within its range, pairwise. Off by 1e-6 of themselves at most."""
+    count = piece.numel()
+    low, high = (v.item() for v in torch.aminmax(piece))
     largest = max(abs(low), abs(high))
-    if not TINY < largest < 1.0 / TINY:
+    if not largest < math.inf:
         return None
-    count = flat.numel()
-    work = flat.abs()
+    own = piece
+    if count <= EXACT:
+        own = piece.double()
+    elif not TINY < largest < 1.0 / TINY:
+        return None
+    work = workspace(count, own.dtype)
+    torch.abs(own, out=work)
+    zeros = 0 if not with_zeros or work.min().item() > 0.0 else count - int(torch.count_nonzero(own))
     l1 = work.sum().item()
     squares = work.mul_(work).sum().item()
-    mean = flat.sum().item() / count
-    deviations = torch.sub(flat, mean, out=work).square_().sum().item()
-    # Where everything lies close together, only float64 tells the mean.
-    if deviations < CANCELLED * squares:
-        return None
-    zeros = 0
-    if bins is None or int(bins[0]) + int(bins[TABLE // 2]) > 0:
-        zeros = count - int(torch.count_nonzero(flat))
-    return torch.tensor([zeros, 0.0, 0.0, count, low, high, mean, deviations, l1, squares], dtype=torch.float64)
+    mean = own.sum().item() / count
+    deviations = squares - count * mean * mean
+    if count <= EXACT or deviations < SPREAD * squares:
+        deviations = torch.sub(own, mean, out=work).square_().sum().item()
+        # Where everything lies close together, only float64 tells the mean.
+        if count > EXACT and deviations < CANCELLED * squares:
+            return None
+    return [zeros, 0.0, 0.0, count, low, high, mean, deviations, l1, squares]
+
+
+class _Workspaces(threading.local):
+    def __init__(self) -> None:
+        self.of: Dict[torch.dtype, Tensor] = {}
+
+
+_workspaces = _Workspaces()
+
+
+def workspace(count: int, dtype: torch.dtype) -> Tensor:
+    """So many numbers of memory on the processor, which this thread's next call writes over where they are no
+    more than :data:`PIECE`."""
+    if count > PIECE:
+        return torch.empty(count, dtype=dtype, device="cpu")
+    if dtype not in _workspaces.of:
+        # One that was made in inference mode could not be written to outside of it.
+        with torch.inference_mode(False):
+            _workspaces.of[dtype] = torch.empty(PIECE, dtype=dtype, device="cpu")
+    return _workspaces.of[dtype][:count]
+
+
+def _added(a: List[float], b: List[float]) -> List[float]:
+    """The sums of two pieces (moments by Chan, Golub and LeVeque, 1979)."""
+    n, m = a[3], b[3]
+    low, high = min(a[4], b[4]), max(a[5], b[5])
+    apart, both = b[6] - a[6] if n and m else 0.0, max(n + m, 1.0)
+    mean = a[6] + apart * m / both if n else b[6]
+    deviations = (a[7] if n else 0.0) + (b[7] if m else 0.0) + apart * apart * n * m / both
+    return [*(x + y for x, y in zip(a[:4], b[:4])), low, high, mean, deviations, a[8] + b[8], a[9] + b[9]]
 
 
 def _careful(flat: Tensor) -> Tensor:
@@ -126,23 +210,41 @@ def _careful(flat: Tensor) -> Tensor:
 
 def fetch(measured: Sequence[Measured]) -> List["Distribution"]:
     """Brings many over at once: a copy of the sums, one of the bins, one of the values."""
-    if not measured:
-        return []
-    empty = torch.zeros(10, dtype=measured[0].sums.dtype)
-    sums = torch.stack([m.sums if m.count else empty.to(m.sums.device) for m in measured]).tolist()
-    with_bins = [m.bins for m in measured if m.bins is not None]
-    bins = iter(torch.stack(with_bins).cpu() if with_bins else [])
+    waiting = [m.sums for m in measured if isinstance(m.sums, Tensor)]
+    fetched = iter(torch.stack(waiting).tolist() if waiting else [])
     with_values = [m.values for m in measured if m.values is not None]
     values = torch.cat(with_values).cpu().tolist() if with_values else []
+    sums = [next(fetched) if isinstance(m.sums, Tensor) else m.sums for m in measured]
+    binned = [(m.bins, own[0]) for m, own in zip(measured, sums) if m.bins is not None]
+    tables = iter(_bins([bins for bins, _ in binned], [zeros for _, zeros in binned]))
     found, at = [], 0
     for one, numbers in zip(measured, sums):
         own: Optional[List[float]] = None
         if one.values is not None:
             own = values[at : at + one.values.numel()]
             at += one.values.numel()
-        table = next(bins) if one.bins is not None else None
-        found.append(Distribution.of(one.count, numbers, table, own))
+        found.append(Distribution.of(one.count, numbers, next(tables) if one.bins is not None else None, own))
     return found
+
+
+def _bins(tables: List[Tensor], zeros: List[float]) -> List[List[Tuple[int, int]]]:
+    """Ascending (bin, count) of each table without its zeros, which stand there with the subnormals; those
+    share a bin."""
+    if not tables:
+        return []
+    sides = torch.stack(tables).cpu().view(len(tables), 2, TABLE // 2)
+    small = sides[:, :, : SUBNORMAL + 1].sum(2)
+    for side, apart in ((0, zeros), (1, [z - float(s) for z, s in zip(zeros, small[:, 0])])):
+        small[:, side] -= torch.tensor(apart, device="cpu").clamp(min=0).minimum(small[:, side]).long()
+    sides[:, :, SUBNORMAL] = small.to(sides.dtype)
+    positive, negative = (sides[:, side, SUBNORMAL : LARGEST + 1] for side in (0, 1))
+    ascending = torch.cat([negative.flip(1), positive], 1)
+    taken = ascending.nonzero()
+    place, width = taken[:, 1], LARGEST + 1 - SUBNORMAL
+    index = torch.where(place < width, place - LARGEST, place - width + SUBNORMAL).tolist()
+    pairs = list(zip(index, ascending[taken[:, 0], place].tolist()))
+    ends = torch.bincount(taken[:, 0], minlength=len(tables)).cumsum(0).tolist()
+    return [pairs[begin:end] for begin, end in zip([0, *ends], ends)]
 
 
 class Distribution:
@@ -152,14 +254,19 @@ class Distribution:
         self.count = self.zeros = self.nan = self.positive = self.negative = self.finite = 0
         self.low, self.high = math.inf, -math.inf
         self.mean = self.deviations = self.l1 = self.squares = 0.0
-        self.bins: Dict[int, int] = {}
+        #: Ascending (bin, count), where not every value is kept.
+        self.bins: List[Tuple[int, int]] = []
         self.sample: List[float] = []
         #: Whether bins, or all values, tell how the values are spread.
         self.shaped = True
 
     @classmethod
     def of(
-        cls, count: int, sums: Sequence[float], table: Optional[Tensor], values: Optional[List[float]]
+        cls,
+        count: int,
+        sums: Sequence[float],
+        bins: Optional[List[Tuple[int, int]]],
+        values: Optional[List[float]],
     ) -> "Distribution":
         """From what was fetched."""
         d = cls()
@@ -172,9 +279,8 @@ class Distribution:
             d.low, d.high, d.mean, d.deviations, d.l1, d.squares = (v + 0.0 for v in sums[4:10])
         kept = values or []
         d.sample = kept if d.finite == count else [v for v in kept if math.isfinite(v)]
-        d.shaped = table is not None or len(d.sample) == d.finite
-        if table is not None:
-            d.bins = _bins(table, d.zeros)
+        d.shaped = bins is not None or len(d.sample) == d.finite
+        d.bins = bins or []
         return d
 
     @property
@@ -206,7 +312,7 @@ class Distribution:
         if not exact and len(values) > SAMPLE:
             values = [values[(2 * k + 1) * len(values) // (2 * SAMPLE)] for k in range(SAMPLE)]
         self.shaped = self.shaped and other.shaped
-        self.bins = {} if exact else bins
+        self.bins = [] if exact else sorted(bins.items())
         self.sample = values
         self.low, self.high = min(self.low, other.low), max(self.high, other.high)
         for name in ("count", "zeros", "nan", "positive", "negative", "finite", "l1", "squares"):
@@ -221,7 +327,7 @@ class Distribution:
                     index = _bin(value)
                     bins[index] = bins.get(index, 0) + 1
             return sorted(bins.items())
-        return sorted(self.bins.items())
+        return self.bins
 
     def quantiles(self) -> List[float]:
         """At :data:`PROBABILITIES`, interpolated between ranks; within a bin where not every value is kept."""
@@ -279,23 +385,6 @@ def _base64(data: bytes) -> str:
     return base64.b64encode(data).decode("ascii").rstrip("=")
 
 
-def _bins(table: Tensor, zeros: int) -> Dict[int, int]:
-    """Signed bins of a table; zeros stand there with the subnormals, which share a bin."""
-    half = TABLE // 2
-    sides = [table[:half].clone(), table[half:].clone()]
-    for side in sides:
-        side[SUBNORMAL] = side[: SUBNORMAL + 1].sum()
-        taken = min(zeros, int(side[SUBNORMAL]))
-        side[SUBNORMAL] -= taken
-        zeros -= taken
-    positive, negative = (side[SUBNORMAL : LARGEST + 1] for side in sides)
-    ascending = torch.cat([negative.flip(0), positive])
-    place = ascending.nonzero().reshape(-1)
-    width = positive.numel()
-    index = torch.where(place < width, place - LARGEST, place - width + SUBNORMAL)
-    return dict(zip(index.tolist(), ascending[place].tolist()))
-
-
 def _bin(value: float) -> int:
     bits = array("I", struct.pack("=f", value))[0]
     magnitude = max((bits & 0x7FFFFFFF) >> SHIFT, SUBNORMAL)
@@ -321,17 +410,22 @@ def _interpolated(values: Sequence[float], rank: float) -> float:
 
 def _packed_bins(bins: Sequence[Tuple[int, int]]) -> str:
     """Pairs of (step to the bin, count), each a variable-length integer."""
-    if not bins:
-        return ""
-    pairs = torch.tensor(bins, dtype=torch.int64)
-    pairs[1:, 0] -= pairs[:-1, 0].clone()
-    pairs[0, 0] += LARGEST + 1
-    shifts = torch.arange(0, 63, 7)
-    left = pairs.reshape(-1, 1) >> shifts
-    groups = (left & 127) + 128 * (left > 127)
-    # The first byte stands for zero too.
-    left[:, 0] = 1
-    return _base64(bytes(groups[left > 0].tolist()))
+    packed = []
+    before = -LARGEST - 1
+    for index, number in bins:
+        packed += (_varint(index - before), _varint(number))
+        before = index
+    return _base64(b"".join(packed))
+
+
+@lru_cache(maxsize=1 << 14)
+def _varint(value: int) -> bytes:
+    packed = bytearray()
+    while value > 127:
+        packed.append(value & 127 | 128)
+        value >>= 7
+    packed.append(value)
+    return bytes(packed)
 
 
 def _knots(values: Sequence[float]) -> str:

@@ -1,11 +1,13 @@
 """Norms of the steps, kept on the model's device until a capture point."""
 
 import math
-from typing import Any, Dict, List, Optional, Sequence, Tuple
+from itertools import islice
+from typing import Any, Dict, List, Optional, Sequence, Tuple, Union
 
 import torch
 from torch import Tensor
 
+from .distribution import PIECE, known_at_once, wide, workspace
 from .layers import Layer
 
 
@@ -23,16 +25,36 @@ def dense(gradient: Tensor) -> Tensor:
     return gradient.coalesce().values() if gradient.is_sparse else gradient
 
 
+#: Rows closer together than this share of their mean are not told apart by its rounding.
+NEAR = 1e-3
+#: Numbers that are known, or still on their device.
+Numbers = Union[List[float], Tensor]
+
+
+def together(scalars: Sequence[Tensor], device: torch.device) -> Numbers:
+    """Numbers of one element each; on the processor, where nothing is waited for, they are looked at."""
+    if known_at_once(device):
+        return [s.item() for s in scalars]
+    return torch.stack([s.float().to(device) for s in scalars]) if scalars else []
+
+
+def fetched(numbers: Sequence[Numbers]) -> List[List[float]]:
+    """All of them, in one copy from the device."""
+    waiting = [n for n in numbers if isinstance(n, Tensor)]
+    values = iter(torch.cat(waiting).tolist() if waiting else [])
+    return [list(islice(values, n.numel())) if isinstance(n, Tensor) else n for n in numbers]
+
+
 class Step:
-    """One step, with its numbers still on their device."""
+    """One step, with its numbers as they come until :meth:`Meter.fetch`."""
 
     def __init__(self, number: int, rows: int, weighed: bool) -> None:
         self.number, self.rows, self.weighed = number, rows, weighed
-        #: The loss, then the gradients of every parameter, then weights, updates and shrinking.
-        self.first: Optional[Tensor] = None
-        self.before: Optional[Tensor] = None
-        self.after: Optional[Tensor] = None
         self.scaled = False
+        #: The loss, then the gradients of every parameter; weights; updates, then shrinking.
+        self.first: Numbers = []
+        self.before: Numbers = []
+        self.after: Numbers = []
         # Fetched.
         self.loss = math.nan
         self.gradients: List[float] = []
@@ -47,26 +69,26 @@ class Meter:
     def __init__(self, layers: List[Layer], parameters: List[Tensor], decay: bool) -> None:
         self.layers, self.parameters, self.decay = layers, parameters, decay
         self.weights = [layer.weight for layer in layers]
-        self.place = {id(p): k for k, p in enumerate(parameters)}
+        self.device = self.weights[0].device
+        #: Places of the layers' weights among the parameters.
+        place = {id(p): k for k, p in enumerate(parameters)}
+        self.places = [place.get(id(layer.weight)) for layer in layers]
         self.copies: List[Tensor] = []
         self.steps: List[Step] = []
 
     def before(self, step: Step, loss: Any, inverse: Optional[Tensor]) -> None:
         """After backward and before the update."""
-        device = self.weights[0].device
         held = [(k, dense(p.grad)) for k, p in enumerate(self.parameters) if p.grad is not None]
         found = dict(zip((k for k, _ in held), norms([g for _, g in held])))
-        missing = torch.zeros((), device=device)
-        own = [found.get(k, missing).float().to(device) for k in range(len(self.parameters))]
-        gradients = torch.stack(own) if own else torch.zeros(0, device=device)
         if inverse is not None:
-            gradients = gradients * inverse.to(device)
-        value = loss.detach() if isinstance(loss, Tensor) else torch.tensor(float(loss))
-        value = value.reshape(-1).mean().float().to(device, non_blocking=True)
-        step.first = torch.cat([value.reshape(1), gradients])
+            found = {k: n.float() * inverse.to(n.device) for k, n in found.items()}
+        missing = torch.zeros((), device=self.device)
+        value = loss.detach() if isinstance(loss, Tensor) else torch.tensor(float(loss), device=self.device)
+        gradients = [found.get(k, missing) for k in range(len(self.parameters))]
+        step.first = together([value.float().mean(), *gradients], self.device)
         if step.weighed:
             weights = [w.detach() for w in self.weights]
-            step.before = torch.stack([n.float().to(device) for n in norms(weights)])
+            step.before = together(norms(weights), self.device)
             if self.copies:
                 for copy, weight in zip(self.copies, weights):
                     copy.copy_(weight)
@@ -78,61 +100,75 @@ class Meter:
         """Once the update has been made; gives the updates, which are valid until the next step."""
         if not step.weighed:
             return []
-        device = self.weights[0].device
-        shrinking: List[Tensor] = []
-        for copy, weight in zip(self.copies, self.weights):
-            if self.decay:
-                own, change = copy.reshape(-1).double(), (weight.detach() - copy).reshape(-1).double()
-                size = torch.linalg.vector_norm(change) * torch.linalg.vector_norm(own)
-                shrinking.append((-torch.dot(own, change) / size).float().to(device))
-            torch.sub(weight.detach(), copy, out=copy)
-        sizes = [n.float().to(device) for n in norms(self.copies)]
-        step.after = torch.stack(sizes + shrinking)
+        weights = [w.detach() for w in self.weights]
+        for copy, weight in zip(self.copies, weights):
+            torch.sub(weight, copy, out=copy)
+        sizes, shrinking = norms(self.copies), []
+        if self.decay:
+            for update, weight, own, size in zip(self.copies, weights, step.before, sizes):
+                size = size.to(wide(size))
+                # What the weight was is what it is without the update.
+                shrinking.append((size * size - dot(weight, update)) / (size * own))
+        step.after = together(sizes + shrinking, self.device)
         return self.copies
 
     def fetch(self) -> List[Step]:
         """The steps since the last time, with their numbers: the one place that waits for the device."""
         steps, self.steps = self.steps, []
-        parts = [part for s in steps for part in (s.first, s.before, s.after) if part is not None]
-        numbers = torch.cat(parts).tolist() if parts else []
-        at = 0
-
-        def take(part: Optional[Tensor]) -> List[float]:
-            nonlocal at
-            length = 0 if part is None else part.numel()
-            at += length
-            return numbers[at - length : at]
-
+        numbers = iter(fetched([n for s in steps for n in (s.first, s.before, s.after)]))
+        count = len(self.layers)
         for step in steps:
-            first, step.weights, after = take(step.first), take(step.before), take(step.after)
+            first, step.weights, after = next(numbers), next(numbers), next(numbers)
             step.loss, step.gradients = first[0], first[1:]
-            count = len(self.layers)
             step.updates, step.shrinking = after[:count], after[count:]
-            step.first = step.before = step.after = None
+            step.first = step.before = step.after = []
         return steps
 
     def layer_gradients(self, step: Step) -> List[float]:
         """‖g‖ of every layer's weight."""
-        return [step.gradients[self.place[id(w)]] if id(w) in self.place else 0.0 for w in self.weights]
+        return [0.0 if k is None else step.gradients[k] for k in self.places]
 
     def total_gradient(self, step: Step) -> float:
         """‖g‖ of all parameters."""
         return math.sqrt(sum(g * g for g in step.gradients)) if step.gradients else 0.0
 
 
-def row_deviation(matrix: Tensor) -> Optional[Tensor]:
-    """The largest distance of a row from the mean row, and the norm of that; ``None`` for single rows.
+def dot(a: Tensor, b: Tensor) -> Tensor:
+    """The inner product; on the processor in float32, pairwise, and the sums of pieces in float64."""
+    a, b = a.reshape(-1), b.reshape(-1)
+    if not known_at_once(a.device) or a.dtype != torch.float32 or b.dtype != torch.float32:
+        return torch.dot(a.to(wide(a)), b.to(wide(b)))
+    pieces = zip(a.split(PIECE), b.split(PIECE))
+    sums = (torch.mul(x, y, out=workspace(x.numel(), x.dtype)).sum().item() for x, y in pieces)
+    return torch.tensor(math.fsum(sums), dtype=torch.float64, device="cpu")
 
-    Counted from the first row: rows that are equal are then exactly equal.
-    """
-    if matrix.dim() < 2 or matrix.shape[0] < 2:
+
+def row_deviation(matrix: Tensor) -> Optional[Numbers]:
+    """The largest distance of a row from the mean row, and the norm of that; ``None`` for single rows."""
+    if matrix.dim() < 2 or matrix.shape[0] < 2 or matrix.numel() == 0:
         return None
-    rows = matrix.detach().reshape(matrix.shape[0], -1).float()
+    rows = matrix.detach().reshape(matrix.shape[0], -1)
+    if not known_at_once(rows.device) or rows.dtype != torch.float32:
+        return together(_deviation_from_first(rows.float()), rows.device)
+    # Piece by piece, so that one stays in the cache.
+    parts = rows.split(max(PIECE // rows.shape[1], 1))
+    mean = torch.stack([part.sum(0) for part in parts]).sum(0) / rows.shape[0]
+    largest = 0.0
+    for part in parts:
+        apart = torch.sub(part, mean, out=workspace(part.numel(), part.dtype).view_as(part))
+        largest = max(largest, torch.linalg.vector_norm(apart, dim=1).max().item())
+    norm = torch.linalg.vector_norm(mean).item()
+    if largest > NEAR * norm:
+        return [largest, norm]
+    return together(_deviation_from_first(rows), rows.device)
+
+
+def _deviation_from_first(rows: Tensor) -> List[Tensor]:
+    """The same counted from the first row: rows that are equal are then exactly equal."""
     apart = rows - rows[:1]
     mean = apart.mean(0)
     apart -= mean
-    largest = torch.linalg.vector_norm(apart, dim=1).max()
-    return torch.stack([largest, torch.linalg.vector_norm(rows[0] + mean)])
+    return [torch.linalg.vector_norm(apart, dim=1).max(), torch.linalg.vector_norm(rows[0] + mean)]
 
 
 def relative(largest: float, norm: float) -> float:

@@ -314,9 +314,9 @@ def _rows(values: Tensor, kind: str) -> Tuple[Tensor, Tensor]:
 
 
 def _units(rows: Tensor) -> Units:
-    own = rows.to(wide(rows))
-    mean = own.mean(0)
-    return Units(rows.shape[0], mean, (own - mean).square().sum(0))
+    apart = rows.to(wide(rows), copy=True)
+    mean = apart.mean(0)
+    return Units(rows.shape[0], mean, apart.sub_(mean).square_().sum(0))
 
 
 def _is_compiling() -> bool:

@@ -11,7 +11,9 @@ from support import close, gradscope, lines, summary
 from torch import nn, optim
 
 import gradscope as recorder
+from gradscope import distribution, meter
 from gradscope.distribution import fetch, measure
+from gradscope.meter import fetched, row_deviation
 
 
 def record(model, path, batches, loss_of=None, rate=0.1, **settings):
@@ -68,6 +70,41 @@ def test_numbers_at_the_ends_of_float32_are_counted_and_read_back(tmp_path):
         assert d.zeros == int((tensor == 0).sum()) and sum(n for _, n in d.own_bins()) == d.finite - d.zeros
         assert close(d.deviations, float((tensor.double() - tensor.double().mean()).square().sum()))
         record(Odd(tensor), tmp_path / "run.jsonl", [(torch.ones(1, 1), None)] * 2, lambda out, y: out.sum() * 1e-3)
+
+
+def test_pieces_add_up_to_the_whole(monkeypatch):
+    torch.manual_seed(9)
+    plain = torch.randn(3 * distribution.PIECE + 5) * 0.1
+    odd, close_together, tiny = plain.clone(), plain * 1e-4 + 30.0, plain * 1e-30
+    odd[distribution.PIECE + 1] = math.inf
+    odd[-1], odd[7] = math.nan, 0.0
+    for values in (plain, odd, close_together, tiny, plain.clamp(min=0.0), plain[::2], plain.double()):
+        (d,) = fetch([measure(values)])
+        with monkeypatch.context() as patch:
+            on_a_device(patch)
+            (whole,) = fetch([measure(values)])
+        kept = ("count", "finite", "nan", "positive", "negative", "zeros", "low", "high", "bins", "sample")
+        assert all(getattr(d, name) == getattr(whole, name) for name in kept)
+        for name in ("mean", "deviations", "l1", "squares"):
+            ours, theirs = getattr(d, name), getattr(whole, name)
+            scale = math.sqrt(whole.squares / whole.count) if name == "mean" else theirs
+            assert abs(ours - theirs) <= 1e-6 * scale, name
+
+
+def test_the_deviation_of_rows_is_exact_where_they_are_equal():
+    torch.manual_seed(10)
+    rows = torch.randn(700, 500)
+    one = rows[:1].expand(700, 500).contiguous()
+    almost = one.clone()
+    almost[300, 7] *= 1.0 + 1e-6
+    for matrix in (rows, almost, rows * math.nan, rows.double(), torch.randn(5, 600_000)):
+        wide = matrix.double()
+        mean = wide.mean(0)
+        largest, norm = fetched([row_deviation(matrix)])[0]
+        assert close(largest, float((wide - mean).norm(dim=1).max())) or math.isnan(largest)
+        assert close(norm, float(mean.norm())) or math.isnan(norm)
+    assert fetched([row_deviation(one)])[0][0] == 0.0
+    assert row_deviation(rows[:1]) is None and row_deviation(rows[0]) is None
 
 
 def test_bins_of_several_passes_add_up_to_those_of_all():
@@ -208,25 +245,56 @@ def test_the_place_of_the_first_nan_is_named(tmp_path):
     assert found["layer"] == "0" and found["evidence"]["stage"] == "activation"
 
 
-def test_nothing_is_fetched_between_capture_points(tmp_path, monkeypatch):
-    from gradscope import meter
+def on_a_device(monkeypatch):
+    """As on an accelerator, where looking at a number waits: nothing is looked at but where it is fetched."""
+    for module in (distribution, meter):
+        monkeypatch.setattr(module, "known_at_once", lambda device: False)
 
-    fetched = []
-    inner = meter.Meter.fetch
-    monkeypatch.setattr(meter.Meter, "fetch", lambda self: fetched.append(scope._number) or inner(self))
-    model = nn.Linear(4, 3)
-    optimizer = optim.SGD(model.parameters(), lr=0.1)
-    scope = recorder.watch(model, tmp_path / "run.jsonl", every=50)
-    for x, y in batches(101):
-        optimizer.zero_grad()
-        loss = F.cross_entropy(model(x), y)
-        loss.backward()
-        scope.step(loss)
-        optimizer.step()
-    assert set(fetched) == {1, 50, 100}
-    scope.close()
-    assert [e["step"] for e in lines(tmp_path / "run.jsonl", "epoch")] == [49, 99]
-    assert sum(s["steps"] for s in lines(tmp_path / "run.jsonl", "step")) == 101
+
+def test_on_a_device_the_same_is_measured_and_nothing_is_looked_at_between_capture_points(tmp_path, monkeypatch):
+    torch.manual_seed(8)
+    model = nn.Sequential(nn.Linear(4, 300), nn.ReLU(), nn.Linear(300, 60), nn.Tanh(), nn.Linear(60, 3))
+    data = batches(41)
+
+    def recorded(path):
+        own = copy.deepcopy(model)
+        optimizer = optim.SGD(own.parameters(), lr=0.1, weight_decay=0.01)
+        with recorder.watch(own, path, every=20) as scope:
+            for x, y in data:
+                optimizer.zero_grad()
+                loss = F.cross_entropy(own(x), y)
+                loss.backward()
+                at.append(scope._number)
+                scope.step(loss)
+                optimizer.step()
+        return [lines(path, kind) for kind in ("step", "epoch")]
+
+    at = []
+    expected = recorded(tmp_path / "processor.jsonl")
+    on_a_device(monkeypatch)
+    looked = set()
+    for name in ("item", "tolist", "cpu", "numpy", "__float__", "__int__", "__bool__", "nonzero"):
+        inner = getattr(torch.Tensor, name)
+        watched = lambda self, *a, inner=inner: looked.add(at[-1]) or inner(self, *a)  # noqa: E731
+        monkeypatch.setattr(torch.Tensor, name, watched)
+    found = recorded(tmp_path / "device.jsonl")
+    # At the first step, and when that begins which follows a capture.
+    assert looked == {0, 1, 19, 39, 40}
+    assert differences(expected, found) == []
+
+
+def differences(a, b, where=""):
+    """Where two parts of records differ by more than rounding."""
+    if isinstance(a, dict) and isinstance(b, dict) and a.keys() == b.keys():
+        return [d for key in a for d in differences(a[key], b[key], f"{where}.{key}")]
+    if isinstance(a, list) and isinstance(b, list) and len(a) == len(b):
+        return [d for k in range(len(a)) for d in differences(a[k], b[k], f"{where}[{k}]")]
+    if isinstance(a, float) and isinstance(b, (float, int)):
+        close_to = abs(a - b) <= 1e-5 * max(abs(a), abs(b)) + 1e-7
+        # Rows whose mean is nothing but rounding, as those of a gradient of cross-entropy.
+        close_to |= where.endswith("grad_row_deviation") and min(a, b) > 1e6
+        return [] if close_to else [(where, a, b)]
+    return [] if a == b else [(where, a, b)]
 
 
 def test_epochs_are_where_the_script_says_and_carry_its_scores(tmp_path):
