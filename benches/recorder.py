@@ -4,10 +4,13 @@
 
 An MLP of about a million parameters on the processor, batches of 128, Adam. A pair is a stretch of steps
 without anything and one with the recorder (or with `add_histogram` of every weight and gradient at the
-same points); printed is the median over pairs of how much longer the latter took, in seconds of the
-processor on one thread: what else runs on the machine then hardly matters.
+same points), of one and the same training: where its memory lies makes 5% of a difference. Printed are the
+quartiles over pairs of how much longer the latter took, in seconds of the processor on one thread: what else
+runs on the machine then matters less.
 """
 
+import contextlib
+import functools
 import statistics
 import sys
 import tempfile
@@ -19,6 +22,11 @@ from torch import nn
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "python"))
 import gradscope  # noqa: E402
+
+try:
+    from torch.utils.tensorboard import SummaryWriter
+except ImportError:
+    SummaryWriter = None
 
 PAIRS = int(sys.argv[1]) if len(sys.argv) > 1 else 15
 torch.set_num_threads(1)
@@ -49,59 +57,58 @@ class Training:
         return time.process_time() - began
 
 
-def paired(count, with_it):
-    """Median over pairs of the time with it over that without, less 1; the order alternates."""
-    plain = Training()
-    plain.steps(20)
-    ratios = []
-    for pair in range(PAIRS):
-        first = plain.steps(count) if pair % 2 == 0 else None
-        other = with_it(count)
-        ratios.append(other / (first or plain.steps(count)) - 1)
-    return statistics.median(ratios), plain.steps(count) / count
-
-
-def recorder(every, folder):
+def paired(count, watched):
+    """Quartiles over pairs of the time with it over that without, less 1, and the time of a step without; the
+    order alternates."""
     training = Training()
-    scope = gradscope.watch(training.model, folder / f"{every}.jsonl", every=every, optimizer=training.optimizer)
-    after = lambda step, loss: scope.step(loss)  # noqa: E731
-    training.steps(max(every, 5), after)
-    return (lambda count: training.steps(count, after)), scope
+    training.steps(20)
+    plain, ratios = [], []
+    for pair in range(PAIRS):
+        for with_it in (pair % 2 == 0, pair % 2 == 1):
+            if with_it:
+                with watched(training, pair) as after:
+                    training.steps(max(count, 5), after)
+                    other = training.steps(count, after)
+            else:
+                plain.append(training.steps(count))
+        ratios.append(other / plain[-1] - 1)
+    return statistics.quantiles(ratios, n=4), statistics.median(plain) / count
 
 
-def tensorboard(every, folder):
-    try:
-        from torch.utils.tensorboard import SummaryWriter
-    except ImportError:
-        return None
-    training, writer = Training(), SummaryWriter(str(folder / f"tensorboard{every}"))
+@contextlib.contextmanager
+def recorder(every, folder, training, pair):
+    path = folder / f"{every}-{pair}.jsonl"
+    with gradscope.watch(training.model, path, every=every, optimizer=training.optimizer) as scope:
+        yield lambda step, loss: scope.step(loss)
 
-    def after(step, loss):
-        if step % every == 0:
-            writer.add_scalar("loss", loss, step)
-            for name, parameter in training.model.named_parameters():
-                writer.add_histogram(name, parameter, step)
-                writer.add_histogram(f"{name}.grad", parameter.grad, step)
 
-    training.steps(5, after)
-    return lambda count: training.steps(count, after)
+@contextlib.contextmanager
+def tensorboard(every, folder, training, pair):
+    with SummaryWriter(str(folder / f"tensorboard{every}-{pair}")) as writer:
+
+        def after(step, loss):
+            if step % every == 0:
+                writer.add_scalar("loss", loss, step)
+                for name, parameter in training.model.named_parameters():
+                    writer.add_histogram(name, parameter, step)
+                    writer.add_histogram(f"{name}.grad", parameter.grad, step)
+
+        yield after
 
 
 def main():
     parameters = sum(p.numel() for p in Training().model.parameters())
     print(f"torch {torch.__version__}, {torch.get_num_threads()} threads, {parameters:,} parameters, batch {BATCH}")
+    if SummaryWriter is None:
+        print("tensorboard is not installed: add_histogram is not measured")
     with tempfile.TemporaryDirectory() as folder:
         for every, count in ((100, 100), (1, 10)):
-            measured, scope = recorder(every, Path(folder))
-            share, step = paired(count, measured)
-            scope.close()
-            print(f"every {every:>3} steps  recorder        {100 * share:+7.1f}% a step of {1000 * step:.1f} ms")
-            beside = tensorboard(every, Path(folder))
-            if beside is None:
-                print("                 add_histogram   not measured: tensorboard is not installed")
-                continue
-            share, step = paired(count, beside)
-            print(f"every {every:>3} steps  add_histogram   {100 * share:+7.1f}% a step of {1000 * step:.1f} ms")
+            for name, watched in (("recorder", recorder), ("add_histogram", tensorboard)):
+                if watched is tensorboard and SummaryWriter is None:
+                    continue
+                shares, step = paired(count, functools.partial(watched, every, Path(folder)))
+                low, median, high = (f"{100 * share:+.1f}%" for share in shares)
+                print(f"every {every:>3} steps  {name:<14} {median:>9} ({low} to {high}) a step of {1000 * step:.1f} ms")
 
 
 if __name__ == "__main__":

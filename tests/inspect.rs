@@ -326,6 +326,21 @@ fn hostile_pickles_are_read_as_data_and_never_run() {
 }
 
 #[test]
+fn what_stands_beside_weights_or_in_their_place_is_told_apart() {
+    for file in ["circle.pt", "settings.pt"] {
+        let layers = inspected(&[file]).header.layers;
+        assert_eq!(layers.iter().map(|l| l.name.as_str()).collect::<Vec<_>>(), ["fc"], "{file}");
+    }
+    let said = |file: &str, says: &str| refused("x.pt", &fs::read(checkpoint(file)).unwrap(), says);
+    said("quantised.pt", "but a dict with \"fc.weight\", a tensor that is quantised; save one with");
+    said("integers.pt", "but a dict with \"fc.weight\", a tensor that is int64; save one with");
+    refused("x.pt", &pt(b"}.", &[]), "but an empty dict; save one with");
+    refused("x.pt", &pt(b"}K\x01K\x02s.", &[]), "but a dict whose keys are no names; save one with");
+    let optimizer = b"}(S'state'\n}S'param_groups'\n]u.";
+    refused("x.pt", &pt(optimizer, &[]), "but the state of an optimizer; save one with");
+}
+
+#[test]
 fn tensors_stay_inside_their_storage() {
     let data = [0u8; 24];
     // What all of them vary: six numbers as 2 × 3.

@@ -182,6 +182,17 @@ fn a_class_that_holds_itself_comes_to_an_end() {
 }
 
 #[test]
+fn too_little_memory_is_no_fault_of_the_program() {
+    let scratch = Scratch::new();
+    let words = format!("run --model {} --data moons --loss bce --out out", fixture("scripts/hungry.pt"));
+    let ran = scratch.gradscope(&words);
+    let message = ran.stderr();
+    assert_eq!((ran.status(), message.lines().count()), (3, 1), "{message}");
+    assert!(message.contains("can't allocate memory") && !message.contains("does not take"), "{message}");
+    assert!(!scratch.path().join("out").exists());
+}
+
+#[test]
 fn a_file_that_is_called_like_a_model_does_not_hide_it() {
     let scratch = Scratch::new();
     fs::write(scratch.path().join("relu5"), "notes").unwrap();

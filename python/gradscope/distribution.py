@@ -14,7 +14,9 @@ import struct
 import sys
 import threading
 from array import array
+from bisect import bisect_left, bisect_right
 from functools import lru_cache
+from itertools import accumulate
 from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple, Union
 
 import torch
@@ -38,8 +40,8 @@ PROBABILITIES = (0.01, *(k / 20 for k in range(1, 20)), 0.99)
 DIGITS = 8
 #: Numbers that a tensor's values add up to.
 SUMS = 10
-#: Values that are added up at a time on the processor: a megabyte.
-PIECE = 1 << 18
+#: Values that are added up at a time on the processor: four megabytes.
+PIECE = 1 << 20
 #: Largest values from which float32 is enough for squares, and the share of the squares that their
 #: deviations have then to be.
 TINY, CANCELLED = 1e-12, 1e-2
@@ -87,7 +89,7 @@ def measure(tensor: Tensor, shape: bool = True, sample: bool = True) -> Measured
     bins = None
     if binned:
         index = (flat.contiguous().view(torch.int32) >> SHIFT).bitwise_and_(TABLE - 1)
-        bins = torch.bincount(index, minlength=TABLE).to(torch.int32)
+        bins = torch.bincount(index, minlength=TABLE)
     return Measured(count, _careful(flat), bins, kept)
 
 
@@ -108,25 +110,25 @@ def _drawn(count: int, device: torch.device) -> Tuple[Tensor, Tensor]:
 
 
 def _in_pieces(flat: Tensor, binned: bool) -> Tuple[List[float], Optional[Tensor]]:
-    """Sums and bins on the processor, where looking waits for nothing: piece by piece, so that one stays in
-    the cache, and in memory that was touched before."""
-    table = torch.zeros(TABLE, dtype=torch.int64, device="cpu") if binned else None
+    """Sums and bins on the processor, where looking waits for nothing: piece by piece, in memory that was touched
+    before."""
+    table: Optional[Tensor] = None
     sums: Optional[List[float]] = None
     for part in flat.split(PIECE):
         piece = _float32(part)
         with_zeros = True
-        if table is not None:
-            index = workspace(piece.numel(), torch.int32)
+        if binned:
+            index = workspace(piece.numel(), torch.float32).view(torch.int32)
             torch.bitwise_right_shift(piece.view(torch.int32), SHIFT, out=index)
             counts = torch.bincount(index.bitwise_and_(TABLE - 1), minlength=TABLE)
-            with_zeros = counts[0].item() + counts[TABLE // 2].item() > 0
-            table += counts
+            with_zeros = (counts[0] + counts[TABLE // 2]).item() > 0
+            table = counts if table is None else table.add_(counts)
         own = _finite(piece, with_zeros)
         if own is None:
             own = _careful(piece).tolist()
         sums = own if sums is None else _added(sums, own)
     assert sums is not None
-    return sums, None if table is None else table.to(torch.int32)
+    return sums, table
 
 
 def _finite(piece: Tensor, with_zeros: bool) -> Optional[List[float]]:
@@ -144,7 +146,6 @@ def _finite(piece: Tensor, with_zeros: bool) -> Optional[List[float]]:
         return None
     work = workspace(count, own.dtype)
     torch.abs(own, out=work)
-    zeros = 0 if not with_zeros or work.min().item() > 0.0 else count - int(torch.count_nonzero(own))
     l1 = work.sum().item()
     squares = work.mul_(work).sum().item()
     mean = own.sum().item() / count
@@ -154,6 +155,7 @@ def _finite(piece: Tensor, with_zeros: bool) -> Optional[List[float]]:
         # Where everything lies close together, only float64 tells the mean.
         if count > EXACT and deviations < CANCELLED * squares:
             return None
+    zeros = torch.eq(own, 0.0, out=work).sum().item() if with_zeros else 0.0
     return [zeros, 0.0, 0.0, count, low, high, mean, deviations, l1, squares]
 
 
@@ -227,24 +229,51 @@ def fetch(measured: Sequence[Measured]) -> List["Distribution"]:
     return found
 
 
-def _bins(tables: List[Tensor], zeros: List[float]) -> List[List[Tuple[int, int]]]:
-    """Ascending (bin, count) of each table without its zeros, which stand there with the subnormals; those
-    share a bin."""
+class Bins(NamedTuple):
+    """Ascending bins that are not empty, their counts, and both as they stand in a record."""
+
+    index: Tensor
+    number: Tensor
+    packed: bytes
+
+
+def _bins(tables: List[Tensor], zeros: List[float]) -> List[Bins]:
+    """Those of each table without its zeros, which stand there with the subnormals; those share a bin."""
     if not tables:
         return []
     sides = torch.stack(tables).cpu().view(len(tables), 2, TABLE // 2)
     small = sides[:, :, : SUBNORMAL + 1].sum(2)
     for side, apart in ((0, zeros), (1, [z - float(s) for z, s in zip(zeros, small[:, 0])])):
         small[:, side] -= torch.tensor(apart, device="cpu").clamp(min=0).minimum(small[:, side]).long()
-    sides[:, :, SUBNORMAL] = small.to(sides.dtype)
+    sides[:, :, SUBNORMAL] = small
     positive, negative = (sides[:, side, SUBNORMAL : LARGEST + 1] for side in (0, 1))
     ascending = torch.cat([negative.flip(1), positive], 1)
-    taken = ascending.nonzero()
-    place, width = taken[:, 1], LARGEST + 1 - SUBNORMAL
-    index = torch.where(place < width, place - LARGEST, place - width + SUBNORMAL).tolist()
-    pairs = list(zip(index, ascending[taken[:, 0], place].tolist()))
-    ends = torch.bincount(taken[:, 0], minlength=len(tables)).cumsum(0).tolist()
-    return [pairs[begin:end] for begin, end in zip([0, *ends], ends)]
+    table, place = ascending.nonzero().unbind(1)
+    width = LARGEST + 1 - SUBNORMAL
+    index = torch.where(place < width, place - LARGEST, place - width + SUBNORMAL)
+    return _packed(index, ascending[table, place], torch.bincount(table, minlength=len(tables)))
+
+
+def _packed(index: Tensor, number: Tensor, lengths: Tensor) -> List[Bins]:
+    """Bins of tables laid end to end, of so many each: pairs of (step to the bin, count), each a variable-length
+    integer."""
+    ends = lengths.cumsum(0)
+    steps = index.diff(prepend=index[:1])
+    first = (ends - lengths)[lengths > 0]
+    steps[first] = index[first] + LARGEST + 1
+    pairs = torch.stack([steps, number], 1)
+    width = int(pairs.max()).bit_length() if pairs.numel() else 1
+    digits = pairs.unsqueeze(2) >> torch.arange(0, width, 7, device="cpu")
+    taken = digits > 0
+    taken[:, :, 0] = True
+    data = bytes(((digits & 127) + 128 * (digits > 127))[taken].tolist())
+    places = torch.cat([ends.new_zeros(1), taken.sum((1, 2)).cumsum(0)])
+    cuts = [0, *ends.tolist()]
+    bytes_cuts = places[ends.new_tensor(cuts)].tolist()
+    return [
+        Bins(index[i:j], number[i:j], data[p:q])
+        for i, j, p, q in zip(cuts, cuts[1:], bytes_cuts, bytes_cuts[1:])
+    ]
 
 
 class Distribution:
@@ -254,8 +283,8 @@ class Distribution:
         self.count = self.zeros = self.nan = self.positive = self.negative = self.finite = 0
         self.low, self.high = math.inf, -math.inf
         self.mean = self.deviations = self.l1 = self.squares = 0.0
-        #: Ascending (bin, count), where not every value is kept.
-        self.bins: List[Tuple[int, int]] = []
+        #: Where not every value is kept.
+        self.bins: Optional[Bins] = None
         self.sample: List[float] = []
         #: Whether bins, or all values, tell how the values are spread.
         self.shaped = True
@@ -265,7 +294,7 @@ class Distribution:
         cls,
         count: int,
         sums: Sequence[float],
-        bins: Optional[List[Tuple[int, int]]],
+        bins: Optional[Bins],
         values: Optional[List[float]],
     ) -> "Distribution":
         """From what was fetched."""
@@ -280,7 +309,7 @@ class Distribution:
         kept = values or []
         d.sample = kept if d.finite == count else [v for v in kept if math.isfinite(v)]
         d.shaped = bins is not None or len(d.sample) == d.finite
-        d.bins = bins or []
+        d.bins = bins
         return d
 
     @property
@@ -312,7 +341,8 @@ class Distribution:
         if not exact and len(values) > SAMPLE:
             values = [values[(2 * k + 1) * len(values) // (2 * SAMPLE)] for k in range(SAMPLE)]
         self.shaped = self.shaped and other.shaped
-        self.bins = [] if exact else sorted(bins.items())
+        pairs = torch.tensor([] if exact else sorted(bins.items()), dtype=torch.int64, device="cpu").reshape(-1, 2)
+        self.bins = _packed(pairs[:, 0], pairs[:, 1], pairs.new_tensor([len(pairs)]))[0]
         self.sample = values
         self.low, self.high = min(self.low, other.low), max(self.high, other.high)
         for name in ("count", "zeros", "nan", "positive", "negative", "finite", "l1", "squares"):
@@ -327,26 +357,24 @@ class Distribution:
                     index = _bin(value)
                     bins[index] = bins.get(index, 0) + 1
             return sorted(bins.items())
-        return self.bins
+        return [] if self.bins is None else list(zip(self.bins.index.tolist(), self.bins.number.tolist()))
 
     def quantiles(self) -> List[float]:
         """At :data:`PROBABILITIES`, interpolated between ranks; within a bin where not every value is kept."""
         ranks = [q * (self.finite - 1) for q in PROBABILITIES]
         if self.exact:
             return [_interpolated(self.sample, rank) for rank in ranks]
-        intervals = [(*_edges(index), number) for index, number in self.own_bins()]
+        bins = list(self.own_bins())
         if self.zeros:
-            place = sum(1 for low, _, _ in intervals if low < 0.0)
-            intervals.insert(place, (0.0, 0.0, self.zeros))
+            bins.insert(bisect_left(bins, (0, 0)), (0, self.zeros))
+        above = list(accumulate(number for _, number in bins))
         found: List[float] = []
-        below, at = 0.0, 0
         for rank in ranks:
-            while at < len(intervals) - 1 and rank >= below + intervals[at][2]:
-                below += intervals[at][2]
-                at += 1
-            low, high, number = intervals[at]
+            at = min(bisect_right(above, rank), len(bins) - 1)
+            index, number = bins[at]
+            low, high = _edges(index) if index else (0.0, 0.0)
             low, high = max(low, self.low), min(high, self.high)
-            value = low + (high - low) * min((rank - below + 0.5) / number, 1.0)
+            value = low + (high - low) * min((rank - (above[at] - number) + 0.5) / number, 1.0)
             found.append(min(max(value, self.low), self.high))
         return found
 
@@ -366,8 +394,8 @@ class Distribution:
                 line["q"] = _knots(self.quantiles())
             return line
         line.update(moments)
-        if not self.exact and self.bins:
-            line["bins"] = _packed_bins(self.own_bins())
+        if not self.exact and self.bins is not None and self.bins.packed:
+            line["bins"] = _base64(self.bins.packed)
         if self.sample:
             line["values"] = floats(self.sample)
         return line
@@ -406,26 +434,6 @@ def _interpolated(values: Sequence[float], rank: float) -> float:
     below = int(rank)
     above = min(below + 1, len(values) - 1)
     return values[below] + (values[above] - values[below]) * (rank - below)
-
-
-def _packed_bins(bins: Sequence[Tuple[int, int]]) -> str:
-    """Pairs of (step to the bin, count), each a variable-length integer."""
-    packed = []
-    before = -LARGEST - 1
-    for index, number in bins:
-        packed += (_varint(index - before), _varint(number))
-        before = index
-    return _base64(b"".join(packed))
-
-
-@lru_cache(maxsize=1 << 14)
-def _varint(value: int) -> bytes:
-    packed = bytearray()
-    while value > 127:
-        packed.append(value & 127 | 128)
-        value >>= 7
-    packed.append(value)
-    return bytes(packed)
 
 
 def _knots(values: Sequence[float]) -> str:

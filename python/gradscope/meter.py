@@ -25,8 +25,8 @@ def dense(gradient: Tensor) -> Tensor:
     return gradient.coalesce().values() if gradient.is_sparse else gradient
 
 
-#: Rows closer together than this share of their mean are not told apart by its rounding.
-NEAR = 1e-3
+#: Share of a row's square from which its squared distance from the mean row may be had by subtraction.
+NEAR = 0.1
 #: Numbers that are known, or still on their device.
 Numbers = Union[List[float], Tensor]
 
@@ -73,19 +73,22 @@ class Meter:
         #: Places of the layers' weights among the parameters.
         place = {id(p): k for k, p in enumerate(parameters)}
         self.places = [place.get(id(layer.weight)) for layer in layers]
+        self.zero = torch.zeros((), device=self.device)
         self.copies: List[Tensor] = []
         self.steps: List[Step] = []
 
     def before(self, step: Step, loss: Any, inverse: Optional[Tensor]) -> None:
         """After backward and before the update."""
-        held = [(k, dense(p.grad)) for k, p in enumerate(self.parameters) if p.grad is not None]
-        found = dict(zip((k for k, _ in held), norms([g for _, g in held])))
+        gradients = [p.grad for p in self.parameters]
+        found = norms([dense(g) for g in gradients if g is not None])
         if inverse is not None:
-            found = {k: n.float() * inverse.to(n.device) for k, n in found.items()}
-        missing = torch.zeros((), device=self.device)
+            found = [n.float() * inverse.to(n.device) for n in found]
         value = loss.detach() if isinstance(loss, Tensor) else torch.tensor(float(loss), device=self.device)
-        gradients = [found.get(k, missing) for k in range(len(self.parameters))]
-        step.first = together([value.float().mean(), *gradients], self.device)
+        if value.dim() > 0:
+            value = value.float().mean()
+        remaining = iter(found)
+        own = [self.zero if g is None else next(remaining) for g in gradients]
+        step.first = together([value, *own], self.device)
         if step.weighed:
             weights = [w.detach() for w in self.weights]
             step.before = together(norms(weights), self.device)
@@ -150,16 +153,13 @@ def row_deviation(matrix: Tensor) -> Optional[Numbers]:
     rows = matrix.detach().reshape(matrix.shape[0], -1)
     if not known_at_once(rows.device) or rows.dtype != torch.float32:
         return together(_deviation_from_first(rows.float()), rows.device)
-    # Piece by piece, so that one stays in the cache.
-    parts = rows.split(max(PIECE // rows.shape[1], 1))
-    mean = torch.stack([part.sum(0) for part in parts]).sum(0) / rows.shape[0]
-    largest = 0.0
-    for part in parts:
-        apart = torch.sub(part, mean, out=workspace(part.numel(), part.dtype).view_as(part))
-        largest = max(largest, torch.linalg.vector_norm(apart, dim=1).max().item())
-    norm = torch.linalg.vector_norm(mean).item()
-    if largest > NEAR * norm:
-        return [largest, norm]
+    mean = rows.mean(0)
+    norm = torch.linalg.vector_norm(mean)
+    squares = torch.linalg.vector_norm(rows, dim=1).square()
+    apart = (squares - 2.0 * torch.mv(rows, mean) + norm.square()).max().item()
+    # Nothing is written but for a number a row; of rows that are much the same that leaves rounding.
+    if apart > NEAR * squares.max().item():
+        return [math.sqrt(apart), norm.item()]
     return together(_deviation_from_first(rows), rows.device)
 
 

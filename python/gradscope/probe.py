@@ -109,7 +109,7 @@ class Probe:
         weighted = layer.kind in WEIGHTED
 
         def hook(module: nn.Module, inputs: Any, output: Any) -> None:
-            if _is_compiling() or not torch.is_grad_enabled() or not module.training:
+            if is_compiling() or not torch.is_grad_enabled() or not module.training:
                 return
             self.start()
             if self.level == NOTHING:
@@ -319,7 +319,5 @@ def _units(rows: Tensor) -> Units:
     return Units(rows.shape[0], mean, apart.sub_(mean).square_().sum(0))
 
 
-def _is_compiling() -> bool:
-    compiler = getattr(torch, "compiler", None)
-    known = getattr(compiler, "is_compiling", None)
-    return bool(known()) if known is not None else False
+#: Whether what runs is being compiled; where torch cannot tell, it does not compile.
+is_compiling: Callable[[], bool] = getattr(getattr(torch, "compiler", None), "is_compiling", lambda: False)

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from .capture import Capture
 from .layers import NORMS, find, in_forward_order
 from .meter import Meter, Spreads, Step
-from .probe import EVERYTHING, FIRING, NOTHING, Probe, number
+from .probe import EVERYTHING, FIRING, NOTHING, Probe, is_compiling, number
 from .record import SCHEMA, EpochThinning, StepThinning, Writer, in_full
 
 __version__ = "0.1.0"
@@ -178,10 +178,7 @@ class Scope:
         return hook
 
     def _forward(self, module: nn.Module, inputs: Tuple[Any, ...]) -> None:
-        compiling = getattr(getattr(torch, "compiler", None), "is_compiling", None)
-        if compiling is not None and compiling():
-            return
-        if self.closed or not module.training or not torch.is_grad_enabled():
+        if is_compiling() or self.closed or not module.training or not torch.is_grad_enabled():
             return
         self._start()
         self._versions = sum(p._version for p in self._parameters)

@@ -27,7 +27,7 @@ pub fn run(args: &CheckArgs, colours: bool) -> anyhow::Result<u8> {
         path.display()
     );
     let known = baseline.map_or_else(BTreeSet::new, |baseline| diff::known(&baseline, &summary));
-    targets.write(&Subject { summary: &summary, source: &path, off: &args.findings.off, known: &known })?;
+    targets.write(&Subject { summary: &summary, source: &path, known: &known })?;
     let told =
         summary.findings.iter().enumerate().filter(|(i, _)| !known.contains(i)).map(|(_, f)| f.clone());
     let mut told: Vec<Finding> = told.collect();

@@ -35,8 +35,7 @@ pub fn run(args: &InspectArgs, colours: bool) -> anyhow::Result<u8> {
         Ok(directory.keep_only(Packing::None)?)
     })?;
     let source = directory.record(Packing::None);
-    let off = &args.findings.off;
-    let wanted = Wanted { args: &args.output, targets: &targets, off, baseline: None, colours };
+    let wanted = Wanted { args: &args.output, targets: &targets, baseline: None, colours };
     conclude(&record, &diagnosis, &source, &directory, &wanted)?;
     Ok(findings.status(&diagnosis))
 }

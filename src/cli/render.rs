@@ -38,13 +38,12 @@ pub fn run(args: &ReportArgs, colours: bool) -> anyhow::Result<u8> {
         }
         Ok(())
     })?;
-    let off = &args.findings.off;
     conclude(
         &record,
         &diagnosis,
         &source,
         &directory,
-        &Wanted { args: &args.output, targets: &targets, off, baseline: None, colours },
+        &Wanted { args: &args.output, targets: &targets, baseline: None, colours },
     )?;
     Ok(findings.status(&diagnosis))
 }
@@ -101,8 +100,6 @@ pub struct Wanted<'a> {
     pub args: &'a OutputArgs,
     /// Further files.
     pub targets: &'a Targets,
-    /// Rules that were switched off.
-    pub off: &'a [String],
     /// The run whose findings are known.
     pub baseline: Option<&'a Summary>,
     /// Colours, or none.
@@ -130,7 +127,7 @@ pub fn conclude(
 ) -> anyhow::Result<Vec<Finding>> {
     let summary = Summary::of(record, diagnosis);
     let known = wanted.baseline.map_or_else(BTreeSet::new, |baseline| diff::known(baseline, &summary));
-    wanted.targets.write(&Subject { summary: &summary, source, off: wanted.off, known: &known })?;
+    wanted.targets.write(&Subject { summary: &summary, source, known: &known })?;
     if wanted.args.json && !wanted.targets.take_stdout() {
         output::print(&summary.to_json()?)?;
     } else if !wanted.targets.take_stdout() {

@@ -44,8 +44,8 @@ pub fn run(args: &RunArgs, colours: bool) -> anyhow::Result<u8> {
     let how = How { findings: &findings, signals: &signals, quiet: args.output.quiet };
     let trained = train(&config, earlier.as_ref(), directory, given.is_none(), &how)?;
     let record = trained.directory.record(config.packing);
-    let (off, baseline) = (&finding_args.off, baseline.as_ref());
-    let wanted = Wanted { args: &args.output, targets: &targets, off, baseline, colours };
+    let baseline = baseline.as_ref();
+    let wanted = Wanted { args: &args.output, targets: &targets, baseline, colours };
     let new = conclude(&trained.record, &trained.diagnosis, &record, &trained.directory, &wanted)?;
     Ok(match trained.outcome {
         Outcome::Finished => findings.status_of(&new),

@@ -28,6 +28,8 @@ pub enum Kind {
     ExplodingDepth,
     /// A layer that is cut off from a gradient, or from the optimizer, while its neighbours are not.
     Miswired,
+    /// Gains and the like that nothing uses, which harms nothing else.
+    Unused,
     OutputSaturated,
     ExplodingTime,
     UpdateHigh,
@@ -85,8 +87,8 @@ impl Kind {
 
     /// What somebody has done to the code or the data: nothing else in the run has made it so.
     fn is_put_in(self) -> bool {
-        use Kind::{InputScale, Miswired, OutputActivation, RanksDiffer, TargetScale};
-        matches!(self, RanksDiffer | OutputActivation | TargetScale | InputScale(_) | Miswired)
+        use Kind::{InputScale, Miswired, OutputActivation, RanksDiffer, TargetScale, Unused};
+        matches!(self, RanksDiffer | OutputActivation | TargetScale | InputScale(_) | Miswired | Unused)
     }
 
     /// What a network is before the first step: nothing that training does has made it so.
@@ -99,7 +101,7 @@ impl Kind {
     fn can_cause(self, effect: Kind) -> bool {
         use Kind::*;
         match self {
-            Note | RanksDiffer => false,
+            Note | RanksDiffer | Unused => false,
             _ if effect == Note || effect.is_put_in() => false,
             // What stands behind the network cannot have made it what it was before the first step.
             OutputActivation | TargetScale => !effect.is_from_the_start() && effect != NeverUpdated,
@@ -238,7 +240,7 @@ mod tests {
     }
 
     const BORN: Kind = BornDead(Silence::Bias);
-    const ALL: [Kind; 32] = [
+    const ALL: [Kind; 33] = [
         RanksDiffer,
         OutputActivation,
         TargetScale,
@@ -254,6 +256,7 @@ mod tests {
         DecayDominated,
         ExplodingDepth,
         Miswired,
+        Unused,
         OutputSaturated,
         ExplodingTime,
         UpdateHigh,
@@ -300,6 +303,7 @@ mod tests {
         DecayDominated: OutputSaturated, ExplodingTime, UpdateHigh, LaterDead, LaterSaturated, VanishingTime, VanishingDepth, VanishingAll, Stalled, Frozen, Slow, DeadUnits, DormantUnits, ConstantOutput, Plateau
         ExplodingDepth: OutputSaturated, ExplodingTime, UpdateHigh, LaterDead, LaterSaturated, NonFinite, VanishingTime, VanishingDepth, VanishingAll, Stalled, Frozen, Slow, DeadUnits, DormantUnits, ConstantOutput, Plateau
         Miswired: VanishingTime, VanishingDepth, VanishingAll, Stalled, Frozen, Slow, DeadUnits, DormantUnits, ConstantOutput, Plateau
+        Unused:
         OutputSaturated: ExplodingTime, UpdateHigh, LaterDead, VanishingTime, VanishingDepth, VanishingAll, Stalled, Frozen, Slow, DeadUnits, DormantUnits, ConstantOutput, Plateau
         ExplodingTime: UpdateHigh, LaterDead, LaterSaturated, NonFinite, VanishingTime, VanishingDepth, VanishingAll, Stalled, Frozen, Slow, DeadUnits, DormantUnits, ConstantOutput, Plateau
         UpdateHigh: LaterDead, LaterSaturated, NonFinite, VanishingTime, VanishingDepth, VanishingAll, Stalled, Frozen, Slow, DeadUnits, DormantUnits, ConstantOutput, Plateau

@@ -36,12 +36,15 @@ use std::cmp::Reverse;
 use crate::record::Record;
 use cause::{Kind, causes};
 use quantities::Quantities;
-use rule::{Case, Hit};
+use rule::{Case, Hit, Unmeasured};
 
 /// Every rule there is, in the order of the catalogue.
 pub fn rules() -> impl Iterator<Item = &'static Rule> {
     rules::RULES.iter().copied()
 }
+
+/// What is said of rules that are not to be evaluated.
+const SWITCHED_OFF: Unmeasured = Unmeasured("switched off by --off");
 
 /// Which layers are not learning, since when, why, and what to change.
 ///
@@ -51,9 +54,11 @@ pub fn diagnose(record: &Record, settings: &Settings) -> Diagnosis {
     let q = Quantities::of(record);
     let mut hits: Vec<(&'static Rule, Hit)> = Vec::new();
     let mut not_measured = Vec::new();
-    for rule in rules().filter(|r| settings.is_on(r.name)) {
+    for rule in rules() {
         let case = Case { q: &q, rule: rule.name, settings };
-        let told = if record.header.has_weights_alone() {
+        let told = if !settings.is_on(rule.name) {
+            Err(SWITCHED_OFF)
+        } else if record.header.has_weights_alone() {
             rules::weights::evaluate(rule.name, &case)
         } else if record.header.is_program() && rules::unseen::INSIDE.contains(&rule.name) {
             Err(rules::unseen::NOT_SEEN)

@@ -57,7 +57,12 @@ pub fn remedies(hit: &Hit, q: &Quantities) -> Vec<Remedy> {
     plan.own_brakes();
     match hit.kind {
         // In the model or its data, out of reach of a flag: the message says what to change.
-        Kind::RanksDiffer | Kind::OutputActivation | Kind::TargetScale | Kind::Miswired | Kind::Note => {}
+        Kind::RanksDiffer
+        | Kind::OutputActivation
+        | Kind::TargetScale
+        | Kind::Miswired
+        | Kind::Unused
+        | Kind::Note => {}
         Kind::InputScale(_) => plan.input_scale(),
         Kind::ClipDominated => plan.release_clip(),
         Kind::DecayDominated => plan.ease_decay(),

@@ -197,7 +197,8 @@ fn a_rule_that_is_off_says_nothing() {
     settings.off("dead-layer").unwrap();
     let d = diagnose(&RELU_DEAD.run(5).record, &settings);
     assert!(d.findings.iter().all(|f| f.rule != "dead-layer"));
-    assert!(d.not_measured.iter().all(|n| n.rule != "dead-layer"));
+    assert_eq!(d.not_measured[0].why, "switched off by --off");
+    assert_eq!((d.not_measured.len(), d.not_measured[0].rule.as_str()), (1, "dead-layer"));
 }
 
 #[test]

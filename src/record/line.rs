@@ -131,7 +131,8 @@ pub struct End {
     pub wall_s: f64,
     /// Seconds of these that went into measuring and writing.
     pub capture_s: f64,
-    /// On the test set, with the parameters of the best dev score; `None` without a test set.
+    /// On the test set, with the parameters of the best dev score (of a program that keeps running
+    /// statistics: with the last); `None` without a test set.
     pub test: Option<TestResult>,
     /// That it finished before all of its epochs, since the dev score no longer rose.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -67,6 +67,11 @@ fn of_torch(name: &str) -> Option<Known> {
         "QInt32Storage" => Numbers::Other("qint32", 4),
         "Size" => return Some(Known::Sequence),
         "device" | "Tensor" => return Some(Known::Opaque),
+        // How a quantised tensor is scaled.
+        "per_tensor_affine" | "per_tensor_symmetric" => return Some(Known::Opaque),
+        "per_channel_affine" | "per_channel_symmetric" | "per_channel_affine_float_qparams" => {
+            return Some(Known::Opaque);
+        }
         _ => return None,
     };
     Some(Known::Numbers(numbers))

@@ -464,7 +464,8 @@ fn refused(module: &str, name: &str) -> String {
     let name: String = format!("{module}.{name}").chars().filter(|c| !c.is_control()).take(200).collect();
     format!(
         "its pickle asks for {name}, which is code and no weight; nothing of it was run. Save the weights \
-         alone: torch.save(model.state_dict(), \"weights.pt\")"
+         alone: torch.save(model.state_dict(), \"weights.pt\"), where a model pickled as a whole is had by \
+         torch.load(FILE, weights_only=False) from a file that you trust"
     )
 }
 

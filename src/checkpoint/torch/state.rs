@@ -28,21 +28,10 @@ pub fn find<'a>(heap: &Heap<'a>, root: Id) -> Result<Found<'a>, String> {
     search.dict(root, "", 0);
     let Search { mut found, .. } = search;
     if found.dicts.is_empty() {
-        let keys = match heap.get(root) {
-            Value::Dict(items) => {
-                let keys: Vec<&str> = items.iter().filter_map(|(k, _)| heap.text(*k)).collect();
-                format!(
-                    "a dict with the keys {}",
-                    if keys.is_empty() { "none".into() } else { quoted(&keys) }
-                )
-            }
-            Value::Sequence(_) => "a list".into(),
-            Value::Tensor(_) => "a single tensor".into(),
-            _ => "neither a dict nor a list".into(),
-        };
         return Err(format!(
-            "no state dict (names with tensors of floating-point numbers) is in it, but {keys}; save one with \
-             torch.save(model.state_dict(), \"weights.pt\")"
+            "no state dict (names with tensors of floating-point numbers) is in it, but {}; save one with \
+             torch.save(model.state_dict(), \"weights.pt\")",
+            instead(heap, root)
         ));
     }
     if let [(path, _)] = found.dicts.as_slice()
@@ -51,6 +40,45 @@ pub fn find<'a>(heap: &Heap<'a>, root: Id) -> Result<Found<'a>, String> {
         found.notes.insert(0, format!("the state dict is its entry {path:?}"));
     }
     Ok(found)
+}
+
+/// What a pickle holds that holds no state dict.
+fn instead(heap: &Heap, root: Id) -> String {
+    let items = match heap.get(root) {
+        Value::Dict(items) if items.is_empty() => return "an empty dict".into(),
+        Value::Dict(items) => items,
+        Value::Sequence(_) => return "a list".into(),
+        Value::Tensor(_) => return "a single tensor".into(),
+        _ => return "neither a dict nor a list".into(),
+    };
+    let named: Vec<(&str, Id)> = items.iter().filter_map(|(k, v)| Some((heap.text(*k)?, *v))).collect();
+    if named.is_empty() {
+        return "a dict whose keys are no names".into();
+    }
+    if is_optimizer(&named) {
+        return "the state of an optimizer".into();
+    }
+    let unread = named.iter().find_map(|(name, v)| Some((name, unread(heap, *v)?)));
+    match unread {
+        Some((name, kind)) => format!("a dict with {name:?}, a tensor that is {kind}"),
+        None => format!(
+            "a dict with the keys {}",
+            quoted(&named.iter().map(|(name, _)| *name).collect::<Vec<_>>())
+        ),
+    }
+}
+
+/// Of which type a tensor is whose numbers are not read; `None` for every other value.
+fn unread<'h>(heap: &'h Heap, id: Id) -> Option<&'h str> {
+    let Value::Tensor(tensor) = heap.get(id) else { return None };
+    match tensor.as_ref() {
+        Strided::Unread(kind) => Some(kind),
+        Strided::Read { storage, numbers, .. } => match (numbers, heap.get(*storage)) {
+            (Some(Numbers::Other(dtype, _)), _) => Some(dtype),
+            (None, Value::Storage(Storage { numbers: Numbers::Other(dtype, _), .. })) => Some(dtype),
+            _ => None,
+        },
+    }
 }
 
 struct Search<'h, 'a> {
@@ -74,23 +102,22 @@ impl Search<'_, '_> {
         let below: Vec<(&str, Id)> = items.iter().copied().filter(|(_, v)| self.holds_dict(*v)).collect();
         let tensors: Vec<(&str, Id)> =
             items.iter().copied().filter(|(_, v)| matches!(self.heap.get(*v), Value::Tensor(_))).collect();
-        if below.is_empty() {
-            if tensors.iter().any(|(_, v)| self.is_float(*v)) {
-                self.found.dicts.push((path.to_owned(), tensors));
-            }
-            return;
-        }
-        // Beside dicts a tensor is a loss, a random state or the like.
-        if !tensors.is_empty() {
-            let names: Vec<&str> = tensors.iter().map(|(name, _)| *name).collect();
-            self.found.notes.push(format!("left out beside the state dicts: {}", quoted(&names)));
-        }
+        let before = self.found.dicts.len();
         for (name, value) in below {
             let path = if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") };
             match self.heap.get(value) {
                 Value::Sequence(_) => self.optimizers(value, &path),
                 _ => self.dict(value, &path, depth + 1),
             }
+        }
+        let names: Vec<&str> = tensors.iter().map(|(name, _)| *name).collect();
+        if self.found.dicts.len() > before {
+            // Beside state dicts a tensor is a loss, a random state or the like.
+            if !names.is_empty() {
+                self.found.notes.push(format!("left out beside the state dicts: {}", quoted(&names)));
+            }
+        } else if tensors.iter().any(|(_, v)| self.is_float(*v)) {
+            self.found.dicts.push((path.to_owned(), tensors));
         }
     }
 

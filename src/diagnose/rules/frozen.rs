@@ -76,7 +76,7 @@ fn evaluate(case: &Case) -> Result<Vec<Hit>, Unmeasured> {
         frozen.into_iter().partition(|(i, run, exact)| *exact && miswired(case, *i, run));
     let mut hits: Vec<Hit> = wired_wrong.into_iter().map(|one| hit(case, &[one], Kind::Miswired)).collect();
     if !unreached.is_empty() {
-        hits.push(hit(case, &unreached, Kind::Miswired));
+        hits.push(hit(case, &unreached, Kind::Unused));
     }
     if !others.is_empty() {
         hits.push(hit(case, &others, Kind::Frozen));
@@ -200,12 +200,13 @@ fn hit(case: &Case, frozen: &[(usize, &[Capture], bool)], kind: Kind) -> Hit {
     let absent = frozen
         .iter()
         .all(|(i, run, _)| run.iter().all(|c| c.layers.get(*i).is_some_and(|l| l.gradient_norm().is_none())));
+    let wired_wrong = matches!(kind, Kind::Miswired | Kind::Unused);
     let message = match kind {
-        Kind::Miswired if absent && layers.len() == 1 => format!(
+        Kind::Miswired | Kind::Unused if absent && layers.len() == 1 => format!(
             "{names} never receives a gradient: the loss does not depend on its parameters, which stay as they are. \
              Nothing uses what it puts out, or that is detached on its way."
         ),
-        Kind::Miswired if absent => format!(
+        Kind::Miswired | Kind::Unused if absent => format!(
             "{names} never receive a gradient: the loss does not depend on their parameters, which stay as they are. \
              Nothing uses what they put out, or that is detached on its way."
         ),
@@ -217,7 +218,7 @@ fn hit(case: &Case, frozen: &[(usize, &[Capture], bool)], kind: Kind) -> Hit {
     };
     Hit {
         kind,
-        severity: if kind == Kind::Miswired { Severity::Error } else { case.with_harm(Severity::Warning) },
+        severity: if wired_wrong { Severity::Error } else { case.with_harm(Severity::Warning) },
         layers,
         first_epoch: first,
         last_epoch: last,
@@ -226,7 +227,7 @@ fn hit(case: &Case, frozen: &[(usize, &[Capture], bool)], kind: Kind) -> Hit {
         threshold: if exact { 0.0 } else { case.get(&STILL) },
         quantity: "update over weight, median of the epoch",
         message,
-        evidence: BTreeMap::from([("miswired".to_owned(), (kind == Kind::Miswired).into())]),
+        evidence: BTreeMap::from([("miswired".to_owned(), wired_wrong.into())]),
     }
 }
 
@@ -234,6 +235,7 @@ fn hit(case: &Case, frozen: &[(usize, &[Capture], bool)], kind: Kind) -> Hit {
 mod tests {
     use super::super::super::Severity;
     use super::super::super::test_support::{Fake, Norms};
+    use crate::record::LayerKind;
 
     /// A run whose third layer has these norms from an epoch on.
     fn third(fake: Fake, from: u64, then: Norms) -> Fake {
@@ -311,6 +313,18 @@ mod tests {
         // Frozen by intent.
         fake.record.header.layers[2].trainable = false;
         assert_eq!(fake.finding("layer-frozen"), None);
+    }
+
+    #[test]
+    fn a_gain_that_nothing_uses_is_to_blame_for_nothing() {
+        let mut fake = Fake::stuck(6);
+        let alone = fake.finding("plateau").unwrap();
+        fake.each_capture(2, |_, l| (l.weight_grad, l.steps, l.update) = (None, None, None));
+        assert!(!fake.finding("plateau").unwrap().root);
+        fake.record.header.layers[2].kind = LayerKind::LayerNorm;
+        let (f, plateau) = (fake.finding("layer-frozen").unwrap(), fake.finding("plateau").unwrap());
+        assert_eq!((f.severity, f.root, f.evidence["miswired"] == true), (Severity::Error, true, true));
+        assert_eq!((plateau.root, plateau.caused_by), (alone.root, None));
     }
 
     #[test]

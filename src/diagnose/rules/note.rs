@@ -115,11 +115,12 @@ fn frozen(case: &Case) -> Option<Hit> {
         return None;
     }
     let names = text::names(&case.q.record.header.layers, &frozen, &frozen);
-    let are = if frozen.len() == 1 { "is" } else { "are" };
-    let message = format!(
-        "{names} {are} not to be trained, and stay{} as drawn",
-        if frozen.len() == 1 { "s" } else { "" }
-    );
+    let rest = if frozen.len() == 1 {
+        "is not to be trained, and stays as it is"
+    } else {
+        "are not to be trained, and stay as they are"
+    };
+    let message = format!("{names} {rest}");
     // Named, but not listed: a finding about a layer would point pictures and readers at it.
     Some(note(Vec::new(), &case.q.captures, 0.0, 0.0, "update over weight", message))
 }
@@ -175,7 +176,7 @@ mod tests {
         let mut fake = Fake::healthy(6);
         fake.record.header.layers[1].trainable = false;
         let f = fake.finding("expected-zero").unwrap();
-        assert_eq!(f.message, "fc2 is not to be trained, and stays as drawn");
+        assert_eq!(f.message, "fc2 is not to be trained, and stays as it is");
     }
 
     #[test]

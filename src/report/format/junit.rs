@@ -78,8 +78,6 @@ fn status(subject: &Subject, rule: &str, found: &[(&Finding, bool)]) -> TestCase
     let missing = subject.summary.not_measured.iter().find(|n| n.rule == rule);
     let skipped = if let Some((known, _)) = bad.first() {
         format!("known, in the baseline: {}", known.message)
-    } else if subject.off.iter().any(|off| off == rule) {
-        "switched off by --off".to_owned()
     } else if let Some(missing) = missing {
         format!("not measured: {}", missing.why)
     } else {

@@ -24,8 +24,6 @@ pub struct Subject<'a> {
     pub summary: &'a Summary,
     /// The file that was diagnosed, as the caller named it.
     pub source: &'a Path,
-    /// Rules that were switched off: not evaluated, so never passed.
-    pub off: &'a [String],
     /// Findings (by their index) that are known and accepted: told as such where a format can, and
     /// otherwise left out where one would act on them.
     pub known: &'a BTreeSet<usize>,

@@ -51,7 +51,8 @@ pub struct Summary {
     /// Where layers list fewer epochs than were captured, so that a long run's summary stays short.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub layer_epochs: Option<Listed>,
-    /// On the test set, with the parameters of the best dev score.
+    /// On the test set, with the parameters of the best dev score (of a program that keeps running
+    /// statistics: with the last).
     pub test: Option<TestResult>,
 }
 

@@ -194,6 +194,11 @@ fn said(message: &str) -> String {
     told.unwrap_or_else(|| super::sentence_of(message))
 }
 
+/// Whether libtorch says that there is too little memory, which is no fault of the program.
+fn is_about_memory(said: &str) -> bool {
+    said.contains("can't allocate memory") || said.contains("out of memory")
+}
+
 /// The layers that these parameters make, in their order: a weight with its bias, and whatever is left each
 /// by itself; and whether the class of its module is one of PyTorch's, which all have a unit in a row.
 fn layers(program: &Program, variables: &[(String, Tensor)]) -> Vec<(Layer, Parameters, bool)> {

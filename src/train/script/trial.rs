@@ -74,7 +74,7 @@ impl Script {
         let x = data.train.x.narrow(0, 0, rows);
         let mode = if training { "training" } else { "evaluation" };
         let output = copy.forward(&x, training).map_err(|e| match e {
-            TrainError::Script(reason) => self.wrong(format!(
+            TrainError::Script(reason) if !super::is_about_memory(&reason) => self.wrong(format!(
                 "in {mode} mode it does not take rows of this data, {}, in batches of {rows}: {reason}",
                 shape_of(data)
             )),
@@ -113,7 +113,10 @@ impl Script {
         // Whether they are probabilities does not change what they depend on.
         let objective = Objective { loss: data.loss, task: data.info.task, probabilities: false };
         let passed = objective.loss(output, &data.train.y.narrow(0, 0, rows)).f_backward();
-        passed.map_err(|e| self.wrong(format!("no gradient passes it: {}", super::said(&e.to_string()))))
+        passed.map_err(|e| match super::said(&e.to_string()) {
+            reason if super::is_about_memory(&reason) => TrainError::Script(reason),
+            reason => self.wrong(format!("no gradient passes it: {reason}")),
+        })
     }
 }
 
