@@ -135,7 +135,7 @@ fn what_moved_beyond_the_tolerance_is_told_the_most_changed_first() {
 fn a_rule_that_can_no_longer_be_evaluated_is_named() {
     let base = summary(&record(), |d| d.not_measured.clear());
     let new = summary(&record(), |d| drop(d.findings.pop()));
-    assert_eq!(diff(&base, &new).no_longer_measured, ["plateau"]);
+    assert_eq!(diff(&base, &new).no_longer_measured, ["plateau", "slow"]);
 }
 
 #[test]

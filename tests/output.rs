@@ -24,8 +24,7 @@ fn text(format: &str, summary: &Summary) -> String {
 
 fn known(format: &str, summary: &Summary, known: &[usize]) -> String {
     let known: BTreeSet<usize> = known.iter().copied().collect();
-    let off = ["slow".to_owned()];
-    let subject = Subject { summary, source: Path::new("./runs/record.jsonl"), off: &off, known: &known };
+    let subject = Subject { summary, source: Path::new("./runs/record.jsonl"), known: &known };
     Format::named(format).unwrap().text(&subject).unwrap()
 }
 
@@ -62,6 +61,22 @@ fn every_format_as_it_is() {
         insta::assert_snapshot!(format, text(format, &summary));
     }
     assert_eq!(text("json", &summary), summary.to_json().unwrap());
+}
+
+#[test]
+fn a_summary_remembers_which_rules_were_switched_off() {
+    let scratch = Scratch::new();
+    let record = fixture(DEAD).display().to_string();
+    scratch.gradscope_words(&["report", &record, "--out", "out", "--off", "dead-layer", "--quiet"]).expect(0);
+    for checked in ["out/summary.json", "out/record.jsonl"] {
+        let flags: &[&str] = if checked.ends_with("jsonl") { &["--off", "dead-layer"] } else { &[] };
+        let words = [&["check", checked, "--output", "junit=x.xml"], flags].concat();
+        scratch.gradscope_words(&words).expect(0);
+        let xml = scratch.read("x.xml");
+        let skipped = xml.matches("<skipped message=\"not measured: switched off by --off\"/>").count();
+        let cases = xml.matches("<testcase name=\"dead-layer\"").count();
+        assert!(skipped > 0 && skipped == cases, "{checked}: {skipped} of {cases}");
+    }
 }
 
 #[test]

@@ -188,7 +188,10 @@ pub fn diagnosis() -> Diagnosis {
         verdict: Verdict::Unhealthy,
         headline: "fc1 was born dead.".into(),
         findings: vec![root, consequence, note],
-        not_measured: vec![NotMeasured { rule: "plateau".into(), why: "the run is too short".into() }],
+        not_measured: vec![
+            NotMeasured { rule: "plateau".into(), why: "the run is too short".into() },
+            NotMeasured { rule: "slow".into(), why: "switched off by --off".into() },
+        ],
     }
 }
 
