@@ -243,8 +243,11 @@ def _bins(tables: List[Tensor], zeros: List[float]) -> List[Bins]:
         return []
     sides = torch.stack(tables).cpu().view(len(tables), 2, TABLE // 2)
     small = sides[:, :, : SUBNORMAL + 1].sum(2)
-    for side, apart in ((0, zeros), (1, [z - float(s) for z, s in zip(zeros, small[:, 0])])):
-        small[:, side] -= torch.tensor(apart, device="cpu").clamp(min=0).minimum(small[:, side]).long()
+    left = torch.tensor([int(z) for z in zeros], dtype=torch.int64, device="cpu")
+    for side in (0, 1):
+        taken = torch.minimum(left, small[:, side])
+        small[:, side] -= taken
+        left = left - taken
     sides[:, :, SUBNORMAL] = small
     positive, negative = (sides[:, side, SUBNORMAL : LARGEST + 1] for side in (0, 1))
     ascending = torch.cat([negative.flip(1), positive], 1)

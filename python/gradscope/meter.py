@@ -7,17 +7,16 @@ from typing import Any, Dict, List, Optional, Sequence, Tuple, Union
 import torch
 from torch import Tensor
 
-from .distribution import PIECE, known_at_once, wide, workspace
+from .distribution import PIECE, TINY, known_at_once, wide, workspace
 from .layers import Layer
 
 
 def norms(tensors: Sequence[Tensor]) -> List[Tensor]:
-    """L2 norms, each a scalar on its device."""
+    """L2 norms, each a scalar on its device, in float32 at least."""
     together = getattr(torch, "_foreach_norm", None)
-    plain = all(t.device.type == "cuda" and t.dtype == tensors[0].dtype for t in tensors)
-    if together is not None and plain and tensors:
-        return list(together(list(tensors), 2))
-    return [torch.linalg.vector_norm(t) for t in tensors]
+    if together is not None and all(t.device.type == "cuda" and t.dtype == torch.float32 for t in tensors):
+        return list(together(list(tensors), 2)) if tensors else []
+    return [torch.linalg.vector_norm(t, dtype=torch.float32 if t.dtype in HALF else None) for t in tensors]
 
 
 def dense(gradient: Tensor) -> Tensor:
@@ -25,6 +24,8 @@ def dense(gradient: Tensor) -> Tensor:
     return gradient.coalesce().values() if gradient.is_sparse else gradient
 
 
+#: Types too short for a sum.
+HALF = (torch.float16, torch.bfloat16)
 #: Share of a row's square from which its squared distance from the mean row may be had by subtraction.
 NEAR = 0.1
 #: Numbers that are known, or still on their device.
@@ -83,7 +84,7 @@ class Meter:
         found = norms([dense(g) for g in gradients if g is not None])
         if inverse is not None:
             found = [n.float() * inverse.to(n.device) for n in found]
-        value = loss.detach() if isinstance(loss, Tensor) else torch.tensor(float(loss), device=self.device)
+        value = loss.detach() if isinstance(loss, Tensor) else torch.tensor(float(loss), dtype=torch.float32, device=self.device)
         if value.dim() > 0:
             value = value.float().mean()
         remaining = iter(found)
@@ -103,16 +104,12 @@ class Meter:
         """Once the update has been made; gives the updates, which are valid until the next step."""
         if not step.weighed:
             return []
-        weights = [w.detach() for w in self.weights]
-        for copy, weight in zip(self.copies, weights):
-            torch.sub(weight, copy, out=copy)
-        sizes, shrinking = norms(self.copies), []
-        if self.decay:
-            for update, weight, own, size in zip(self.copies, weights, step.before, sizes):
-                size = size.to(wide(size))
-                # What the weight was is what it is without the update.
-                shrinking.append((size * size - dot(weight, update)) / (size * own))
-        step.after = together(sizes + shrinking, self.device)
+        shrinking: List[Tensor] = []
+        for copy, weight in zip(self.copies, self.weights):
+            if self.decay:
+                shrinking.append(-along(copy, weight.detach()))
+            torch.sub(weight.detach(), copy, out=copy)
+        step.after = together([*norms(self.copies), *shrinking], self.device)
         return self.copies
 
     def fetch(self) -> List[Step]:
@@ -123,7 +120,8 @@ class Meter:
         for step in steps:
             first, step.weights, after = next(numbers), next(numbers), next(numbers)
             step.loss, step.gradients = first[0], first[1:]
-            step.updates, step.shrinking = after[:count], after[count:]
+            step.updates = after[:count]
+            step.shrinking = [cosine(*of) for of in zip(after[count:], step.updates, step.weights)]
             step.first = step.before = step.after = []
         return steps
 
@@ -136,14 +134,24 @@ class Meter:
         return math.sqrt(sum(g * g for g in step.gradients)) if step.gradients else 0.0
 
 
-def dot(a: Tensor, b: Tensor) -> Tensor:
-    """The inner product; on the processor in float32, pairwise, and the sums of pieces in float64."""
-    a, b = a.reshape(-1), b.reshape(-1)
-    if not known_at_once(a.device) or a.dtype != torch.float32 or b.dtype != torch.float32:
-        return torch.dot(a.to(wide(a)), b.to(wide(b)))
-    pieces = zip(a.split(PIECE), b.split(PIECE))
-    sums = (torch.mul(x, y, out=workspace(x.numel(), x.dtype)).sum().item() for x, y in pieces)
+def along(before: Tensor, after: Tensor) -> Tensor:
+    """The inner product of what a tensor was and how it has changed; on the processor in float32, pairwise, and the
+    sums of pieces in float64."""
+    before, after = before.reshape(-1), after.reshape(-1)
+    if not known_at_once(before.device) or before.dtype != torch.float32:
+        own = before.to(wide(before))
+        return torch.dot(own, after.to(own.dtype) - own)
+    sums = []
+    for own, now in zip(before.split(PIECE), after.split(PIECE)):
+        change = torch.sub(now, own, out=workspace(own.numel(), own.dtype))
+        sums.append(change.mul_(own).sum().item())
     return torch.tensor(math.fsum(sums), dtype=torch.float64, device="cpu")
+
+
+def cosine(product: float, a: float, b: float) -> float:
+    """Of the angle between two vectors with this inner product and these norms."""
+    sizes = a * b
+    return min(max(product / sizes, -1.0), 1.0) if sizes > 0.0 and math.isfinite(product) else math.nan
 
 
 def row_deviation(matrix: Tensor) -> Optional[Numbers]:
@@ -158,7 +166,8 @@ def row_deviation(matrix: Tensor) -> Optional[Numbers]:
     squares = torch.linalg.vector_norm(rows, dim=1).square()
     apart = (squares - 2.0 * torch.mv(rows, mean) + norm.square()).max().item()
     # Nothing is written but for a number a row; of rows that are much the same that leaves rounding.
-    if apart > NEAR * squares.max().item():
+    largest = squares.max().item()
+    if TINY < largest < 1.0 / TINY and apart > NEAR * largest:
         return [math.sqrt(apart), norm.item()]
     return together(_deviation_from_first(rows), rows.device)
 

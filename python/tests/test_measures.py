@@ -13,6 +13,7 @@ from torch import nn, optim
 import gradscope as recorder
 from gradscope import distribution, meter
 from gradscope.distribution import fetch, measure
+from gradscope.layers import find
 from gradscope.meter import fetched, row_deviation
 
 
@@ -91,13 +92,60 @@ def test_pieces_add_up_to_the_whole(monkeypatch):
             assert abs(ours - theirs) <= 1e-6 * scale, name
 
 
+def test_zeros_beyond_what_float32_counts_and_of_any_default_type_are_taken_out_of_the_bins():
+    many = 2**24 + 3
+    half = torch.zeros(many, dtype=torch.bfloat16)
+    half[-1] = 1.0
+    (d,) = fetch([measure(half)])
+    assert (d.zeros, d.own_bins()) == (many - 1, [(127 << 4, 1)])
+    torch.set_default_dtype(torch.bfloat16)
+    try:
+        (d,) = fetch([measure(torch.randn(5000, dtype=torch.float32).relu())])
+    finally:
+        torch.set_default_dtype(torch.float32)
+    assert sum(n for _, n in d.own_bins()) == 5000 - d.zeros > 0 and all(n > 0 for _, n in d.own_bins())
+
+
+def test_measuring_in_inference_mode_leaves_nothing_that_cannot_be_written_outside(tmp_path):
+    distribution._workspaces.of.clear()
+    values = torch.randn(3000)
+    with torch.inference_mode():
+        (inside,) = fetch([measure(values)])
+    (outside,) = fetch([measure(values)])
+    assert inside.own_bins() == outside.own_bins() and inside.squares == outside.squares
+
+
+@pytest.mark.parametrize("kind", [torch.float32, torch.float64, torch.bfloat16])
+@pytest.mark.parametrize("size", [1.0, 1e-3, 1e-7])
+def test_shrinking_is_the_cosine_between_an_update_and_the_way_to_zero(size, kind):
+    torch.manual_seed(11)
+    weight = nn.Parameter((torch.randn(300, 300) * size).to(kind))
+    layer = nn.Linear(300, 300, bias=False)
+    layer.weight = weight
+    for update in (torch.randn(300, 300), -0.3 * weight.detach(), 0.2 * weight.detach() + 0.1 * torch.randn(300, 300)):
+        own = meter.Meter(find(layer), [weight], True)
+        weight.grad = torch.ones_like(weight)
+        before = weight.detach().double().clone()
+        step = meter.Step(0, 1, True)
+        own.before(step, torch.tensor(1.0), None)
+        with torch.no_grad():
+            weight += update.to(kind)
+        own.after(step)
+        own.fetch()
+        change = weight.detach().double() - before
+        expected = float(-(before * change).sum() / (before.norm() * change.norm()))
+        assert abs(step.shrinking[0] - expected) <= (2e-2 if kind is torch.bfloat16 else 1e-5)
+        with torch.no_grad():
+            weight.copy_(before.to(kind))
+
+
 def test_the_deviation_of_rows_is_exact_where_they_are_equal():
     torch.manual_seed(10)
     rows = torch.randn(700, 500)
     one = rows[:1].expand(700, 500).contiguous()
     almost = one.clone()
     almost[300, 7] *= 1.0 + 1e-6
-    for matrix in (rows, almost, rows * math.nan, rows.double(), torch.randn(5, 600_000)):
+    for matrix in (rows, almost, rows * math.nan, rows.double(), rows * 1e-15, rows * 1e15, torch.randn(5, 600_000)):
         wide = matrix.double()
         mean = wide.mean(0)
         largest, norm = fetched([row_deviation(matrix)])[0]

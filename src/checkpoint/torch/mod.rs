@@ -114,7 +114,7 @@ fn content(heap: &Heap, root: Id, place: &dyn Fn(&str) -> Option<Place>) -> Resu
     let mut seen: HashMap<Layout, String> = HashMap::new();
     for (path, items) in dicts {
         for (key, id) in items {
-            let name = if several { format!("{path}.{key}") } else { key.to_owned() };
+            let name = if several && !path.is_empty() { format!("{path}.{key}") } else { key.to_owned() };
             let Value::Tensor(tensor) = heap.get(id) else { continue };
             let tensor = match tensor.as_ref() {
                 Strided::Unread(kind) => {

@@ -110,14 +110,13 @@ impl Search<'_, '_> {
                 _ => self.dict(value, &path, depth + 1),
             }
         }
-        let names: Vec<&str> = tensors.iter().map(|(name, _)| *name).collect();
-        if self.found.dicts.len() > before {
-            // Beside state dicts a tensor is a loss, a random state or the like.
-            if !names.is_empty() {
-                self.found.notes.push(format!("left out beside the state dicts: {}", quoted(&names)));
-            }
-        } else if tensors.iter().any(|(_, v)| self.is_float(*v)) {
+        // Beside state dicts a number or a row of them is a loss or a history; by itself it may be a bias.
+        let least = if self.found.dicts.len() > before { 2 } else { 1 };
+        if tensors.iter().any(|(_, v)| self.float_dimensions(*v).is_some_and(|n| n >= least)) {
             self.found.dicts.push((path.to_owned(), tensors));
+        } else if !tensors.is_empty() && self.found.dicts.len() > before {
+            let names: Vec<&str> = tensors.iter().map(|(name, _)| *name).collect();
+            self.found.notes.push(format!("left out beside the state dicts: {}", quoted(&names)));
         }
     }
 
@@ -144,14 +143,12 @@ impl Search<'_, '_> {
         }
     }
 
-    fn is_float(&self, id: Id) -> bool {
-        let Value::Tensor(tensor) = self.heap.get(id) else { return false };
-        let Strided::Read { storage, numbers, .. } = tensor.as_ref() else { return false };
-        let stored = match self.heap.get(*storage) {
-            Value::Storage(Storage { numbers, .. }) => *numbers,
-            _ => return false,
-        };
-        matches!(numbers.unwrap_or(stored), Numbers::Float(_))
+    /// How many dimensions a tensor of floating-point numbers has; `None` for everything else.
+    fn float_dimensions(&self, id: Id) -> Option<usize> {
+        let Value::Tensor(tensor) = self.heap.get(id) else { return None };
+        let Strided::Read { storage, numbers, shape, .. } = tensor.as_ref() else { return None };
+        let Value::Storage(Storage { numbers: stored, .. }) = self.heap.get(*storage) else { return None };
+        matches!(numbers.unwrap_or(*stored), Numbers::Float(_)).then_some(shape.len())
     }
 }
 

@@ -196,7 +196,7 @@ fn said(message: &str) -> String {
 
 /// Whether libtorch says that there is too little memory, which is no fault of the program.
 fn is_about_memory(said: &str) -> bool {
-    said.contains("can't allocate memory") || said.contains("out of memory")
+    ["can't allocate memory", "not enough memory", "out of memory"].iter().any(|part| said.contains(part))
 }
 
 /// The layers that these parameters make, in their order: a weight with its bias, and whatever is left each
