@@ -6,6 +6,7 @@
 ``gradscope report run.jsonl`` then says which layers do not learn, since when, why, and what fixes it.
 """
 
-from .scope import EVERY, OrderError, Scope, __version__, chance_loss, watch
+from .scope import EVERY, OrderError, Scope, __version__, watch
+from .settings import chance_loss
 
 __all__ = ["EVERY", "OrderError", "Scope", "__version__", "chance_loss", "watch"]

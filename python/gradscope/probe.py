@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from .distribution import Distribution, Measured, fetch, floats, measure, wide
 from .graph import DROPPED, NORM, Graph, Nonlinearity, name_of, nonlinearity
+from .hooks import Hook
 from .layers import CHANNELS_SECOND, NORMS, WEIGHTED, Layer
 
 #: A unit-sample is saturated where its slope is below this share of the largest.
@@ -86,7 +87,7 @@ class Probe:
         self.signals: Dict[int, Tensor] = {}
         self.firing: Dict[int, Fired] = {}
         self.handles = [
-            layer.module.register_forward_hook(self._hook(index, layer))
+            layer.module.register_forward_hook(Hook(self._hook(index, layer)))
             for index, layer in enumerate(layers)
             if layer.module is not None
         ]

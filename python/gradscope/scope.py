@@ -6,6 +6,7 @@ import math
 import os
 import sys
 import time
+import warnings
 from types import TracebackType
 from typing import Any, Dict, Iterable, List, Optional, Sequence, Tuple, Type, Union
 
@@ -13,10 +14,12 @@ import torch
 from torch import Tensor, nn
 
 from .capture import Capture
+from .hooks import Hook
 from .layers import NORMS, find, in_forward_order
 from .meter import Meter, Spreads, Step
 from .probe import EVERYTHING, FIRING, NOTHING, Probe, is_compiling, number
 from .record import SCHEMA, EpochThinning, StepThinning, Writer, in_full
+from .settings import UNKNOWN, Settings, record_path
 
 __version__ = "0.1.0"
 
@@ -30,26 +33,11 @@ DENSE, SMALL = 10, 100_000
 #: Steps that wait on the device at most.
 WAITING = 1000
 
-#: That nothing is known of a setting; it is written as NaN, and what needs it is not measured.
-UNKNOWN = math.nan
-
 Optimizers = Union[torch.optim.Optimizer, Iterable[torch.optim.Optimizer]]
 
 
 class OrderError(RuntimeError):
     """``scope.step(loss)`` was called where there is nothing to be measured any more."""
-
-
-def chance_loss(targets: Tensor, loss: str) -> float:
-    """What the best constant prediction costs: the entropy of the classes, or the variance of the targets.
-
-    ``loss`` is ``"bce"``, ``"cross-entropy"`` or ``"mse"``; the first two want classes as targets.
-    """
-    values = targets.detach().reshape(-1)
-    if loss == "mse":
-        return float(values.double().var(unbiased=False))
-    share = torch.unique(values, return_counts=True)[1].double() / values.numel()
-    return float(-(share * share.log()).sum())
 
 
 def watch(model: nn.Module, path: Union[str, "os.PathLike[str]"], **settings: Any) -> "Scope":
@@ -97,12 +85,21 @@ class Scope:
         name: Optional[str] = None,
         data: str = "unknown",
     ) -> None:
-        if every != "epoch" and not (isinstance(every, int) and every >= 1):
-            raise ValueError(f'every={every!r}: should be a number of steps, or "epoch"')
-        if loss not in (None, "bce", "cross-entropy", "mse"):
-            raise ValueError(f'loss={loss!r}: should be "bce", "cross-entropy" or "mse", or left out')
-        if targets is not None and loss is None:
-            raise ValueError("targets= needs loss=, which says what guessing costs")
+        if not isinstance(model, nn.Module):
+            raise ValueError(f"watch() takes a torch.nn.Module, not {type(model).__name__}")
+        self._settings = Settings(
+            every=every,
+            loss=loss,
+            targets=targets,
+            chance_loss=chance_loss,
+            rows=rows,
+            epochs=epochs,
+            clip_norm=clip_norm,
+            clip_value=clip_value,
+            name=type(model).__name__ if name is None else name,
+            data=data,
+        )
+        self._every = self._settings.every
         self._outer = model
         inner: Any = model
         while isinstance(inner, nn.parallel.DistributedDataParallel) or hasattr(inner, "_orig_mod"):
@@ -119,16 +116,11 @@ class Scope:
         if any(isinstance(p, nn.parameter.UninitializedTensorMixin) for p in self.model.parameters()):
             raise ValueError("the model has lazy layers: run a batch through it before it is watched")
         self.rank, self.world = _ranks()
-        self.path = _rank_path(os.fspath(path), self.rank, self.world)
-        self._every = every
+        self.path = record_path(path, self.rank, self.world)
         numel = sum(p.numel() for p in self.model.parameters())
-        self._dense = isinstance(every, int) and every < DENSE and numel > SMALL
+        self._dense = isinstance(self._every, int) and self._every < DENSE and numel > SMALL
         self._optimizers = _listed(optimizer)
         self._scaler = scaler
-        self._loss_name, self._targets, self._rows = loss, targets, rows
-        self._chance = UNKNOWN if chance_loss is None else float(chance_loss)
-        self._epochs, self._clip = epochs, (clip_norm, clip_value)
-        self._name, self._data = name or type(self.model).__name__, data
         self._parameters = parameters
         self._probe = Probe(self.layers if activations else [], self.world > 1, self._start)
         self._meter: Optional[Meter] = None
@@ -158,14 +150,14 @@ class Scope:
         self._latest: Optional[Capture] = None
         self._spreads = Spreads(len(self.layers))
         self._losses = [0.0, 0.0]
-        self._broken = False
+        self._broken = self._told = False
         self._started = time.perf_counter()
         self._spent = 0.0
         self.closed = False
-        self._hooks = [self._outer.register_forward_pre_hook(self._forward)]
+        self._hooks = [self._outer.register_forward_pre_hook(Hook(self._forward))]
         for path_of, module in self.model.named_modules():
             if path_of:
-                self._hooks.append(module.register_forward_pre_hook(self._call(path_of)))
+                self._hooks.append(module.register_forward_pre_hook(Hook(self._call(path_of))))
         atexit.register(self._at_exit)
 
     # What the model's hooks do.
@@ -208,7 +200,8 @@ class Scope:
             self._close_epoch({})
         index = self._number - self._begun
         if self._keep is None:
-            last = self._epochs is not None and self._epoch + 1 >= self._epochs
+            epochs = self._settings.epochs
+            last = epochs is not None and self._epoch + 1 >= epochs
             self._keep = self._thinning.keep(self._epoch) or last
         if isinstance(self._every, int):
             due, part = index + 1 == self._every, max(self._every // PARTS, 1)
@@ -245,6 +238,7 @@ class Scope:
         step.scaled = inverse is not None
         self._meter.before(step, loss, inverse)
         if self._capture_now:
+            self._look_for_what_is_gone()
             self._open = Capture(self._number, self.layers, self._probe, inverse, self._probe.lean)
             self._captured[self._number] = self._open
         self._probe.begin(NOTHING, self._number)
@@ -336,6 +330,15 @@ class Scope:
         if moved:
             raise OrderError(f"scope.step(loss) came after optimizer.step(): {place}")
 
+    def _look_for_what_is_gone(self) -> None:
+        """Layers that were put in place of others are not watched: that is told, once."""
+        own = {id(p) for p in self.model.parameters()}
+        gone = [layer.name for layer in self.layers if id(layer.weight) not in own]
+        if gone and not self._told:
+            self._told = True
+            names = ", ".join(gone)
+            warnings.warn(f"gradscope: the model no longer has the weights of {names}; watch it anew", stacklevel=3)
+
     def _inverse_scale(self, scaler: Optional[Any]) -> Optional[Tensor]:
         """One over the loss scale, where gradients still carry it; nothing is waited for."""
         scale = getattr(scaler, "_scale", None)
@@ -359,13 +362,12 @@ class Scope:
             if matrices:
                 in_forward_order(matrices, self._called)[-1].output = True
         self._order = [self.layers.index(one) for one in in_forward_order(self.layers, self._called)]
-        self._loss_name = self._loss_name or found or "unknown"
+        loss_name = self._settings.loss or found or "unknown"
         if not self._optimizers:
             self._optimizers = _holding(self._parameters)
         decay = max([float(v) for v in self._setting("weight_decay")] or [UNKNOWN])
         self._meter = Meter(self.layers, self._parameters, decay > 0.0)
-        self._writer = Writer(self.path, self._header(decay, seen))
-        self._targets = None
+        self._writer = Writer(self.path, self._header(loss_name, decay, seen))
 
     def _setting(self, name: str) -> List[Any]:
         """What the optimizers' groups that hold the model's parameters say."""
@@ -377,7 +379,7 @@ class Scope:
         rates = [float(r) for r in self._setting("lr")]
         return max(rates) if rates else UNKNOWN
 
-    def _header(self, decay: float, seen: bool) -> Dict[str, Any]:
+    def _header(self, loss_name: str, decay: float, seen: bool) -> Dict[str, Any]:
         layers = [self.layers[i] for i in self._order]
         momentum = [float(m) for m in self._setting("momentum")]
         names = sorted({type(o).__name__.lower() for o in self._optimizers})
@@ -385,7 +387,7 @@ class Scope:
         norms = [layer.kind for layer in layers if layer.kind in NORMS]
         dropout = [m.p for m in self.model.modules() if isinstance(m, nn.modules.dropout._DropoutNd)]
         slopes = [s.apply.slope for s in self._probe.sources.values() if s.apply and s.apply.slope is not None]
-        device = self.layers[0].weight.device
+        device, settings = self.layers[0].weight.device, self._settings
         header: Dict[str, Any] = {
             "schema": SCHEMA,
             "gradscope": __version__,
@@ -393,16 +395,16 @@ class Scope:
             "libtorch": str(torch.__version__),
             "command": ["python", *sys.argv],
             "run": {
-                "model": self._name,
-                "loss": self._loss_name,
+                "model": settings.name,
+                "loss": loss_name,
                 "seed": torch.initial_seed() & (2**63 - 1),
-                "epochs": self._epochs or 0,
+                "epochs": settings.epochs or 0,
                 "optimizer": "+".join(names) or "unknown",
                 "lr": number(self._rate()),
                 "momentum": number(max(momentum) if momentum else 0.0 if names else UNKNOWN),
                 "weight_decay": number(decay if names else UNKNOWN),
-                "clip_norm": None if self._clip[0] is None else number(float(self._clip[0])),
-                "clip_value": self._clip[1],
+                "clip_norm": None if settings.clip_norm is None else number(settings.clip_norm),
+                "clip_value": settings.clip_value,
                 "batch_size": self._batch,
                 "steps_per_epoch": self._every if isinstance(self._every, int) else 0,
                 "init": "unknown",
@@ -414,7 +416,7 @@ class Scope:
                 "device": str(device),
                 "threads": torch.get_num_threads(),
             },
-            "data": self._data_header(),
+            "data": settings.data_header(loss_name, self._inputs),
             "layers": [layer.header() for layer in layers],
         }
         if not seen:
@@ -422,33 +424,6 @@ class Scope:
         if self.world > 1:
             header["ranks"] = {"of": self.world, "rank": self.rank}
         return header
-
-    def _data_header(self) -> Dict[str, Any]:
-        regression = self._loss_name not in ("bce", "cross-entropy")
-        classes: List[str] = []
-        mean = std = None
-        targets = self._targets
-        if targets is not None:
-            self._rows = self._rows or int(targets.shape[0])
-            if math.isnan(self._chance):
-                self._chance = chance_loss(targets, str(self._loss_name))
-            if regression:
-                mean, std = (float(v) for v in (targets.double().mean(), targets.double().std(unbiased=False)))
-            else:
-                classes = [f"{v:g}" for v in torch.unique(targets).tolist()]
-        return {
-            "name": self._data,
-            "task": "regression" if regression else "classification",
-            "train": self._rows or 0,
-            "dev": 0,
-            "test": 0,
-            "inputs": self._inputs[0],
-            "classes": classes,
-            "chance_loss": number(self._chance),
-            "input_rms": number(self._inputs[1]),
-            "target_mean": mean,
-            "target_std": std,
-        }
 
     def _finish(self) -> None:
         """What the last step's update made of the weights; at capture points, everything is fetched."""
@@ -524,7 +499,7 @@ class Scope:
 
     def _facts(self) -> Dict[str, Any]:
         dropout = any(isinstance(m, nn.modules.dropout._DropoutNd) and m.p > 0 for m in self.model.modules())
-        return {"rows": self._rows, "world": self.world, "dropout": dropout}
+        return {"rows": self._settings.rows, "world": self.world, "dropout": dropout}
 
     def _close_epoch(self, scores: Dict[str, float], partial: bool = False) -> None:
         """Writes the epoch that the last step has ended, if something was captured in it."""
@@ -584,17 +559,14 @@ def _ranks() -> Tuple[int, int]:
     return 0, 1
 
 
-def _rank_path(path: str, rank: int, world: int) -> str:
-    if world == 1:
-        return path
-    stem, suffix = os.path.splitext(path)
-    return f"{stem}.rank{rank}{suffix}"
-
-
 def _listed(optimizer: Optional[Optimizers]) -> List[torch.optim.Optimizer]:
     if optimizer is None:
         return []
-    return [optimizer] if isinstance(optimizer, torch.optim.Optimizer) else list(optimizer)
+    several = not hasattr(optimizer, "param_groups") and isinstance(optimizer, Iterable)
+    listed: List[Any] = list(optimizer) if several else [optimizer]
+    if not all(hasattr(one, "param_groups") for one in listed):
+        raise ValueError(f"optimizer={optimizer!r}: should be an optimizer, or a list of them")
+    return listed
 
 
 def _holding(parameters: Sequence[Tensor]) -> List[torch.optim.Optimizer]:

@@ -1,6 +1,9 @@
 """`scope.step(loss)` in the wrong place is an error, and what is not known is said to be so."""
 
+import copy
+import io
 import os
+import pickle
 import signal
 import subprocess
 import sys
@@ -53,11 +56,96 @@ def test_before_backward_there_is_nothing_to_measure(tmp_path):
 
 @pytest.mark.parametrize(
     "settings, told",
-    [({"every": 0}, "every=0"), ({"loss": "hinge"}, "hinge"), ({"targets": torch.zeros(3)}, "needs loss=")],
+    [
+        ({"every": 0}, "every=0"),
+        ({"every": True}, "every=True"),
+        ({"every": "step"}, "every='step'"),
+        ({"rows": -5}, "rows=-5"),
+        ({"rows": 2.5}, "rows=2.5"),
+        ({"epochs": 2.0}, "epochs=2.0"),
+        ({"clip_norm": -1.0}, "clip_norm=-1"),
+        ({"clip_value": "x"}, "clip_value='x'"),
+        ({"chance_loss": float("nan")}, "chance_loss=nan"),
+        ({"name": 5}, "name=5"),
+        ({"data": None}, "data=None"),
+        ({"loss": "hinge"}, "hinge"),
+        ({"optimizer": 3}, "optimizer=3"),
+        ({"targets": [0, 1]}, "not list"),
+        ({"targets": torch.zeros(0)}, "shape .0."),
+        ({"targets": torch.tensor([0.5, float("nan")]), "loss": "mse"}, "NaN or infinite"),
+        ({"targets": torch.tensor([0.5, 0.2]), "loss": "bce"}, "should be classes"),
+    ],
 )
 def test_settings_that_cannot_be_are_refused(settings, told, tmp_path):
     with pytest.raises(ValueError, match=told):
         recorder.watch(small(), tmp_path / "run.jsonl", **settings)
+    assert not (tmp_path / "run.jsonl").exists()
+
+
+def test_only_a_module_is_watched_and_only_files_are_written(tmp_path):
+    for model in (None, [small()]):
+        with pytest.raises(ValueError, match="torch.nn.Module"):
+            recorder.watch(model, tmp_path / "run.jsonl")
+    os.mkfifo(tmp_path / "fifo")
+    for path in ("", tmp_path, tmp_path / "fifo", "/dev/null"):
+        with pytest.raises(ValueError, match="no file that a record"):
+            recorder.watch(small(), path)
+    trained(small(), tmp_path / "new" / "folder" / "run.jsonl")
+    assert lines(tmp_path / "new" / "folder" / "run.jsonl", "end")
+
+
+class Whole:
+    """A whole number of another library."""
+
+    def __index__(self):
+        return 20
+
+
+def test_targets_need_no_loss_where_the_graph_tells_it_and_numbers_may_be_of_other_libraries(tmp_path):
+    targets = torch.tensor([0, 1, 1, 1])
+    trained(small(), tmp_path / "run.jsonl", targets=targets, rows=Whole(), epochs=Whole(), every=Whole())
+    header = lines(tmp_path / "run.jsonl", "header")[0]
+    assert abs(header["data"]["chance_loss"] - 0.5623351) < 1e-6
+    assert (header["data"]["train"], header["run"]["epochs"], header["run"]["steps_per_epoch"]) == (20, 20, 20)
+
+
+def trained(model, path, steps=3, beside=lambda model: None, **settings):
+    torch.manual_seed(1)
+    optimizer = optim.SGD(model.parameters(), lr=0.1)
+    with recorder.watch(model, path, **settings) as scope:
+        for _ in range(steps):
+            x, y = batch()
+            optimizer.zero_grad()
+            loss = nn.functional.cross_entropy(model(x), y)
+            loss.backward()
+            scope.step(loss)
+            optimizer.step()
+            beside(model)
+
+
+def test_a_watched_model_can_be_copied_and_saved_and_its_copy_is_not_measured(tmp_path):
+    def beside(model):
+        saved = io.BytesIO()
+        torch.save(model, saved)
+        pickled = pickle.loads(pickle.dumps(model))
+        for other in (copy.deepcopy(model), pickled):
+            with torch.random.fork_rng():
+                other(torch.randn(5, 4)).sum().backward()
+
+    model = small()
+    plain = copy.deepcopy(model)
+    trained(model, tmp_path / "with.jsonl", every=2, beside=beside)
+    trained(plain, tmp_path / "without.jsonl", every=2)
+    for kind in ("step", "epoch"):
+        assert lines(tmp_path / "with.jsonl", kind) == lines(tmp_path / "without.jsonl", kind)
+
+
+def test_a_layer_that_was_replaced_is_told(tmp_path):
+    def beside(model):
+        model[2] = nn.Linear(8, 2)
+
+    with pytest.warns(UserWarning, match="no longer has the weights of 2; watch it anew"):
+        trained(small(), tmp_path / "run.jsonl", every=1, beside=beside)
 
 
 def test_a_model_without_weights_is_refused(tmp_path):

@@ -38,6 +38,12 @@ const ERROR_EPOCHS: Param = Param::count(
     5,
     "epochs after which the milder share, with harm, is an error: no late start",
 );
+const ERROR_STEPS: Param = Param::count(
+    "error-steps",
+    100,
+    "steps after which it is: VGG-11 at torchvision's rate for its batch starts later than after 50",
+)
+.guessed();
 const AFFECTED: Param = Param::limit(
     "affected",
     1e-2,
@@ -49,13 +55,13 @@ pub static DEPTH: Rule = Rule {
     name: "vanishing-depth",
     family: "vanishing",
     summary: "The first layers receive next to nothing of the gradient that the last ones do",
-    params: &[ERROR, CAPTURES, WARNING, WARNING_CAPTURES, ERROR_EPOCHS, AFFECTED],
+    params: &[ERROR, CAPTURES, WARNING, WARNING_CAPTURES, ERROR_EPOCHS, ERROR_STEPS, AFFECTED],
     measures: "The elasticity (norm of the weights times norm of their gradient, median of the epoch, over \
                the loss) of the first layer as a share of the strongest layer's. Only weight matrices; \
                layers whose gradient is exactly zero or whose weights are zero are left out.",
     fires: "Error below {error} at {captures} captured epochs in a row while there is something left to \
             learn. Warning below {warning} at {warning-captures} in a row without progress; with harm, an \
-            error from {error-epochs} epochs on. Affected are the layers from the front that stay under \
+            error from {error-epochs} epochs and {error-steps} steps on. Affected are the layers from the front that stay under \
             {affected}.",
     false_alarms: "Weights drawn from N(0, 0.01) or N(0, 1) that Adam rescues: alarms for 1 to 8 epochs. \
                    Converged runs are excluded, since there is nothing left to learn.",
@@ -80,7 +86,10 @@ fn depth(case: &Case) -> Result<Vec<Hit>, Unmeasured> {
     let Some(run) = case.held(case.count(&WARNING_CAPTURES), |c| c.noprog && under(c, warning)) else {
         return Ok(Vec::new());
     };
-    let late = run.last().is_some_and(|c| c.epoch + 1 >= case.get(&ERROR_EPOCHS) as u64);
+    let late = |c: &Capture| {
+        c.epoch + 1 >= case.get(&ERROR_EPOCHS) as u64 && c.step + 1 >= case.get(&ERROR_STEPS) as u64
+    };
+    let late = run.last().is_some_and(late);
     let severity = if late { case.with_harm(Severity::Warning) } else { Severity::Warning };
     Ok(depth_hit(case, run, warning, severity).into_iter().collect())
 }
