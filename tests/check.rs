@@ -42,6 +42,32 @@ fn the_exit_status_is_that_of_fail_on() {
 }
 
 #[test]
+fn a_gate_that_can_never_close_is_refused() {
+    let scratch = reported();
+    for (off, fail_on, status) in [
+        ("dead-layer", "dead-layer", 2),
+        ("dead-layer,dead-units,dormant-units", "vanishing,dead-relu", 2),
+        ("dead-layer", "dead-relu", 0),
+        ("slow", "dead-layer", 1),
+    ] {
+        let ran = scratch.gradscope(&format!("check dead.jsonl --off {off} --fail-on {fail_on}"));
+        assert_eq!(ran.status(), status, "{off} {fail_on}: {}", ran.stderr());
+        assert_eq!(ran.stderr().contains("would never fail: --off switches it off"), status == 2);
+    }
+    let none = scratch.gradscope("check dead.jsonl --set non-finite.limit=1").stderr();
+    assert!(none.ends_with("has no parameter \"limit\": it has none\n"), "{none}");
+}
+
+#[test]
+fn names_that_mean_harm_stay_within_the_line() {
+    let ran = Scratch::new().gradscope_words(&["check", "no\n::error::x\u{1b}[31m\u{202e}"]);
+    assert_eq!(ran.status(), 2);
+    let said = ran.stderr();
+    assert_eq!(said.lines().count(), 1, "{said}");
+    assert!(said.contains("no\\n::error::x\\u{1b}[31m\\u{202e}"), "{said}");
+}
+
+#[test]
 fn silence_is_golden() {
     let scratch = Scratch::new();
     let record = fs::read_to_string(fixture(DEAD)).unwrap();

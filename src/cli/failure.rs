@@ -8,10 +8,21 @@ use gradscope::report::ReportError;
 use super::exit;
 use super::output::{self, OutputFailed};
 
-/// Prints the chain of an error in one line and says its exit status.
+/// Prints the chain of an error in one line and says its exit status. A name in it may hold anything: what
+/// would end the line, or steer a terminal, is escaped.
 pub fn report(error: &anyhow::Error) -> u8 {
-    output::note(&format!("error: {}", chain(error)));
+    let chain: String = chain(error).chars().map(visible).collect();
+    output::note(&format!("error: {chain}"));
     status(error)
+}
+
+fn visible(c: char) -> String {
+    // Marks that turn the direction of what is read are such too.
+    if c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}') {
+        c.escape_default().to_string()
+    } else {
+        c.to_string()
+    }
 }
 
 /// The error and what caused it; a cause that its effect already quotes is left out.

@@ -58,6 +58,11 @@ impl FailOn {
         Ok(())
     }
 
+    /// Rules and families that are named.
+    pub fn names(&self) -> &[&'static str] {
+        &self.names
+    }
+
     /// Whether this finding is one of them.
     pub fn matches(&self, finding: &Finding) -> bool {
         let named = || self.names.iter().any(|n| *n == finding.rule || *n == finding.family);

@@ -50,6 +50,9 @@ pub const NO_STEPS: Unmeasured = Unmeasured("the record holds no steps");
 /// No updates.
 pub const NO_UPDATES: Unmeasured = Unmeasured("the record holds no updates of weights");
 
+/// Evidence of what a script or a file gave, before any training.
+pub const GIVEN: &str = "before_training";
+
 /// A rule that fired.
 #[derive(Clone, Debug)]
 pub struct Hit {

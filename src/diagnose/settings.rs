@@ -167,6 +167,12 @@ pub enum SettingsError {
         /// What there is.
         near: Near,
     },
+    /// What is never found, so that nothing can fail on it.
+    #[error("--fail-on {name} would never fail: --off switches it off")]
+    FailsOnWhatIsOff {
+        /// The rule or family.
+        name: &'static str,
+    },
     /// A value that the parameter cannot have.
     #[error("{rule}.{param} cannot be {value:?}: it must be {wanted} (its default is {default})")]
     BadValue {
@@ -196,6 +202,7 @@ impl std::fmt::Display for Near {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Near::Similar(names) => write!(f, "did you mean {}?", names.join(" or ")),
+            Near::All(names) if names.is_empty() => f.write_str("it has none"),
             Near::All(names) => write!(f, "there are {}", names.join(", ")),
         }
     }

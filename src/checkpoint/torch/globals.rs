@@ -12,7 +12,7 @@ pub fn known(module: &str, name: &str) -> Option<Known> {
         ("builtins" | "__builtin__", "list" | "tuple" | "set" | "frozenset") => Known::Sequence,
         (
             "builtins" | "__builtin__",
-            "int" | "float" | "bool" | "str" | "complex" | "bytes" | "bytearray",
+            "int" | "long" | "float" | "bool" | "str" | "complex" | "bytes" | "bytearray",
         ) => Known::Opaque,
         ("torch._utils", "_rebuild_tensor" | "_rebuild_tensor_v2") => Known::Tensor { typed: false },
         ("torch._utils", "_rebuild_tensor_v3") => Known::Tensor { typed: true },
@@ -67,6 +67,7 @@ fn of_torch(name: &str) -> Option<Known> {
         "QInt32Storage" => Numbers::Other("qint32", 4),
         "Size" => return Some(Known::Sequence),
         "device" | "Tensor" => return Some(Known::Opaque),
+        "qint8" | "quint8" | "qint32" | "quint4x2" | "quint2x4" => return Some(Known::Opaque),
         // How a quantised tensor is scaled.
         "per_tensor_affine" | "per_tensor_symmetric" => return Some(Known::Opaque),
         "per_channel_affine" | "per_channel_symmetric" | "per_channel_affine_float_qparams" => {

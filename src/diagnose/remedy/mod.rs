@@ -6,7 +6,7 @@ mod change;
 use super::Remedy;
 use super::cause::{Extreme, Kind, Silence};
 use super::quantities::Quantities;
-use super::rule::Hit;
+use super::rule::{GIVEN, Hit};
 use super::text::{percent, plain};
 use change::{LARGE_SLOPE, LARGEST_LR, Plan, TARGET_UPDATE};
 
@@ -60,6 +60,7 @@ pub fn remedies(hit: &Hit, q: &Quantities) -> Vec<Remedy> {
         Kind::Symmetric => plan.initialise("random weights tell the units apart"),
         Kind::ExplodingDepth => plan.exploding_depth(),
         // No update had been made: the rate cannot be the cause.
+        Kind::NonFinite if hit.evidence.contains_key(GIVEN) => {}
         Kind::NonFinite if hit.first_step == Some(0) => plan.broken_from_the_start(),
         // Of a recurrent layer, before any update.
         Kind::ExplodingTime if hit.first_step == Some(0) => plan.tame(),

@@ -3,7 +3,7 @@
 use super::super::Severity;
 use super::super::cause::Kind;
 use super::super::quantities::Broken;
-use super::super::rule::{Case, Hit, NO_STEPS, Rule, Unmeasured};
+use super::super::rule::{Case, GIVEN, Hit, NO_STEPS, Rule, Unmeasured};
 use super::super::text;
 
 pub static NON_FINITE: Rule = Rule {
@@ -30,8 +30,19 @@ fn evaluate(case: &Case) -> Result<Vec<Hit>, Unmeasured> {
         let before = q.points.iter().take_while(|p| p.last_step() < step);
         before.last().and_then(|p| p.update).map(|(_, max)| max)
     });
+    // What a script or a file gave, and no training has made.
+    let given = q
+        .start
+        .filter(|_| broken.step == Some(0))
+        .and_then(|layers| layers.iter().position(|l| l.weight.nan() + l.weight.infinities() > 0));
     let mut message = format!("{} became NaN or infinite {}", place(case, broken), time(broken));
-    if let Some(u) = update {
+    if let Some(layer) = given {
+        message = format!(
+            "the weight of {} holds NaN or infinite values before the first step: whatever made or loaded it \
+             is to blame, and nothing that is computed from it means anything",
+            case.names(&[layer])
+        );
+    } else if let Some(u) = update {
         message +=
             &format!(". The update before it moved the median layer by {} of its size.", text::percent(u));
     } else {
@@ -44,10 +55,13 @@ fn evaluate(case: &Case) -> Result<Vec<Hit>, Unmeasured> {
     if let Some(u) = update {
         evidence.insert("update_before".into(), text::value(u));
     }
+    if given.is_some() {
+        evidence.insert(GIVEN.into(), true.into());
+    }
     Ok(vec![Hit {
         kind: Kind::NonFinite,
         severity: Severity::Error,
-        layers: broken.layer.into_iter().collect(),
+        layers: given.or(broken.layer).into_iter().collect(),
         first_epoch: broken.epoch,
         last_epoch: last,
         first_step: broken.step,
@@ -100,6 +114,19 @@ mod tests {
         assert_eq!((f.first_epoch, f.first_step, f.layer.as_deref()), (3, Some(33), Some("fc3")));
         assert!(f.message.starts_with("The activation of fc3 became NaN or infinite at step 33 (epoch 3)"));
         assert_eq!(f.evidence["update_before"], 0.01);
+    }
+
+    #[test]
+    fn a_weight_that_was_no_number_before_training_is_to_blame_for_all_that_follows() {
+        let mut fake = Fake::healthy(6);
+        set_step(&mut fake, 0, |s| {
+            s.non_finite = Some(NonFinite { stage: "activation".into(), layer: Some("fc1".into()) });
+            let capture = s.capture.as_mut().unwrap();
+            capture[1].weight = Distribution::of(&[1.0, f32::NAN]);
+        });
+        let f = fake.finding("non-finite").unwrap();
+        assert_eq!((f.layer.as_deref(), f.first_step, f.remedies.len()), (Some("fc2"), Some(0), 0));
+        assert!(f.message.contains("holds NaN or infinite values before the first step"), "{}", f.message);
     }
 
     #[test]

@@ -265,8 +265,17 @@ mod tests {
 
     #[test]
     fn the_milder_share_is_a_warning_without_progress_and_later_an_error() {
-        assert_eq!(weak(5e-3, 0, 4).finding("vanishing-depth").unwrap().severity, Severity::Warning);
-        assert_eq!(weak(5e-3, 0, 5).finding("vanishing-depth").unwrap().severity, Severity::Error);
+        // Of ten steps an epoch, and of a hundred.
+        for (epochs, times, severity) in [
+            (9, 1, Severity::Warning),
+            (10, 1, Severity::Error),
+            (4, 10, Severity::Warning),
+            (5, 10, Severity::Error),
+        ] {
+            let mut fake = weak(5e-3, 0, epochs);
+            fake.record.epochs.iter_mut().for_each(|e| e.step = (e.step + 1) * times - 1);
+            assert_eq!(fake.finding("vanishing-depth").unwrap().severity, severity, "{epochs} × {times}");
+        }
         assert_eq!(weak(5e-3, 4, 6).finding("vanishing-depth"), None);
         let mut learning = weak(5e-3, 0, 6);
         learning.set_loss(|e| 0.693 * 0.8f64.powi(e as i32));
