@@ -88,7 +88,8 @@ def measure(tensor: Tensor, shape: bool = True, sample: bool = True) -> Measured
     flat = _float32(flat)
     bins = None
     if binned:
-        index = (flat.contiguous().view(torch.int32) >> SHIFT).bitwise_and_(TABLE - 1)
+        # A zero with a sign is counted as one without.
+        index = (flat.contiguous().view(torch.int32) >> SHIFT).bitwise_and_(TABLE - 1).mul_(flat != 0.0)
         bins = torch.bincount(index, minlength=TABLE)
     return Measured(count, _careful(flat), bins, kept)
 
@@ -121,7 +122,13 @@ def _in_pieces(flat: Tensor, binned: bool) -> Tuple[List[float], Optional[Tensor
             index = workspace(piece.numel(), torch.float32).view(torch.int32)
             torch.bitwise_right_shift(piece.view(torch.int32), SHIFT, out=index)
             counts = torch.bincount(index.bitwise_and_(TABLE - 1), minlength=TABLE)
-            with_zeros = (counts[0] + counts[TABLE // 2]).item() > 0
+            small, negative = counts[0].item(), counts[TABLE // 2].item()
+            with_zeros = small + negative > 0
+            if negative:
+                # Zeros with a sign are told from the negative subnormals, as those without stand with the positive.
+                signed = ((piece == 0.0) & torch.signbit(piece)).sum()
+                counts[TABLE // 2] -= signed
+                counts[0] += signed
             table = counts if table is None else table.add_(counts)
         own = _finite(piece, with_zeros)
         if own is None:

@@ -106,6 +106,14 @@ def test_zeros_beyond_what_float32_counts_and_of_any_default_type_are_taken_out_
     assert sum(n for _, n in d.own_bins()) == 5000 - d.zeros > 0 and all(n > 0 for _, n in d.own_bins())
 
 
+def test_zeros_with_a_sign_are_no_negative_numbers(monkeypatch):
+    values = torch.cat([torch.full((600,), 1e-40), torch.full((600,), -0.0), torch.full((3,), -1e-40), torch.ones(9)])
+    expected = [(-15, 3), (15, 600), (127 << 4, 9)]
+    assert fetch([measure(values)])[0].own_bins() == expected
+    on_a_device(monkeypatch)
+    assert fetch([measure(values)])[0].own_bins() == expected
+
+
 def test_measuring_in_inference_mode_leaves_nothing_that_cannot_be_written_outside(tmp_path):
     distribution._workspaces.of.clear()
     values = torch.randn(3000)
