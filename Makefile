@@ -143,7 +143,7 @@ fuzz: libtorch ## feed random files to every reader for FUZZ_SECONDS each (needs
 	$(CARGO) fuzz build --sanitizer none
 	@for pair in $(FUZZ); do \
 		target=$${pair%%:*}; mkdir -p fuzz/corpus/$$target; \
-		$(CARGO) fuzz run --sanitizer none $$target fuzz/corpus/$$target fixtures/$${pair#*:} -- \
+		LD_LIBRARY_PATH="$(LIBRARIES)" $(CARGO) fuzz run --sanitizer none $$target fuzz/corpus/$$target fixtures/$${pair#*:} -- \
 			-max_total_time=$(FUZZ_SECONDS) -timeout=20 -rss_limit_mb=2048 -print_final_stats=1 || exit 1; \
 	done
 
