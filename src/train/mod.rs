@@ -31,6 +31,7 @@ mod scope;
 mod script;
 mod state;
 mod trainer;
+mod watched;
 mod zero_rows;
 
 pub use blueprint::Blueprint;
@@ -46,10 +47,11 @@ pub use model::{Cell, Changes, Defaults, Model, Norm, ParameterTable, Plan, Size
 pub use network::{Network, Snapshot};
 pub use optimizer::{OptimizerKind, OptimizerSettings};
 pub use run::{Observer, Stop, check, resume, train};
-pub use scope::{Scope, Scores, Watched};
+pub use scope::Scope;
 pub use script::Script;
 pub use state::STATE_FILE;
 pub use trainer::MODEL_FILE;
+pub use watched::{Scores, Watched};
 
 /// The version of libtorch that this build is linked against.
 pub fn libtorch_version() -> &'static str {

@@ -63,10 +63,15 @@ impl Plan<'_> {
         }
     }
 
-    pub fn initialise(&mut self, why: &str) {
+    /// The initialiser that suits the activation.
+    pub fn fit_init(&mut self, why: &str) {
         if let Some(init) = self.init() {
             self.add(format!("--init {init}"), why);
         }
+    }
+
+    pub fn initialise(&mut self, why: &str) {
+        self.fit_init(why);
         if !self.run.init.starts_with("xavier") {
             self.add("--init xavier-uniform", why);
         }

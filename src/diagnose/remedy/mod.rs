@@ -165,9 +165,7 @@ impl Plan<'_> {
         if !self.zero_bias() && self.run.bias != "default" {
             self.add("--bias 0", "without the bias the output starts where its slope is steep");
         }
-        if let Some(init) = self.init() {
-            self.add(format!("--init {init}"), "smaller weights keep the output where its slope is steep");
-        }
+        self.fit_init("smaller weights keep the output where its slope is steep");
         self.lower_rate();
     }
 
@@ -207,9 +205,7 @@ impl Plan<'_> {
 
     fn dead_by_weights(&mut self) {
         self.standardise();
-        if let Some(init) = self.init() {
-            self.add(format!("--init {init}"), "weights around zero make about half of the samples fire");
-        }
+        self.fit_init("weights around zero make about half of the samples fire");
         self.normalise("it moves pre-activations around zero, so that units fire again");
         self.leaky();
     }
@@ -227,9 +223,7 @@ impl Plan<'_> {
     }
 
     fn exploding_depth(&mut self) {
-        if let Some(init) = self.init() {
-            self.add(format!("--init {init}"), "it keeps the size of signals from layer to layer");
-        }
+        self.fit_init("it keeps the size of signals from layer to layer");
         self.normalise("it keeps the size of signals from layer to layer");
         if self.run.norm == "none" {
             self.add(
