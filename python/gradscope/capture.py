@@ -6,11 +6,13 @@ from typing import Any, Dict, List, Optional, Tuple
 import torch
 from torch import Tensor
 
-from .distribution import Distribution, Measured, fetch, floats, measure
+from .activations import Activations, Fired
+from .distribution import Distribution, fetch, floats
 from .layers import Layer
 from .meter import Numbers, fetched, relative, row_deviation
-from .probe import Activations, Fired, Probe, number
-from .record import RATE_STEPS, short
+from .probe import Probe
+from .record import RATE_STEPS, number, short
+from .sums import MOMENTS, QUANTILES, SAMPLED, Measured, measure
 
 PARTS = ("weight", "bias", "weight_grad", "bias_grad", "update")
 
@@ -48,7 +50,7 @@ class Capture:
         self._deviations: Dict[Tuple[int, str], float] = {}
 
     def _see(self, index: int, name: str, tensor: Tensor) -> None:
-        self._found[index, name] = measure(tensor, sample=not self.lean)
+        self._found[index, name] = measure(tensor, QUANTILES if self.lean else SAMPLED)
         if name in ("weight", "weight_grad"):
             pair = row_deviation(tensor)
             if pair is not None:
@@ -57,7 +59,7 @@ class Capture:
     def finish(self, updates: List[Tensor]) -> None:
         """Takes the update, and fetches everything."""
         for index, update in enumerate(updates):
-            self._found[index, "update"] = measure(update, shape=not self.lean)
+            self._found[index, "update"] = measure(update, MOMENTS if self.lean else SAMPLED)
         self._measured = dict(zip(self._found, fetch(list(self._found.values()))))
         pairs = fetched(list(self._pairs.values()))
         self._deviations = {key: relative(*pair) for key, pair in zip(self._pairs, pairs)}
@@ -106,12 +108,11 @@ def _copy(fired: Fired) -> Fired:
 
 
 def _firing(fired: Fired, facts: Dict[str, Any], history: bool) -> Dict[str, Any]:
-    rate = [n / fired.samples for n in fired.fired.tolist()]
-    largest = fired.largest.tolist()
+    rate, largest = fired.fired.cpu().double() / fired.samples, fired.largest
     if history:
-        rate = [r if r in (0.0, 1.0) else min(max(round(r * RATE_STEPS), 1), RATE_STEPS - 1) / RATE_STEPS for r in rate]
-        largest = [math.nan if any(map(math.isnan, largest)) else max(largest)]
+        rounded = (rate * RATE_STEPS).round().clamp(1, RATE_STEPS - 1) / RATE_STEPS
+        rate, largest = torch.where((rate == 0.0) | (rate == 1.0), rate, rounded), largest.max().reshape(1)
     # Every row once, with the parameters held still and nothing drawn.
     whole = facts["rows"] is not None and fired.samples * facts["world"] == facts["rows"]
     exact = whole and len(fired.numbers) == 1 and not facts["dropout"]
-    return {"samples": fired.samples, "exact": exact, "rate": floats(rate), "max_pre": floats(largest)}
+    return {"samples": fired.samples, "exact": exact, "rate": floats(rate.tolist()), "max_pre": floats(largest.tolist())}

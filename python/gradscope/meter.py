@@ -7,8 +7,8 @@ from typing import Any, Dict, List, Optional, Sequence, Tuple, Union
 import torch
 from torch import Tensor
 
-from .distribution import PIECE, TINY, known_at_once, wide, workspace
 from .layers import Layer
+from .sums import PIECE, TINY, known_at_once, wide, workspace
 
 
 def norms(tensors: Sequence[Tensor]) -> List[Tensor]:
@@ -167,7 +167,7 @@ def row_deviation(matrix: Tensor) -> Optional[Numbers]:
     apart = (squares - 2.0 * torch.mv(rows, mean) + norm.square()).max().item()
     # Nothing is written but for a number a row; of rows that are much the same that leaves rounding.
     largest = squares.max().item()
-    if TINY < largest < 1.0 / TINY and apart > NEAR * largest:
+    if TINY**2 < largest < TINY**-2 and apart > NEAR * largest:
         return [math.sqrt(apart), norm.item()]
     return together(_deviation_from_first(rows), rows.device)
 

@@ -6,10 +6,12 @@ from typing import Any, Callable, Dict, List, NamedTuple, Optional, Set, Tuple
 import torch
 from torch import Tensor, nn
 
-from .distribution import Distribution, Measured, fetch, floats, measure, wide
+from .activations import Activations, Fired, Pass, Units
+from .distribution import fetch
 from .graph import DROPPED, NORM, Graph, Nonlinearity, name_of, nonlinearity
 from .hooks import Hook
 from .layers import CHANNELS_SECOND, NORMS, WEIGHTED, Layer
+from .sums import BINNED, MOMENTS, SAMPLED, measure, wide
 
 #: A unit-sample is saturated where its slope is below this share of the largest.
 SATURATED = 0.05
@@ -24,43 +26,6 @@ class Source(NamedTuple):
     apply: Optional[Nonlinearity]
     #: What stands between the model's output and the loss.
     softmax: bool
-
-
-class Units(NamedTuple):
-    """Mean and squared deviations of every unit over its samples."""
-
-    count: int
-    mean: Tensor
-    deviations: Tensor
-
-
-class Pass(NamedTuple):
-    """What one forward pass showed of a layer."""
-
-    pre: Measured
-    post: Measured
-    pre_units: Units
-    post_units: Units
-    saturated: Optional[Tensor]
-    sums: Optional[Tensor]
-
-
-class Fired:
-    """On how many samples each ReLU unit fired, and its largest pre-activation."""
-
-    def __init__(self, units: int, device: torch.device) -> None:
-        self.samples = 0
-        #: Numbers of the steps that were looked at.
-        self.numbers: Set[int] = set()
-        self.fired = torch.zeros(units, dtype=torch.int64, device=device)
-        self.largest = torch.full((units,), -math.inf, device=device)
-
-    def add(self, step: int, rows: Tensor) -> None:
-        """Of ``[samples, units]``."""
-        self.numbers.add(step)
-        self.samples += rows.shape[0]
-        self.fired += (rows > 0).sum(0)
-        self.largest = torch.maximum(self.largest, rows.float().amax(0))
 
 
 class Probe:
@@ -194,9 +159,11 @@ class Probe:
         elif kind == "tanh":
             saturated = (1 - out * out < SATURATED).float().mean()
         same = out is rows
-        measured = measure(rows, not self.lean, same or self.shared)
-        units = _units(rows)
+        kept = MOMENTS if self.lean else SAMPLED
+        measured = measure(rows, kept if same or self.shared else min(kept, BINNED))
         layer = self.layers[source.layer]
+        each = self.shared or (kind != "relu" and not layer.output)
+        units = Units.of(rows, each)
         sums = None
         if layer.output and layer.units > 1:
             total = out.sum(1, dtype=wide(out))
@@ -204,9 +171,9 @@ class Probe:
         self.passes.setdefault(source.layer, []).append(
             Pass(
                 measured,
-                measured if same else measure(out, not self.lean),
+                measured if same else measure(out, kept),
                 units,
-                units if same else _units(out),
+                units if same else Units.of(out, each),
                 saturated,
                 sums,
             )
@@ -227,84 +194,6 @@ class Probe:
         return activations
 
 
-class Activations:
-    """What a layer put out at a capture point."""
-
-    def __init__(self, layer: Layer, pre: Distribution, post: Distribution, one: Pass) -> None:
-        self.layer, self.pre, self.post = layer, pre, post
-        self.units = int(one.pre_units.mean.numel())
-        self.moments = [
-            (units.count, units.mean.tolist(), units.deviations.tolist())
-            for units in (one.pre_units, one.post_units)
-        ]
-        self.saturated = None if one.saturated is None else float(one.saturated)
-        self.sums = None if one.sums is None else one.sums.tolist()
-
-    def merge(self, other: "Activations") -> None:
-        """Adds another pass of the same step."""
-        mine, theirs = self.moments[0][0], other.moments[0][0]
-        self.pre.merge(other.pre)
-        self.post.merge(other.post)
-        self.moments = [_merged(a, b) for a, b in zip(self.moments, other.moments)]
-        if self.saturated is not None and other.saturated is not None:
-            self.saturated = (self.saturated * mine + other.saturated * theirs) / (mine + theirs)
-        if self.sums is not None and other.sums is not None:
-            self.sums = [min(self.sums[0], other.sums[0]), max(self.sums[1], other.sums[1])]
-
-    def line(
-        self, gradient_rows: Optional[List[float]], firing: Optional[Dict[str, Any]], shared: bool, history: bool
-    ) -> Dict[str, Any]:
-        """As it stands in a record; with ``shared``, with what merging the records of ranks needs."""
-
-        def spread(of: Tuple[int, List[float], List[float]]) -> float:
-            # A single sample tells nothing.
-            return math.sqrt(math.fsum(of[2]) / (of[0] * len(of[2]))) if of[0] > 1 else math.nan
-
-        pre, post = self.moments
-        line: Dict[str, Any] = {
-            "pre": self.pre.wire("moments" if history else "all" if shared else "quantiles"),
-            "post": self.post.wire("moments" if history else "all"),
-            "units": self.units,
-            "pre_sample_std": number(spread(pre)),
-            "post_sample_std": number(spread(post)),
-            "saturated_fraction": self.saturated,
-        }
-        if firing is not None:
-            line["firing"] = firing
-        hidden = not self.layer.output and self.units > 1
-        if gradient_rows is not None and hidden and self.layer.activation != "relu":
-            std = [math.sqrt(d / post[0]) if post[0] > 1 else math.nan for d in post[2]]
-            line["activity"] = {"std": floats(std), "grad": floats(gradient_rows)}
-        if self.sums is not None:
-            line["output_sum"] = {"min": number(self.sums[0]), "max": number(self.sums[1])}
-        if shared:
-            line["per_unit"] = {
-                "samples": pre[0],
-                "pre_mean": floats(pre[1]),
-                "pre_m2": floats(pre[2]),
-                "post_mean": floats(post[1]),
-                "post_m2": floats(post[2]),
-            }
-        return line
-
-
-def number(value: float) -> Any:
-    """A number as records write it: what is not finite by its name."""
-    if math.isfinite(value):
-        return value
-    return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
-
-
-def _merged(
-    a: Tuple[int, List[float], List[float]], b: Tuple[int, List[float], List[float]]
-) -> Tuple[int, List[float], List[float]]:
-    n, m = a[0], b[0]
-    apart = [y - x for x, y in zip(a[1], b[1])]
-    mean = [x + d * m / (n + m) for x, d in zip(a[1], apart)]
-    deviations = [x + y + d * d * n * m / (n + m) for x, y, d in zip(a[2], b[2], apart)]
-    return n + m, mean, deviations
-
-
 def _rows(values: Tensor, kind: str) -> Tuple[Tensor, Tensor]:
     """``[positions, units]``, and the same with the largest value of each sample's channel."""
     if kind in CHANNELS_SECOND and values.dim() > 2:
@@ -312,12 +201,6 @@ def _rows(values: Tensor, kind: str) -> Tuple[Tensor, Tensor]:
         return flat.transpose(1, 2).reshape(-1, values.shape[1]), flat.amax(2)
     rows = values.reshape(-1, values.shape[-1])
     return rows, rows
-
-
-def _units(rows: Tensor) -> Units:
-    apart = rows.to(wide(rows), copy=True)
-    mean = apart.mean(0)
-    return Units(rows.shape[0], mean, apart.sub_(mean).square_().sum(0))
 
 
 #: Whether what runs is being compiled; where torch cannot tell, it does not compile.

@@ -3,9 +3,7 @@
 import json
 import math
 import os
-from typing import Any, Dict, List, Optional, Tuple
-
-from .probe import number
+from typing import Any, Callable, Dict, List, Optional, Tuple
 
 SCHEMA = "gradscope.record/1"
 
@@ -33,6 +31,13 @@ def short(value: float) -> float:
     return float(f"{value:.{DIGITS - 1}e}") if math.isfinite(value) else value
 
 
+def number(value: float) -> Any:
+    """A number as records write it: what is not finite by its name."""
+    if math.isfinite(value):
+        return value
+    return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+
+
 class Writer:
     """Writes a line at a time, each flushed: a run that is killed leaves a readable record."""
 
@@ -43,7 +48,7 @@ class Writer:
         self.file = open(temporary, "w+b")
         self.write("header", header)
         os.replace(temporary, path)
-        self.last: Optional[Tuple[int, int, Dict[str, Any]]] = None
+        self.last: Optional[Tuple[int, int, Callable[[], Dict[str, Any]]]] = None
 
     def write(self, kind: str, line: Dict[str, Any]) -> None:
         """Appends a line."""
@@ -51,21 +56,21 @@ class Writer:
         self.file.write(text.encode() + b"\n")
         self.file.flush()
 
-    def epoch(self, line: Dict[str, Any], history: Optional[Dict[str, Any]]) -> None:
-        """Appends an epoch, by its ``history`` where there is one: the last is made whole at the end."""
+    def epoch(self, line: Dict[str, Any], whole: Optional[Callable[[], Dict[str, Any]]]) -> None:
+        """Appends an epoch; if it is the last, it is made ``whole`` at the end."""
         start = self.file.tell()
-        self.write("epoch", history or line)
-        self.last = (start, self.file.tell(), line) if history else None
+        self.write("epoch", line)
+        self.last = (start, self.file.tell(), whole) if whole else None
 
     def close(self, end: Dict[str, Any]) -> None:
         """The last captured epoch in full, and the end."""
         if self.last is not None:
-            start, end_of, line = self.last
+            start, end_of, whole = self.last
             self.file.seek(end_of)
             after = self.file.read()
             self.file.seek(start)
             self.file.truncate()
-            self.write("epoch", line)
+            self.write("epoch", whole())
             self.file.write(after)
         self.write("end", end)
         self.file.close()

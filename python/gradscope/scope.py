@@ -7,6 +7,7 @@ import os
 import sys
 import time
 import warnings
+from functools import partial
 from types import TracebackType
 from typing import Any, Dict, Iterable, List, Optional, Sequence, Tuple, Type, Union
 
@@ -17,8 +18,8 @@ from .capture import Capture
 from .hooks import Hook
 from .layers import NORMS, find, in_forward_order
 from .meter import Meter, Spreads, Step
-from .probe import EVERYTHING, FIRING, NOTHING, Probe, is_compiling, number
-from .record import SCHEMA, EpochThinning, StepThinning, Writer, in_full
+from .probe import EVERYTHING, FIRING, NOTHING, Probe, is_compiling
+from .record import SCHEMA, EpochThinning, StepThinning, Writer, in_full, number
 from .settings import UNKNOWN, Settings, record_path
 
 __version__ = "0.1.0"
@@ -27,8 +28,8 @@ __version__ = "0.1.0"
 EVERY = 100
 #: Parts of an epoch in each of which weights, updates and firing are measured once.
 PARTS = 10
-#: Captures closer than this many steps hold no more than a history does, the first apart, of a model of more
-#: parameters than that.
+#: Captures closer than this many steps hold what a history does, the first apart, of a model of more parameters
+#: than that.
 DENSE, SMALL = 10, 100_000
 #: Steps that wait on the device at most.
 WAITING = 1000
@@ -280,7 +281,7 @@ class Scope:
         done = self._epoch
         if self._number > self._begun:
             whole = self._ended
-            self._close_epoch({}, partial=not whole)
+            self._close_epoch({}, unfinished=not whole)
             done += whole
         for point in self._steps.flush():
             self._writer.write("step", point)
@@ -501,7 +502,7 @@ class Scope:
         dropout = any(isinstance(m, nn.modules.dropout._DropoutNd) and m.p > 0 for m in self.model.modules())
         return {"rows": self._settings.rows, "world": self.world, "dropout": dropout}
 
-    def _close_epoch(self, scores: Dict[str, float], partial: bool = False) -> None:
+    def _close_epoch(self, scores: Dict[str, float], unfinished: bool = False) -> None:
         """Writes the epoch that the last step has ended, if something was captured in it."""
         assert self._writer is not None and self._meter is not None
         self._finish()
@@ -510,9 +511,8 @@ class Scope:
         if capture is not None and capture.number >= self._begun and self._keep:
             steps = self._spreads.lines()
             facts = self._facts()
-            full = capture.lines(facts)
             line: Dict[str, Any] = {"epoch": self._epoch, "step": capture.number}
-            if partial:
+            if unfinished:
                 line["partial"] = True
             line.update(
                 {
@@ -527,12 +527,14 @@ class Scope:
             for name in ("test_loss", "test_score"):
                 if name in scores:
                     line[name] = _optional(scores, name)
-            history = None
-            if not in_full(self._captures, len(self.layers)):
-                short = capture.lines(facts, history=True)
-                history = {**line, "layers": [{**short[i], "steps": steps[i]} for i in self._order]}
-            line["layers"] = [{**full[i], "steps": steps[i]} for i in self._order]
-            self._writer.epoch(line, history)
+
+            def told(history: bool) -> Dict[str, Any]:
+                own = capture.lines(facts, history)
+                return {**line, "layers": [{**own[i], "steps": steps[i]} for i in self._order]}
+
+            full = not capture.lean and in_full(self._captures, len(self.layers))
+            whole = None if full or capture.lean else partial(told, False)
+            self._writer.epoch(told(not full), whole)
             self._captures += 1
         self._epoch += 1
         self._begun, self._ended, self._keep = self._number, False, None

@@ -8,7 +8,7 @@ from typing import Any, Dict, List, Optional, Tuple, Union
 import torch
 from torch import Tensor
 
-from .probe import number
+from .record import number
 
 #: That nothing is known of a setting; it is written as NaN, and what needs it is not measured.
 UNKNOWN = math.nan

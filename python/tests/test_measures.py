@@ -11,10 +11,13 @@ from support import close, gradscope, lines, summary
 from torch import nn, optim
 
 import gradscope as recorder
-from gradscope import distribution, meter
-from gradscope.distribution import fetch, measure
+from gradscope import activations, meter, sums
+from gradscope.activations import Units
+from gradscope.bins import PROBABILITIES
+from gradscope.distribution import fetch
 from gradscope.layers import find
 from gradscope.meter import fetched, row_deviation
+from gradscope.sums import BINNED, MOMENTS, QUANTILES, measure
 
 
 def record(model, path, batches, loss_of=None, rate=0.1, **settings):
@@ -75,9 +78,9 @@ def test_numbers_at_the_ends_of_float32_are_counted_and_read_back(tmp_path):
 
 def test_pieces_add_up_to_the_whole(monkeypatch):
     torch.manual_seed(9)
-    plain = torch.randn(3 * distribution.PIECE + 5) * 0.1
+    plain = torch.randn(3 * sums.PIECE + 5) * 0.1
     odd, close_together, tiny = plain.clone(), plain * 1e-4 + 30.0, plain * 1e-30
-    odd[distribution.PIECE + 1] = math.inf
+    odd[sums.PIECE + 1] = math.inf
     odd[-1], odd[7] = math.nan, 0.0
     for values in (plain, odd, close_together, tiny, plain.clamp(min=0.0), plain[::2], plain.double()):
         (d,) = fetch([measure(values)])
@@ -115,7 +118,7 @@ def test_zeros_with_a_sign_are_no_negative_numbers(monkeypatch):
 
 
 def test_measuring_in_inference_mode_leaves_nothing_that_cannot_be_written_outside(tmp_path):
-    distribution._workspaces.of.clear()
+    sums._workspaces.of.clear()
     values = torch.randn(3000)
     with torch.inference_mode():
         (inside,) = fetch([measure(values)])
@@ -153,7 +156,7 @@ def test_the_deviation_of_rows_is_exact_where_they_are_equal():
     one = rows[:1].expand(700, 500).contiguous()
     almost = one.clone()
     almost[300, 7] *= 1.0 + 1e-6
-    for matrix in (rows, almost, rows * math.nan, rows.double(), rows * 1e-15, rows * 1e15, torch.randn(5, 600_000)):
+    for matrix in (rows, almost, rows * math.nan, rows.double(), rows * 1e-15, rows * 1e-9, rows * 1e15, torch.randn(5, 600_000)):
         wide = matrix.double()
         mean = wide.mean(0)
         largest, norm = fetched([row_deviation(matrix)])[0]
@@ -161,6 +164,55 @@ def test_the_deviation_of_rows_is_exact_where_they_are_equal():
         assert close(norm, float(mean.norm())) or math.isnan(norm)
     assert fetched([row_deviation(one)])[0][0] == 0.0
     assert row_deviation(rows[:1]) is None and row_deviation(rows[0]) is None
+
+
+@pytest.mark.parametrize("size", [5, 21, 22, 700, 1024, 5000, 1 << 20])
+def test_quantiles_without_bins_are_those_of_values_that_lie_anywhere(size, monkeypatch):
+    torch.manual_seed(12)
+    # Columns of a matrix differ more than rows do: whoever looks at few of them is wrong.
+    values = torch.randn(size) + torch.linspace(-3.0, 3.0, 1024).repeat(size // 1024 + 1)[:size]
+    (d,) = fetch([measure(values, QUANTILES)])
+    ordered = values.double().sort().values
+    for found, q in zip(d.quantiles(), PROBABILITIES):
+        rank = float((ordered <= found).double().mean())
+        assert abs(rank - q) <= (0.05 if size > 1024 else 1.0 / size), q
+    if size <= 1024:
+        assert close(d.quantiles()[7], float(torch.quantile(ordered, PROBABILITIES[7])), 1.0)
+    line = d.wire("quantiles")
+    assert ("values" in line) == (size <= 21) and ("q" in line) == (size > 21) and "bins" not in line
+    assert (d.low, d.high, d.zeros) == (float(ordered[0]), float(ordered[-1]), 0) and close(d.mean, float(ordered.mean()), 1.0)
+    on_a_device(monkeypatch)
+    assert fetch([measure(values, QUANTILES)])[0].quantiles() == d.quantiles()
+    values[size // 2] = math.nan
+    (d,) = fetch([measure(values, QUANTILES)])
+    assert d.nan == 1 and ("q" in d.wire("quantiles")) is False
+
+
+def test_quantiles_are_within_a_bin_of_those_of_all_values():
+    torch.manual_seed(13)
+    several = [torch.randn(9000) * 3 + 1, torch.randn(5000).relu(), -torch.rand(3000), torch.zeros(2000)]
+    several.append(torch.cat([torch.full((2000,), 2.0), torch.full((2000,), math.nan)]))
+    for values, d in zip(several, fetch([measure(v, BINNED) for v in several])):
+        finite = values[values.isfinite()].double()
+        for found, q in zip(d.quantiles(), PROBABILITIES):
+            expected = float(torch.quantile(finite, q))
+            assert abs(found - expected) <= 2.0**-4 * abs(expected) + 1e-3, (found, expected)
+        assert d.sample == []
+    assert fetch([measure(several[0], MOMENTS)])[0].wire().keys() == {"n", "range", "mean", "m2", "l1", "ss"}
+
+
+@pytest.mark.parametrize("shift", [0.0, 1.0, 1e4, math.inf])
+@pytest.mark.parametrize("scale", [1.0, 1e-25, 1e25])
+def test_units_of_float32_are_those_of_float64(shift, scale):
+    torch.manual_seed(14)
+    rows = (torch.randn(130, 300) + shift) * scale
+    for each in (True, False):
+        units = Units.of(rows, each).fetched()
+        wide = rows.double()
+        expected = float((wide - wide.mean(0)).square().mean().sqrt())
+        assert (math.isnan(units.spread()) and math.isnan(expected)) or close(units.spread(), expected)
+    same = torch.randn(1, 300).expand(130, 300)
+    assert Units.of(same.contiguous(), False).fetched().spread() <= 1e-12
 
 
 def test_bins_of_several_passes_add_up_to_those_of_all():
@@ -303,7 +355,7 @@ def test_the_place_of_the_first_nan_is_named(tmp_path):
 
 def on_a_device(monkeypatch):
     """As on an accelerator, where looking at a number waits: nothing is looked at but where it is fetched."""
-    for module in (distribution, meter):
+    for module in (activations, meter, sums):
         monkeypatch.setattr(module, "known_at_once", lambda device: False)
 
 

@@ -1,0 +1,248 @@
+"""Adds up a tensor's values where the tensor is, with nothing waited for: counts, moments, bins.
+
+Values of other types are measured as the float32 nearest to them.
+"""
+
+import math
+import threading
+from functools import lru_cache
+from typing import Dict, List, NamedTuple, Optional, Tuple, Union
+
+import torch
+from torch import Tensor
+
+from .bins import FLOAT32_MAX, PROBABILITIES, SHIFT, TABLE
+
+#: So many values are all kept; quantiles of more come from bins.
+EXACT = 1024
+#: Values that ride along with bins.
+SAMPLE = 256
+#: Values that these are chosen from, at evenly spaced ranks; and that quantiles without bins are taken of.
+DRAWN = 1024
+#: Its fractions of a whole lie more evenly than those of any other number.
+GOLDEN = (math.sqrt(5.0) - 1.0) / 2.0
+#: What is kept of a tensor beside its moments: nothing; quantiles of a few values; bins; a few values with them.
+MOMENTS, QUANTILES, BINNED, SAMPLED = range(4)
+#: Numbers that a tensor's values add up to.
+SUMS = 10
+#: Values that are added up at a time on the processor: four megabytes.
+PIECE = 1 << 20
+#: Values that are squared and added up in a row.
+ROW = 1024
+#: Largest values from which float32 is enough for squares, and the share of the squares that their
+#: deviations have then to be.
+TINY, CANCELLED = 1e-12, 1e-2
+#: The share of the squares from which deviations may be had by subtraction: it loses a digit in base 2.
+SPREAD = 0.5
+
+
+def wide(tensor: Tensor) -> torch.dtype:
+    """What sums are accumulated in: float64, where the device has it."""
+    return torch.float32 if tensor.device.type == "mps" else torch.float64
+
+
+def known_at_once(device: torch.device) -> bool:
+    """Whether looking at a number on this device waits for nothing."""
+    return device.type == "cpu"
+
+
+class Measured(NamedTuple):
+    """What one tensor adds up to; all but the sums of the processor is still on its device."""
+
+    count: int
+    sums: Union[Tensor, List[float]]
+    bins: Optional[Tensor] = None
+    #: Ascending: every value, or a few of many.
+    values: Optional[Tensor] = None
+    #: Quantiles, where neither bins nor every value tell them.
+    quantiles: Optional[Tensor] = None
+
+
+def measure(tensor: Tensor, keep: int = SAMPLED) -> Measured:
+    """Adds up a tensor's values; what is kept beside the moments is one of :data:`MOMENTS` and those that follow."""
+    flat = tensor.detach().reshape(-1)
+    count = flat.numel()
+    if count == 0:
+        return Measured(0, [0.0] * SUMS)
+    values = quantiles = None
+    if keep == QUANTILES and count > len(PROBABILITIES):
+        place, below, share = _ranks(count, flat.device)
+        # What is measured goes on changing before this is fetched.
+        drawn = flat if count <= DRAWN else flat[place]
+        low, high = torch.sort(_float32(drawn)).values[below]
+        quantiles = torch.lerp(low, high, share)
+    elif keep != MOMENTS and count <= EXACT:
+        values = torch.sort(_float32(flat)).values + 0.0
+    elif keep == SAMPLED:
+        place, ranks = _drawn(count, flat.device)
+        values = torch.sort(_float32(flat[place])).values[ranks] + 0.0
+    binned = keep in (BINNED, SAMPLED) and count > EXACT
+    if known_at_once(flat.device):
+        return Measured(count, *_in_pieces(flat, binned), values, quantiles)
+    flat = _float32(flat)
+    bins = None
+    if binned:
+        # A zero with a sign is counted as one without.
+        index = (flat.contiguous().view(torch.int32) >> SHIFT).bitwise_and_(TABLE - 1).mul_(flat != 0.0)
+        bins = torch.bincount(index, minlength=TABLE)
+    return Measured(count, _careful(flat), bins, values, quantiles)
+
+
+def _float32(flat: Tensor) -> Tensor:
+    """The values as float32, those beyond its range as its largest."""
+    if flat.dtype == torch.float64:
+        flat = flat.clamp(-FLOAT32_MAX, FLOAT32_MAX).where(torch.isfinite(flat), flat)
+    return flat.float()
+
+
+def _places(count: int, device: torch.device) -> Tensor:
+    """Where values lie that stand for all: spread evenly by the golden ratio, which falls into step with the rows of
+    no matrix."""
+    if count <= DRAWN:
+        return torch.arange(count, device=device)
+    place = (torch.arange(DRAWN, dtype=torch.float64, device="cpu") * GOLDEN).frac().mul(count).long()
+    return place.sort().values.to(device)
+
+
+@lru_cache(maxsize=64)
+def _drawn(count: int, device: torch.device) -> Tuple[Tensor, Tensor]:
+    """Where the values lie that a sample is chosen from, and the ranks of those that are."""
+    drawn = min(count, DRAWN)
+    middle = torch.arange(SAMPLE, device=device, dtype=torch.int64)
+    return _places(count, device), (2 * middle + 1) * drawn // (2 * SAMPLE)
+
+
+@lru_cache(maxsize=64)
+def _ranks(count: int, device: torch.device) -> Tuple[Tensor, Tensor, Tensor]:
+    """Where the values lie that quantiles are taken of, the ranks on either side of each, and how far it is between."""
+    drawn = min(count, DRAWN)
+    rank = torch.tensor(PROBABILITIES, dtype=torch.float64, device="cpu") * (drawn - 1)
+    below = torch.stack([rank.floor(), rank.ceil()]).long()
+    return _places(count, device), below.to(device), rank.frac().float().to(device)
+
+
+def _in_pieces(flat: Tensor, binned: bool) -> Tuple[List[float], Optional[Tensor]]:
+    """Sums and bins on the processor, where looking waits for nothing: piece by piece, in memory that was touched
+    before."""
+    table: Optional[Tensor] = None
+    sums: Optional[List[float]] = None
+    for part in (flat,) if flat.numel() <= PIECE else flat.split(PIECE):
+        piece = _float32(part)
+        with_zeros = True
+        if binned:
+            index = workspace(piece.numel(), torch.float32).view(torch.int32)
+            torch.bitwise_right_shift(piece.view(torch.int32), SHIFT, out=index)
+            counts = torch.bincount(index.bitwise_and_(TABLE - 1), minlength=TABLE)
+            small, negative = counts[0].item(), counts[TABLE // 2].item()
+            with_zeros = small + negative > 0
+            if negative:
+                # Zeros with a sign are told from the negative subnormals, as those without stand with the positive.
+                signed = ((piece == 0.0) & torch.signbit(piece)).sum()
+                counts[TABLE // 2] -= signed
+                counts[0] += signed
+            table = counts if table is None else table.add_(counts)
+        own = _few(piece) if flat.numel() <= EXACT else _many(piece, with_zeros)
+        if own is None:
+            own = _careful(piece).tolist()
+        sums = own if sums is None else _added(sums, own)
+    assert sums is not None
+    return sums, table
+
+
+def _few(own: Tensor) -> Optional[List[float]]:
+    """Sums of a few values on the processor in float64, if all of them are finite."""
+    low, high = (v.item() for v in torch.aminmax(own))
+    if not (-math.inf < low and high < math.inf):
+        return None
+    count, own = own.numel(), own.double()
+    mean = own.sum().item() / count
+    apart = own - mean
+    l1, squares, deviations = (v.item() for v in (own.abs().sum(), torch.dot(own, own), torch.dot(apart, apart)))
+    zeros = count - int(torch.count_nonzero(own).item())
+    return [zeros, 0.0, 0.0, count, low, high, mean, deviations, l1, squares]
+
+
+def _many(piece: Tensor, with_zeros: bool) -> Optional[List[float]]:
+    """Sums of a piece on the processor in float32 and pairwise, if all of it is finite and its squares stay well within
+    the range of that. Off by 1e-6 of themselves at most."""
+    count = piece.numel()
+    low, high = (v.item() for v in torch.aminmax(piece))
+    if not TINY < max(abs(low), abs(high)) < 1.0 / TINY:
+        return None
+    work = workspace(count, piece.dtype)
+    total = piece.sum().item()
+    if low >= 0.0:
+        # What has no negative numbers is its own absolute value.
+        l1, least = total, low
+    else:
+        l1 = torch.abs(piece, out=work).sum().item()
+        least = work.min().item() if with_zeros else low
+    zeros = torch.eq(piece, 0.0, out=work).sum().item() if with_zeros and least == 0.0 else 0.0
+    squares = _squares(piece)
+    mean = total / count
+    deviations = squares - count * mean * mean
+    if deviations < SPREAD * squares:
+        deviations = torch.sub(piece, mean, out=work).square_().sum().item()
+        # Where everything lies close together, only float64 tells the mean.
+        if deviations < CANCELLED * squares:
+            return None
+    return [zeros, 0.0, 0.0, count, low, high, mean, deviations, l1, squares]
+
+
+def _squares(piece: Tensor) -> float:
+    """The sum of squares, read once: of rows, for float32 to be enough, and then of these."""
+    whole = piece.numel() // ROW * ROW
+    norms = torch.linalg.vector_norm(piece[:whole].view(-1, ROW), dim=1)
+    rest = piece[whole:]
+    return (torch.dot(norms, norms) + torch.dot(rest, rest)).item()
+
+
+class _Workspaces(threading.local):
+    def __init__(self) -> None:
+        self.of: Dict[torch.dtype, Tensor] = {}
+
+
+_workspaces = _Workspaces()
+
+
+def workspace(count: int, dtype: torch.dtype) -> Tensor:
+    """So many numbers of memory on the processor, which this thread's next call writes over where they are no
+    more than :data:`PIECE`."""
+    if count > PIECE:
+        return torch.empty(count, dtype=dtype, device="cpu")
+    if dtype not in _workspaces.of:
+        # One that was made in inference mode could not be written to outside of it.
+        with torch.inference_mode(False):
+            _workspaces.of[dtype] = torch.empty(PIECE, dtype=dtype, device="cpu")
+    return _workspaces.of[dtype][:count]
+
+
+def _added(a: List[float], b: List[float]) -> List[float]:
+    """The sums of two pieces (moments by Chan, Golub and LeVeque, 1979)."""
+    n, m = a[3], b[3]
+    low, high = min(a[4], b[4]), max(a[5], b[5])
+    apart, both = b[6] - a[6] if n and m else 0.0, max(n + m, 1.0)
+    mean = a[6] + apart * m / both if n else b[6]
+    deviations = (a[7] if n else 0.0) + (b[7] if m else 0.0) + apart * apart * n * m / both
+    return [*(x + y for x, y in zip(a[:4], b[:4])), low, high, mean, deviations, a[8] + b[8], a[9] + b[9]]
+
+
+def _careful(flat: Tensor) -> Tensor:
+    """Sums in float64 of what is finite, with nothing waited for."""
+    kind = wide(flat)
+    is_finite = torch.isfinite(flat)
+    zeros = (flat.numel() - torch.count_nonzero(flat)).to(kind)
+    nan, negative = torch.isnan(flat).sum().to(kind), (flat == -math.inf).sum().to(kind)
+    finite = is_finite.sum().to(kind)
+    infinite = torch.full((), math.inf, device=flat.device)
+    low = torch.where(is_finite, flat, infinite).min()
+    high = torch.where(is_finite, flat, -infinite).max()
+    values = torch.where(is_finite, flat, torch.zeros_like(flat)).to(kind, copy=True)
+    squares = torch.dot(values, values)
+    l1 = values.abs().sum()
+    mean = values.sum() / finite.clamp(min=1.0)
+    values.sub_(mean).mul_(is_finite)
+    rest = values.sum()
+    deviations = (torch.dot(values, values) - rest * rest / finite.clamp(min=1.0)).clamp(min=0.0)
+    mean = mean + rest / finite.clamp(min=1.0)
+    return torch.stack([zeros, nan, negative, finite, low.to(kind), high.to(kind), mean, deviations, l1, squares])
