@@ -6,10 +6,11 @@ from typing import Any, Dict, List, NamedTuple, Optional, Set
 import torch
 from torch import Tensor
 
+from .device import CANCELLED, PIECE, TINY, known_at_once, wide, workspace
 from .distribution import Distribution, floats
 from .layers import Layer
 from .record import number
-from .sums import CANCELLED, PIECE, TINY, Measured, known_at_once, wide, workspace
+from .sums import Measured
 
 
 class Units(NamedTuple):

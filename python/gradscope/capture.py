@@ -7,11 +7,12 @@ import torch
 from torch import Tensor
 
 from .activations import Activations, Fired
+from .device import Numbers, fetched
 from .distribution import Distribution, fetch, floats
 from .layers import Layer
-from .meter import Numbers, fetched, relative, row_deviation
 from .probe import Probe
 from .record import RATE_STEPS, number, short
+from .rows import Rows, relative
 from .sums import MOMENTS, QUANTILES, SAMPLED, Measured, measure
 
 PARTS = ("weight", "bias", "weight_grad", "bias_grad", "update")
@@ -50,11 +51,10 @@ class Capture:
         self._deviations: Dict[Tuple[int, str], float] = {}
 
     def _see(self, index: int, name: str, tensor: Tensor) -> None:
-        self._found[index, name] = measure(tensor, QUANTILES if self.lean else SAMPLED)
-        if name in ("weight", "weight_grad"):
-            pair = row_deviation(tensor)
-            if pair is not None:
-                self._pairs[index, name] = pair
+        rows = Rows.of(tensor) if name in ("weight", "weight_grad") else None
+        if rows is not None:
+            self._pairs[index, name] = rows.deviation()
+        self._found[index, name] = measure(tensor, QUANTILES if self.lean else SAMPLED, rows)
 
     def finish(self, updates: List[Tensor]) -> None:
         """Takes the update, and fetches everything."""

@@ -1,14 +1,13 @@
 """Norms of the steps, kept on the model's device until a capture point."""
 
 import math
-from itertools import islice
-from typing import Any, Dict, List, Optional, Sequence, Tuple, Union
+from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 import torch
 from torch import Tensor
 
+from .device import PIECE, Numbers, fetched, known_at_once, together, wide, workspace
 from .layers import Layer
-from .sums import PIECE, TINY, known_at_once, wide, workspace
 
 
 def norms(tensors: Sequence[Tensor]) -> List[Tensor]:
@@ -26,24 +25,6 @@ def dense(gradient: Tensor) -> Tensor:
 
 #: Types too short for a sum.
 HALF = (torch.float16, torch.bfloat16)
-#: Share of a row's square from which its squared distance from the mean row may be had by subtraction.
-NEAR = 0.1
-#: Numbers that are known, or still on their device.
-Numbers = Union[List[float], Tensor]
-
-
-def together(scalars: Sequence[Tensor], device: torch.device) -> Numbers:
-    """Numbers of one element each; on the processor, where nothing is waited for, they are looked at."""
-    if known_at_once(device):
-        return [s.item() for s in scalars]
-    return torch.stack([s.float().to(device) for s in scalars]) if scalars else []
-
-
-def fetched(numbers: Sequence[Numbers]) -> List[List[float]]:
-    """All of them, in one copy from the device."""
-    waiting = [n for n in numbers if isinstance(n, Tensor)]
-    values = iter(torch.cat(waiting).tolist() if waiting else [])
-    return [list(islice(values, n.numel())) if isinstance(n, Tensor) else n for n in numbers]
 
 
 class Step:
@@ -152,41 +133,6 @@ def cosine(product: float, a: float, b: float) -> float:
     """Of the angle between two vectors with this inner product and these norms."""
     sizes = a * b
     return min(max(product / sizes, -1.0), 1.0) if sizes > 0.0 and math.isfinite(product) else math.nan
-
-
-def row_deviation(matrix: Tensor) -> Optional[Numbers]:
-    """The largest distance of a row from the mean row, and the norm of that; ``None`` for single rows."""
-    if matrix.dim() < 2 or matrix.shape[0] < 2 or matrix.numel() == 0:
-        return None
-    rows = matrix.detach().reshape(matrix.shape[0], -1)
-    if not known_at_once(rows.device) or rows.dtype != torch.float32:
-        return together(_deviation_from_first(rows.float()), rows.device)
-    mean = rows.mean(0)
-    norm = torch.linalg.vector_norm(mean)
-    squares = torch.linalg.vector_norm(rows, dim=1).square()
-    apart = (squares - 2.0 * torch.mv(rows, mean) + norm.square()).max().item()
-    # Nothing is written but for a number a row; of rows that are much the same that leaves rounding.
-    largest = squares.max().item()
-    if TINY**2 < largest < TINY**-2 and apart > NEAR * largest:
-        return [math.sqrt(apart), norm.item()]
-    return together(_deviation_from_first(rows), rows.device)
-
-
-def _deviation_from_first(rows: Tensor) -> List[Tensor]:
-    """The same counted from the first row: rows that are equal are then exactly equal."""
-    apart = rows - rows[:1]
-    mean = apart.mean(0)
-    apart -= mean
-    return [torch.linalg.vector_norm(apart, dim=1).max(), torch.linalg.vector_norm(rows[0] + mean)]
-
-
-def relative(largest: float, norm: float) -> float:
-    """What became of :func:`row_deviation`."""
-    if not math.isfinite(norm):
-        return math.nan
-    if largest == 0.0:
-        return 0.0
-    return largest / norm if norm > 0.0 else math.inf
 
 
 class Spreads:

@@ -7,11 +7,12 @@ import torch
 from torch import Tensor, nn
 
 from .activations import Activations, Fired, Pass, Units
+from .device import wide
 from .distribution import fetch
 from .graph import DROPPED, NORM, Graph, Nonlinearity, name_of, nonlinearity
 from .hooks import Hook
 from .layers import CHANNELS_SECOND, NORMS, WEIGHTED, Layer
-from .sums import BINNED, MOMENTS, SAMPLED, measure, wide
+from .sums import BINNED, MOMENTS, SAMPLED, measure
 
 #: A unit-sample is saturated where its slope is below this share of the largest.
 SATURATED = 0.05

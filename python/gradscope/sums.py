@@ -4,7 +4,6 @@ Values of other types are measured as the float32 nearest to them.
 """
 
 import math
-import threading
 from functools import lru_cache
 from typing import Dict, List, NamedTuple, Optional, Tuple, Union
 
@@ -12,6 +11,8 @@ import torch
 from torch import Tensor
 
 from .bins import FLOAT32_MAX, PROBABILITIES, SHIFT, TABLE
+from .device import CANCELLED, PIECE, TINY, known_at_once, wide, workspace
+from .rows import Rows
 
 #: So many values are all kept; quantiles of more come from bins.
 EXACT = 1024
@@ -25,25 +26,10 @@ GOLDEN = (math.sqrt(5.0) - 1.0) / 2.0
 MOMENTS, QUANTILES, BINNED, SAMPLED = range(4)
 #: Numbers that a tensor's values add up to.
 SUMS = 10
-#: Values that are added up at a time on the processor: four megabytes.
-PIECE = 1 << 20
 #: Values that are squared and added up in a row.
 ROW = 1024
-#: Largest values from which float32 is enough for squares, and the share of the squares that their
-#: deviations have then to be.
-TINY, CANCELLED = 1e-12, 1e-2
 #: The share of the squares from which deviations may be had by subtraction: it loses a digit in base 2.
 SPREAD = 0.5
-
-
-def wide(tensor: Tensor) -> torch.dtype:
-    """What sums are accumulated in: float64, where the device has it."""
-    return torch.float32 if tensor.device.type == "mps" else torch.float64
-
-
-def known_at_once(device: torch.device) -> bool:
-    """Whether looking at a number on this device waits for nothing."""
-    return device.type == "cpu"
 
 
 class Measured(NamedTuple):
@@ -58,8 +44,9 @@ class Measured(NamedTuple):
     quantiles: Optional[Tensor] = None
 
 
-def measure(tensor: Tensor, keep: int = SAMPLED) -> Measured:
-    """Adds up a tensor's values; what is kept beside the moments is one of :data:`MOMENTS` and those that follow."""
+def measure(tensor: Tensor, keep: int = SAMPLED, rows: Optional[Rows] = None) -> Measured:
+    """Adds up a tensor's values; what is kept beside the moments is one of :data:`MOMENTS` and those that follow.
+    Its ``rows``, if they are known, need not be read again."""
     flat = tensor.detach().reshape(-1)
     count = flat.numel()
     if count == 0:
@@ -78,7 +65,7 @@ def measure(tensor: Tensor, keep: int = SAMPLED) -> Measured:
         values = torch.sort(_float32(flat[place])).values[ranks] + 0.0
     binned = keep in (BINNED, SAMPLED) and count > EXACT
     if known_at_once(flat.device):
-        return Measured(count, *_in_pieces(flat, binned), values, quantiles)
+        return Measured(count, *_in_pieces(flat, binned, rows), values, quantiles)
     flat = _float32(flat)
     bins = None
     if binned:
@@ -121,10 +108,12 @@ def _ranks(count: int, device: torch.device) -> Tuple[Tensor, Tensor, Tensor]:
     return _places(count, device), below.to(device), rank.frac().float().to(device)
 
 
-def _in_pieces(flat: Tensor, binned: bool) -> Tuple[List[float], Optional[Tensor]]:
+def _in_pieces(flat: Tensor, binned: bool, rows: Optional[Rows]) -> Tuple[List[float], Optional[Tensor]]:
     """Sums and bins on the processor, where looking waits for nothing: piece by piece, in memory that was touched
     before."""
     table: Optional[Tensor] = None
+    # Longer rows are too much for float32.
+    rows = rows if flat.numel() <= PIECE and rows is not None and rows.rows.shape[1] <= ROW else None
     sums: Optional[List[float]] = None
     for part in (flat,) if flat.numel() <= PIECE else flat.split(PIECE):
         piece = _float32(part)
@@ -141,7 +130,7 @@ def _in_pieces(flat: Tensor, binned: bool) -> Tuple[List[float], Optional[Tensor
                 counts[TABLE // 2] -= signed
                 counts[0] += signed
             table = counts if table is None else table.add_(counts)
-        own = _few(piece) if flat.numel() <= EXACT else _many(piece, with_zeros)
+        own = _few(piece) if flat.numel() <= EXACT else _many(piece, with_zeros, rows)
         if own is None:
             own = _careful(piece).tolist()
         sums = own if sums is None else _added(sums, own)
@@ -162,7 +151,7 @@ def _few(own: Tensor) -> Optional[List[float]]:
     return [zeros, 0.0, 0.0, count, low, high, mean, deviations, l1, squares]
 
 
-def _many(piece: Tensor, with_zeros: bool) -> Optional[List[float]]:
+def _many(piece: Tensor, with_zeros: bool, rows: Optional[Rows]) -> Optional[List[float]]:
     """Sums of a piece on the processor in float32 and pairwise, if all of it is finite and its squares stay well within
     the range of that. Off by 1e-6 of themselves at most."""
     count = piece.numel()
@@ -170,7 +159,10 @@ def _many(piece: Tensor, with_zeros: bool) -> Optional[List[float]]:
     if not TINY < max(abs(low), abs(high)) < 1.0 / TINY:
         return None
     work = workspace(count, piece.dtype)
-    total = piece.sum().item()
+    if rows is None or rows.mean is None or rows.norms is None:
+        total, squares = piece.sum().item(), _squares(piece)
+    else:
+        total, squares = rows.mean.sum().item() * len(rows.norms), torch.dot(rows.norms, rows.norms).item()
     if low >= 0.0:
         # What has no negative numbers is its own absolute value.
         l1, least = total, low
@@ -178,7 +170,6 @@ def _many(piece: Tensor, with_zeros: bool) -> Optional[List[float]]:
         l1 = torch.abs(piece, out=work).sum().item()
         least = work.min().item() if with_zeros else low
     zeros = torch.eq(piece, 0.0, out=work).sum().item() if with_zeros and least == 0.0 else 0.0
-    squares = _squares(piece)
     mean = total / count
     deviations = squares - count * mean * mean
     if deviations < SPREAD * squares:
@@ -195,26 +186,6 @@ def _squares(piece: Tensor) -> float:
     norms = torch.linalg.vector_norm(piece[:whole].view(-1, ROW), dim=1)
     rest = piece[whole:]
     return (torch.dot(norms, norms) + torch.dot(rest, rest)).item()
-
-
-class _Workspaces(threading.local):
-    def __init__(self) -> None:
-        self.of: Dict[torch.dtype, Tensor] = {}
-
-
-_workspaces = _Workspaces()
-
-
-def workspace(count: int, dtype: torch.dtype) -> Tensor:
-    """So many numbers of memory on the processor, which this thread's next call writes over where they are no
-    more than :data:`PIECE`."""
-    if count > PIECE:
-        return torch.empty(count, dtype=dtype, device="cpu")
-    if dtype not in _workspaces.of:
-        # One that was made in inference mode could not be written to outside of it.
-        with torch.inference_mode(False):
-            _workspaces.of[dtype] = torch.empty(PIECE, dtype=dtype, device="cpu")
-    return _workspaces.of[dtype][:count]
 
 
 def _added(a: List[float], b: List[float]) -> List[float]:

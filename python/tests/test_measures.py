@@ -11,12 +11,13 @@ from support import close, gradscope, lines, summary
 from torch import nn, optim
 
 import gradscope as recorder
-from gradscope import activations, meter, sums
+from gradscope import activations, device, meter, rows, sums
 from gradscope.activations import Units
 from gradscope.bins import PROBABILITIES
+from gradscope.device import fetched
 from gradscope.distribution import fetch
 from gradscope.layers import find
-from gradscope.meter import fetched, row_deviation
+from gradscope.rows import Rows
 from gradscope.sums import BINNED, MOMENTS, QUANTILES, measure
 
 
@@ -78,9 +79,9 @@ def test_numbers_at_the_ends_of_float32_are_counted_and_read_back(tmp_path):
 
 def test_pieces_add_up_to_the_whole(monkeypatch):
     torch.manual_seed(9)
-    plain = torch.randn(3 * sums.PIECE + 5) * 0.1
+    plain = torch.randn(3 * device.PIECE + 5) * 0.1
     odd, close_together, tiny = plain.clone(), plain * 1e-4 + 30.0, plain * 1e-30
-    odd[sums.PIECE + 1] = math.inf
+    odd[device.PIECE + 1] = math.inf
     odd[-1], odd[7] = math.nan, 0.0
     for values in (plain, odd, close_together, tiny, plain.clamp(min=0.0), plain[::2], plain.double()):
         (d,) = fetch([measure(values)])
@@ -118,7 +119,7 @@ def test_zeros_with_a_sign_are_no_negative_numbers(monkeypatch):
 
 
 def test_measuring_in_inference_mode_leaves_nothing_that_cannot_be_written_outside(tmp_path):
-    sums._workspaces.of.clear()
+    device._workspaces.of.clear()
     values = torch.randn(3000)
     with torch.inference_mode():
         (inside,) = fetch([measure(values)])
@@ -152,18 +153,31 @@ def test_shrinking_is_the_cosine_between_an_update_and_the_way_to_zero(size, kin
 
 def test_the_deviation_of_rows_is_exact_where_they_are_equal():
     torch.manual_seed(10)
-    rows = torch.randn(700, 500)
-    one = rows[:1].expand(700, 500).contiguous()
+    matrix = torch.randn(700, 500)
+    one = matrix[:1].expand(700, 500).contiguous()
     almost = one.clone()
     almost[300, 7] *= 1.0 + 1e-6
-    for matrix in (rows, almost, rows * math.nan, rows.double(), rows * 1e-15, rows * 1e-9, rows * 1e15, torch.randn(5, 600_000)):
-        wide = matrix.double()
+    sizes = [matrix * size for size in (1e-15, 1e-9, 1e15)]
+    for own in (matrix, almost, matrix.double(), *sizes, torch.randn(5, 600_000)):
+        wide = own.double()
         mean = wide.mean(0)
-        largest, norm = fetched([row_deviation(matrix)])[0]
-        assert close(largest, float((wide - mean).norm(dim=1).max())) or math.isnan(largest)
-        assert close(norm, float(mean.norm())) or math.isnan(norm)
-    assert fetched([row_deviation(one)])[0][0] == 0.0
-    assert row_deviation(rows[:1]) is None and row_deviation(rows[0]) is None
+        expected = [float((wide - mean).norm(dim=1).max()), float(mean.norm())]
+        for found, exactly in zip(fetched([Rows.of(own).deviation()])[0], expected):
+            assert abs(found - exactly) <= 1e-4 * exactly
+    assert all(math.isnan(v) for v in fetched([Rows.of(matrix * math.nan).deviation()])[0])
+    assert fetched([Rows.of(one).deviation()])[0][0] == 0.0
+    assert Rows.of(matrix[:1]) is None and Rows.of(matrix[0]) is None
+
+
+def test_sums_of_what_is_known_by_its_rows_are_those_of_all_values():
+    torch.manual_seed(15)
+    for matrix in (torch.randn(300, 500), torch.full((400, 300), 0.01), torch.randn(40, 900) + 7.0, torch.randn(9, 9)):
+        known, read = fetch([measure(matrix, BINNED, Rows.of(matrix)), measure(matrix, BINNED)])
+        for name in ("mean", "deviations", "l1", "squares"):
+            ours, theirs = getattr(known, name), getattr(read, name)
+            scale = math.sqrt(read.squares / read.count) if name == "mean" else theirs
+            assert abs(ours - theirs) <= 2e-6 * scale, name
+        assert known.own_bins() == read.own_bins()
 
 
 @pytest.mark.parametrize("size", [5, 21, 22, 700, 1024, 5000, 1 << 20])
@@ -355,7 +369,7 @@ def test_the_place_of_the_first_nan_is_named(tmp_path):
 
 def on_a_device(monkeypatch):
     """As on an accelerator, where looking at a number waits: nothing is looked at but where it is fetched."""
-    for module in (activations, meter, sums):
+    for module in (activations, device, meter, rows, sums):
         monkeypatch.setattr(module, "known_at_once", lambda device: False)
 
 

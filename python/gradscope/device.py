@@ -1,0 +1,60 @@
+"""Where tensors are: what looking at a number costs there, and memory to work in."""
+
+import threading
+from itertools import islice
+from typing import Dict, List, Sequence, Union
+
+import torch
+from torch import Tensor
+
+#: Values that are added up at a time on the processor: four megabytes.
+PIECE = 1 << 20
+#: Largest values from which float32 is enough for squares, and the share of the squares that their deviations have
+#: then to be.
+TINY, CANCELLED = 1e-12, 1e-2
+#: Numbers that are known, or still on their device.
+Numbers = Union[List[float], Tensor]
+
+
+def wide(tensor: Tensor) -> torch.dtype:
+    """What sums are accumulated in: float64, where the device has it."""
+    return torch.float32 if tensor.device.type == "mps" else torch.float64
+
+
+def known_at_once(device: torch.device) -> bool:
+    """Whether looking at a number on this device waits for nothing."""
+    return device.type == "cpu"
+
+
+def together(scalars: Sequence[Tensor], device: torch.device) -> Numbers:
+    """Numbers of one element each; on the processor, where nothing is waited for, they are looked at."""
+    if known_at_once(device):
+        return [s.item() for s in scalars]
+    return torch.stack([s.float().to(device) for s in scalars]) if scalars else []
+
+
+def fetched(numbers: Sequence[Numbers]) -> List[List[float]]:
+    """All of them, in one copy from the device."""
+    waiting = [n for n in numbers if isinstance(n, Tensor)]
+    values = iter(torch.cat(waiting).tolist() if waiting else [])
+    return [list(islice(values, n.numel())) if isinstance(n, Tensor) else n for n in numbers]
+
+
+class _Workspaces(threading.local):
+    def __init__(self) -> None:
+        self.of: Dict[torch.dtype, Tensor] = {}
+
+
+_workspaces = _Workspaces()
+
+
+def workspace(count: int, dtype: torch.dtype) -> Tensor:
+    """So many numbers of memory on the processor, which this thread's next call writes over where they are no
+    more than :data:`PIECE`."""
+    if count > PIECE:
+        return torch.empty(count, dtype=dtype, device="cpu")
+    if dtype not in _workspaces.of:
+        # One that was made in inference mode could not be written to outside of it.
+        with torch.inference_mode(False):
+            _workspaces.of[dtype] = torch.empty(PIECE, dtype=dtype, device="cpu")
+    return _workspaces.of[dtype][:count]

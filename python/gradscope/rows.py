@@ -1,0 +1,61 @@
+"""A matrix by its rows, each of which is what one unit looks at."""
+
+import math
+from typing import List, Optional
+
+import torch
+from torch import Tensor
+
+from .device import TINY, Numbers, known_at_once, together
+
+#: Share of a row's square from which its squared distance from the mean row may be had by subtraction.
+NEAR = 0.1
+
+
+class Rows:
+    """The rows of a tensor; in float32 on the processor with their mean and their L2 norms, each read once."""
+
+    def __init__(self, rows: Tensor) -> None:
+        self.rows = rows
+        self.mean: Optional[Tensor] = None
+        self.norms: Optional[Tensor] = None
+        if known_at_once(rows.device) and rows.dtype == torch.float32:
+            self.mean, self.norms = rows.mean(0), torch.linalg.vector_norm(rows, dim=1)
+
+    @classmethod
+    def of(cls, tensor: Tensor) -> Optional["Rows"]:
+        """``None`` of what has a single row."""
+        if tensor.dim() < 2 or tensor.shape[0] < 2 or tensor.numel() == 0:
+            return None
+        return cls(tensor.detach().reshape(tensor.shape[0], -1))
+
+    def deviation(self) -> Numbers:
+        """The largest distance of a row from the mean row, and the norm of that."""
+        rows, mean, norms = self.rows, self.mean, self.norms
+        if mean is None or norms is None:
+            return together(_deviation_from_first(rows.float()), rows.device)
+        norm = torch.linalg.vector_norm(mean)
+        squares = norms.square()
+        apart = (squares - 2.0 * torch.mv(rows, mean) + norm.square()).max().item()
+        # Nothing is written but for a number a row; of rows that are much the same that leaves rounding.
+        largest = squares.max().item()
+        if TINY**2 < largest < TINY**-2 and apart > NEAR * largest:
+            return [math.sqrt(apart), norm.item()]
+        return together(_deviation_from_first(rows), rows.device)
+
+
+def _deviation_from_first(rows: Tensor) -> List[Tensor]:
+    """The same counted from the first row: rows that are equal are then exactly equal."""
+    apart = rows - rows[:1]
+    mean = apart.mean(0)
+    apart -= mean
+    return [torch.linalg.vector_norm(apart, dim=1).max(), torch.linalg.vector_norm(rows[0] + mean)]
+
+
+def relative(largest: float, norm: float) -> float:
+    """What became of :meth:`Rows.deviation`."""
+    if not math.isfinite(norm):
+        return math.nan
+    if largest == 0.0:
+        return 0.0
+    return largest / norm if norm > 0.0 else math.inf
