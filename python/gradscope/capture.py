@@ -73,6 +73,10 @@ class Capture:
             for key in [key for key in self._measured if key[1].endswith("grad")]:
                 del self._measured[key]
 
+    def norms(self, name: str) -> List[float]:
+        """L2 norms of a part of every layer."""
+        return [self._measured[index, name].l2 for index in range(len(self.layers))]
+
     def lines(self, facts: Dict[str, Any], history: bool = False) -> List[Dict[str, Any]]:
         """A line for every layer, in full or as a history keeps it."""
         return [self._line(index, facts, history) for index in range(len(self.layers))]

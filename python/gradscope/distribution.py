@@ -183,13 +183,16 @@ def _interpolated(values: Sequence[float], rank: float) -> float:
 
 def _knots(values: Sequence[float]) -> str:
     """The upper three bytes of each float32, rounded."""
-    packed = bytearray()
     # A zero with a sign is written as one without.
-    every = struct.pack(f">{len(values)}f", *(value + 0.0 for value in values))
-    for bits in struct.unpack(f">{len(values)}I", every):
-        rounded = bits + 0x80
-        if rounded & 0x7F800000 == 0x7F800000:
-            rounded = bits
-        rounded &= 0xFFFFFF00
-        packed += struct.pack(">I", 0 if rounded == 0x80000000 else rounded)[:3]
+    bits = struct.unpack(f">{len(values)}I", struct.pack(f">{len(values)}f", *(v + 0.0 for v in values)))
+    packed = bytearray(struct.pack(f">{len(values)}I", *map(_rounded, bits)))
+    del packed[3::4]
     return _base64(bytes(packed))
+
+
+def _rounded(bits: int) -> int:
+    """A float32 to the nearest of which the lowest byte is empty; never to infinity, nor to a zero with a sign."""
+    rounded = bits + 0x80
+    if rounded & 0x7F800000 == 0x7F800000:
+        rounded = bits
+    return 0 if rounded & 0xFFFFFF00 == 0x80000000 else rounded

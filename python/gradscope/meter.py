@@ -1,6 +1,7 @@
 """Norms of the steps, kept on the model's device until a capture point."""
 
 import math
+from statistics import median
 from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 import torch
@@ -8,6 +9,7 @@ from torch import Tensor
 
 from .device import PIECE, Numbers, fetched, known_at_once, together, wide, workspace
 from .layers import Layer
+from .rows import l2
 
 
 def norms(tensors: Sequence[Tensor]) -> List[Tensor]:
@@ -15,7 +17,7 @@ def norms(tensors: Sequence[Tensor]) -> List[Tensor]:
     together = getattr(torch, "_foreach_norm", None)
     if together is not None and all(t.device.type == "cuda" and t.dtype == torch.float32 for t in tensors):
         return list(together(list(tensors), 2)) if tensors else []
-    return [torch.linalg.vector_norm(t, dtype=torch.float32 if t.dtype in HALF else None) for t in tensors]
+    return [l2(t, torch.float32 if t.dtype in HALF else None) for t in tensors]
 
 
 def dense(gradient: Tensor) -> Tensor:
@@ -33,6 +35,8 @@ class Step:
     def __init__(self, number: int, rows: int, weighed: bool) -> None:
         self.number, self.rows, self.weighed = number, rows, weighed
         self.scaled = False
+        #: Whether a capture measures ‖W‖ and ‖ΔW‖ of this step.
+        self.captured = False
         #: The loss, then the gradients of every parameter; weights; updates, then shrinking.
         self.first: Numbers = []
         self.before: Numbers = []
@@ -73,7 +77,8 @@ class Meter:
         step.first = together([value, *own], self.device)
         if step.weighed:
             weights = [w.detach() for w in self.weights]
-            step.before = together(norms(weights), self.device)
+            if not step.captured:
+                step.before = together(norms(weights), self.device)
             if self.copies:
                 for copy, weight in zip(self.copies, weights):
                     copy.copy_(weight)
@@ -90,7 +95,8 @@ class Meter:
             if self.decay:
                 shrinking.append(-along(copy, weight.detach()))
             torch.sub(weight.detach(), copy, out=copy)
-        step.after = together([*norms(self.copies), *shrinking], self.device)
+        own = [] if step.captured else norms(self.copies)
+        step.after = together([*own, *shrinking], self.device)
         return self.copies
 
     def fetch(self) -> List[Step]:
@@ -99,10 +105,11 @@ class Meter:
         numbers = iter(fetched([n for s in steps for n in (s.first, s.before, s.after)]))
         count = len(self.layers)
         for step in steps:
-            first, step.weights, after = next(numbers), next(numbers), next(numbers)
+            first, before, after = next(numbers), next(numbers), next(numbers)
             step.loss, step.gradients = first[0], first[1:]
-            step.updates = after[:count]
-            step.shrinking = [cosine(*of) for of in zip(after[count:], step.updates, step.weights)]
+            if not step.captured:
+                step.weights, step.updates, after = before, after[:count], after[count:]
+            step.shrinking = [cosine(*of) for of in zip(after, step.updates, step.weights)]
             step.first = step.before = step.after = []
         return steps
 
@@ -138,35 +145,25 @@ def cosine(product: float, a: float, b: float) -> float:
 class Spreads:
     """Smallest, median and largest norms of the steps of an epoch."""
 
-    NAMES = ("weight_l2", "grad_l2", "update_l2", "shrinking")
-
     def __init__(self, layers: int) -> None:
-        self.seen: List[Dict[str, List[float]]] = [{name: [] for name in self.NAMES} for _ in range(layers)]
+        names = ("weight_l2", "grad_l2", "update_l2", "shrinking")
+        self.seen: Dict[str, List[List[float]]] = {name: [[] for _ in range(layers)] for name in names}
 
     def add(self, gradients: List[float], step: Step) -> None:
-        """Takes in a step."""
-        for index, seen in enumerate(self.seen):
-            own: List[Tuple[str, List[float]]] = [
-                ("weight_l2", step.weights),
-                ("grad_l2", gradients),
-                ("update_l2", step.updates),
-                ("shrinking", step.shrinking),
-            ]
-            for name, values in own:
-                if index < len(values) and math.isfinite(values[index]):
-                    seen[name].append(values[index])
+        """Takes in a step; of most, gradients alone are known."""
+        for of_layers, values in zip(self.seen.values(), (step.weights, gradients, step.updates, step.shrinking)):
+            for seen, value in zip(of_layers, values):
+                if math.isfinite(value):
+                    seen.append(value)
 
     def lines(self) -> List[Dict[str, Any]]:
         """As they stand in a record; a norm of which no value was finite is ``null``."""
-        found = []
-        for seen in self.seen:
+        found: List[Dict[str, Any]] = []
+        for of_layer in zip(*self.seen.values()):
             line: Dict[str, Any] = {}
-            for name, values in seen.items():
+            for name, values in zip(self.seen, of_layer):
                 if values:
-                    ordered = sorted(values)
-                    half = len(ordered) // 2
-                    median = ordered[half] if len(ordered) % 2 else (ordered[half - 1] + ordered[half]) / 2
-                    line[name] = {"min": ordered[0], "median": median, "max": ordered[-1]}
+                    line[name] = {"min": min(values), "median": median(values), "max": max(values)}
                 elif name != "shrinking":
                     line[name] = None
             found.append(line)

@@ -236,7 +236,7 @@ class Scope:
         assert self._meter is not None
         inverse = self._inverse_scale(scaler or self._scaler)
         step = Step(self._number, self._batch, self._weighed)
-        step.scaled = inverse is not None
+        step.scaled, step.captured = inverse is not None, self._capture_now
         self._meter.before(step, loss, inverse)
         if self._capture_now:
             self._look_for_what_is_gone()
@@ -434,6 +434,7 @@ class Scope:
         updates = self._meter.after(last)
         if self._open is not None:
             self._open.finish(updates)
+            last.weights, last.updates = self._open.norms("weight"), self._open.norms("update")
             self._latest, self._open = self._open, None
             self._fetch()
         elif len(self._meter.steps) >= WAITING:

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from .bins import FLOAT32_MAX, PROBABILITIES, SHIFT, TABLE
 from .device import CANCELLED, PIECE, TINY, known_at_once, wide, workspace
-from .rows import Rows
+from .rows import ROW, Rows
 
 #: So many values are all kept; quantiles of more come from bins.
 EXACT = 1024
@@ -26,8 +26,6 @@ GOLDEN = (math.sqrt(5.0) - 1.0) / 2.0
 MOMENTS, QUANTILES, BINNED, SAMPLED = range(4)
 #: Numbers that a tensor's values add up to.
 SUMS = 10
-#: Values that are squared and added up in a row.
-ROW = 1024
 #: The share of the squares from which deviations may be had by subtraction: it loses a digit in base 2.
 SPREAD = 0.5
 
@@ -163,13 +161,9 @@ def _many(piece: Tensor, with_zeros: bool, rows: Optional[Rows]) -> Optional[Lis
         total, squares = piece.sum().item(), _squares(piece)
     else:
         total, squares = rows.mean.sum().item() * len(rows.norms), torch.dot(rows.norms, rows.norms).item()
-    if low >= 0.0:
-        # What has no negative numbers is its own absolute value.
-        l1, least = total, low
-    else:
-        l1 = torch.abs(piece, out=work).sum().item()
-        least = work.min().item() if with_zeros else low
-    zeros = torch.eq(piece, 0.0, out=work).sum().item() if with_zeros and least == 0.0 else 0.0
+    # What has no negative numbers is its own absolute value.
+    l1 = total if low >= 0.0 else torch.abs(piece, out=work).sum().item()
+    zeros = torch.eq(piece, 0.0, out=work).sum().item() if with_zeros and low <= 0.0 <= high else 0.0
     mean = total / count
     deviations = squares - count * mean * mean
     if deviations < SPREAD * squares:

@@ -169,6 +169,18 @@ def test_the_deviation_of_rows_is_exact_where_they_are_equal():
     assert Rows.of(matrix[:1]) is None and Rows.of(matrix[0]) is None
 
 
+@pytest.mark.parametrize("kind", [torch.float32, torch.float64, torch.bfloat16])
+def test_norms_of_equal_values_are_right_however_many_there_are(kind):
+    shapes = [(3000, 2100), (5, 600_000), (64, 64, 3, 3), (1025,), (4096, 64), (9,)]
+    for values in (torch.full(shape, 0.0123, dtype=kind) for shape in shapes):
+        (found,) = meter.norms([values])
+        expected = math.sqrt(values.numel()) * float(values.flatten()[0])
+        assert abs(float(found) - expected) <= 1e-5 * expected, values.shape
+    crossed = torch.randn(700, 300).t()
+    assert close(float(meter.norms([crossed])[0]), float(crossed.double().norm()))
+    assert math.isnan(float(meter.norms([torch.full((70, 70), math.nan)])[0]))
+
+
 def test_sums_of_what_is_known_by_its_rows_are_those_of_all_values():
     torch.manual_seed(15)
     for matrix in (torch.randn(300, 500), torch.full((400, 300), 0.01), torch.randn(40, 900) + 7.0, torch.randn(9, 9)):
