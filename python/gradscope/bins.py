@@ -1,7 +1,7 @@
 """Bins of sign, exponent and four bits of mantissa: read from tables of counts, and as they stand in a record."""
 
+import math
 import struct
-from functools import lru_cache
 from typing import List, NamedTuple, Optional, Sequence, Tuple
 
 import torch
@@ -19,15 +19,18 @@ FLOAT32_MAX = 3.4028234663852886e38
 
 
 class Tables:
-    """Counts of ascending bins, that of zeros among them, of several tensors: ``[tensors, bins]``."""
+    """Counts of ascending bins, that of zeros among them, of several tensors: ``[tensors, bins]``; with the bins' indices
+    and each tensor's smallest and largest value. What is asked of one is worked out for all: that takes a fraction of
+    one after the other."""
 
-    def __init__(self, index: Tensor, counts: Tensor) -> None:
-        self.index, self.counts = index, counts
+    def __init__(self, index: Tensor, counts: Tensor, ranges: Sequence[Sequence[float]]) -> None:
+        self.index, self.counts, self.ranges = index, counts, ranges
         self._packed: Optional[List[bytes]] = None
+        self._quantiles: Optional[List[List[float]]] = None
 
     def packed(self) -> List[bytes]:
         """As they stand in a record, without zeros: pairs of (step to the bin, count), each a variable-length integer
-        of seven bits a byte. All at once takes a fraction of one after the other."""
+        of seven bits a byte."""
         if self._packed is None:
             own = self.counts * (self.index != 0)
             table, place = own.nonzero().unbind(1)
@@ -43,13 +46,28 @@ class Tables:
             self._packed = [data[i:j] for i, j in zip([0, *ends], ends)]
         return self._packed
 
+    def quantiles(self) -> List[List[float]]:
+        """At :data:`PROBABILITIES`, interpolated within a bin; NaN of what has no finite value."""
+        if self._quantiles is None:
+            low, high = torch.tensor(self.ranges, dtype=torch.float64, device="cpu").T.unsqueeze(2).unbind(0)
+            above = self.counts.cumsum(1, dtype=torch.float64)
+            ranks = torch.tensor(PROBABILITIES, dtype=torch.float64, device="cpu") * (above[:, -1:] - 1.0)
+            at = torch.searchsorted(above, ranks, right=True).clamp_(max=len(self.index) - 1)
+            number = self.counts.gather(1, at)
+            bottom, top = (edge[at] for edge in _edges(self.index))
+            bottom, top = torch.maximum(bottom, low), torch.minimum(top, high)
+            share = (ranks - (above.gather(1, at) - number) + 0.5) / number
+            found = bottom + (top - bottom) * share.clamp(max=1.0)
+            found = torch.minimum(torch.maximum(found, low), high)
+            self._quantiles = found.masked_fill(above[:, -1:] == 0.0, math.nan).tolist()
+        return self._quantiles
+
 
 class Bins(NamedTuple):
-    """The bins of one tensor's values, and quantiles."""
+    """The bins of one tensor's values."""
 
     tables: Tables
     at: int
-    quantiles: List[float]
 
     def pairs(self) -> List[Tuple[int, int]]:
         """Those that are not empty, without that of zeros, and their counts."""
@@ -60,29 +78,37 @@ class Bins(NamedTuple):
         """As they stand in a record."""
         return self.tables.packed()[self.at]
 
+    def quantiles(self) -> List[float]:
+        """At :data:`PROBABILITIES`."""
+        return self.tables.quantiles()[self.at]
 
-def read(tables: Sequence[Tensor], sums: Sequence[Sequence[float]]) -> List[Bins]:
-    """The bins of tables of counts, in which zeros stand with the subnormals, given what their values add up to."""
+
+def read(
+    tables: Sequence[Tensor], zeros: Sequence[Optional[float]], ranges: Sequence[Sequence[float]]
+) -> List[Bins]:
+    """The bins of tables of counts, given how many zeros stand there with the smallest subnormals (``None``: these are
+    no more than zeros), and the smallest and largest value."""
     if not tables:
         return []
     counts = torch.stack(list(tables)).cpu()
     sides = counts.view(len(tables), 2, TABLE // 2)
     small = sides[:, :, : SUBNORMAL + 1].sum(2)
-    zeros = torch.tensor([int(own[0]) for own in sums], dtype=torch.int64, device="cpu")
-    left = zeros
+    nearest = sides[:, :, 0].sum(1).tolist()
+    zero = torch.tensor([int(n if z is None else z) for n, z in zip(nearest, zeros)], dtype=torch.int64, device="cpu")
+    left = zero
     for side in (0, 1):
         taken = torch.minimum(left, small[:, side])
         small[:, side] -= taken
         left = left - taken
-    sides[:, :, :SUBNORMAL] = 0
     sides[:, :, SUBNORMAL] = small
-    counts[:, 0] = zeros
-    rows, index, low, high = _layout()
-    used = (counts.sum(0)[rows] > 0).nonzero().squeeze(1)
-    counts, index = counts[:, rows[used]], index[used]
-    found = _quantiles(counts, low[used], high[used], [(own[4], own[5]) for own in sums])
-    of = Tables(index, counts)
-    return [Bins(of, at, quantiles) for at, quantiles in enumerate(found)]
+    # What is used of a table are a few powers of two.
+    used = sides.sum((0, 1))[SUBNORMAL : LARGEST + 1].nonzero()
+    first, last = (int(used[0]), int(used[-1])) if len(used) else (0, -1)
+    magnitude = torch.arange(SUBNORMAL + first, SUBNORMAL + last + 1, device="cpu")
+    positive, negative = (sides[:, side, SUBNORMAL + first : SUBNORMAL + last + 1] for side in (0, 1))
+    counts = torch.cat([negative.flip(1), zero.unsqueeze(1), positive], 1)
+    of = Tables(torch.cat([-magnitude.flip(0), magnitude.new_zeros(1), magnitude]), counts, ranges)
+    return [Bins(of, at) for at in range(len(tables))]
 
 
 def of_pairs(pairs: Sequence[Tuple[int, int]], zeros: int, low: float, high: float) -> Bins:
@@ -91,36 +117,16 @@ def of_pairs(pairs: Sequence[Tuple[int, int]], zeros: int, low: float, high: flo
     table[0] = zeros
     for index, number in pairs:
         table[index if index > 0 else TABLE // 2 - index] = number
-    return read([table], [[zeros, 0.0, 0.0, 0.0, low, high]])[0]
+    return read([table], [zeros], [(low, high)])[0]
 
 
-def _quantiles(
-    counts: Tensor, low_edge: Tensor, high_edge: Tensor, ranges: Sequence[Tuple[float, float]]
-) -> List[List[float]]:
-    """At :data:`PROBABILITIES`, interpolated within a bin, of ``[tables, bins]``."""
-    if not len(low_edge):
-        return [[]] * len(counts)
-    low, high = torch.tensor(ranges, dtype=torch.float64, device="cpu").T.unsqueeze(2).unbind(0)
-    above = counts.cumsum(1, dtype=torch.float64)
-    ranks = torch.tensor(PROBABILITIES, dtype=torch.float64, device="cpu") * (above[:, -1:] - 1.0)
-    at = torch.searchsorted(above, ranks, right=True).clamp_(max=len(low_edge) - 1)
-    number = counts.gather(1, at)
-    bottom, top = torch.maximum(low_edge[at], low), torch.minimum(high_edge[at], high)
-    share = (ranks - (above.gather(1, at) - number) + 0.5) / number
-    found: List[List[float]] = torch.minimum(torch.maximum(bottom + (top - bottom) * share.clamp(max=1.0), low), high).tolist()
-    return found
-
-
-@lru_cache(maxsize=None)
-def _layout() -> Tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Of ascending bins with that of zeros in the middle: their rows in a table, their indices and their edges."""
-    magnitude = torch.arange(SUBNORMAL, LARGEST + 1, dtype=torch.int32, device="cpu")
-    low, high = ((m << SHIFT).view(torch.float32).double() for m in (magnitude, magnitude + 1))
-    low[0], high[-1] = 0.0, FLOAT32_MAX
-    zero, none = low.new_zeros(1), magnitude.new_zeros(1)
-    index = torch.cat([-magnitude.flip(0), none, magnitude]).long()
-    rows = torch.where(index < 0, TABLE // 2 - index, index)
-    return rows, index, torch.cat([-high.flip(0), zero, low]), torch.cat([-low.flip(0), zero, high])
+def _edges(index: Tensor) -> Tuple[Tensor, Tensor]:
+    """Where bins begin and end."""
+    magnitude = index.abs()
+    near, far = ((m.int() << SHIFT).view(torch.float32).double() for m in (magnitude, magnitude + 1))
+    near = near.masked_fill(magnitude <= SUBNORMAL, 0.0)
+    far = far.clamp(max=FLOAT32_MAX).masked_fill(index == 0, 0.0)
+    return torch.where(index < 0, -far, near), torch.where(index < 0, -near, far)
 
 
 def bin_of(value: float) -> int:

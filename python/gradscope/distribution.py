@@ -27,17 +27,19 @@ def fetch(measured: Sequence[Measured]) -> List["Distribution"]:
     """Brings many over at once: a copy of the sums, one of the bins, one of the values."""
     waiting = [m.sums for m in measured if isinstance(m.sums, Tensor)]
     fetched = iter(torch.stack(waiting).tolist() if waiting else [])
-    apart = [t for m in measured for t in (m.values, m.quantiles) if t is not None]
-    numbers = iter(torch.cat(apart).tolist() if apart else [])
+    with_values = [m.values for m in measured if m.values is not None]
+    values = iter(torch.cat(with_values).tolist() if with_values else [])
     sums = [next(fetched) if isinstance(m.sums, Tensor) else m.sums for m in measured]
-    binned = [(m.bins, own) for m, own in zip(measured, sums) if m.bins is not None]
-    tables = iter(read([bins for bins, _ in binned], [own for _, own in binned]))
-
-    def taken(tensor: Optional[Tensor]) -> Optional[List[float]]:
-        return None if tensor is None else list(islice(numbers, tensor.numel()))
-
+    binned = [(m, own) for m, own in zip(measured, sums) if m.bins is not None]
+    zeros = [None if m.part else own[0] for m, own in binned]
+    tables = iter(read([m.bins for m, _ in binned], zeros, [own[4:6] for _, own in binned]))
     return [
-        Distribution.of(m, own, next(tables) if m.bins is not None else None, taken(m.values), taken(m.quantiles))
+        Distribution.of(
+            m,
+            own,
+            None if m.bins is None else next(tables),
+            [] if m.values is None else list(islice(values, m.values.numel())),
+        )
         for m, own in zip(measured, sums)
     ]
 
@@ -52,20 +54,13 @@ class Distribution:
         #: Where not every value is kept.
         self.bins: Optional[Bins] = None
         self.sample: List[float] = []
-        #: Where neither bins nor all values tell them.
+        #: Quantiles of a part of the values.
         self.knots: Optional[List[float]] = None
         #: Whether it is known how the values are spread.
         self.shaped = True
 
     @classmethod
-    def of(
-        cls,
-        measured: Measured,
-        sums: Sequence[float],
-        bins: Optional[Bins],
-        values: Optional[List[float]],
-        quantiles: Optional[List[float]],
-    ) -> "Distribution":
+    def of(cls, measured: Measured, sums: Sequence[float], bins: Optional[Bins], values: List[float]) -> "Distribution":
         """From what was fetched."""
         d = cls()
         d.count = measured.count
@@ -75,12 +70,12 @@ class Distribution:
         d.positive = d.count - d.finite - d.nan - d.negative
         if d.finite:
             d.low, d.high, d.mean, d.deviations, d.l1, d.squares = (v + 0.0 for v in sums[4:10])
-        kept = values or []
-        d.sample = kept if d.finite == d.count else [v for v in kept if math.isfinite(v)]
-        d.bins = bins
-        # Among values that are not finite quantiles mean nothing.
-        d.knots = quantiles if d.finite == d.count else None
-        d.shaped = bins is not None or d.knots is not None or len(d.sample) == d.finite
+        d.sample = values if d.finite == d.count else [v for v in values if math.isfinite(v)]
+        if bins is None or not measured.part:
+            d.bins = bins
+        elif math.isfinite(bins.quantiles()[0]):
+            d.knots = bins.quantiles()
+        d.shaped = d.bins is not None or d.knots is not None or len(d.sample) == d.finite
         return d
 
     @property
@@ -137,7 +132,7 @@ class Distribution:
             return self.knots
         if self.exact or self.bins is None:
             return [_interpolated(self.sample, q * (self.finite - 1)) for q in PROBABILITIES]
-        return self.bins.quantiles
+        return self.bins.quantiles()
 
     def wire(self, keep: str = "all") -> Dict[str, Any]:
         """As it stands in a record: ``all``, or for a history ``quantiles`` or ``moments`` alone."""

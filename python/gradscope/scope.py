@@ -21,6 +21,7 @@ from .meter import Meter, Spreads, Step
 from .probe import EVERYTHING, FIRING, NOTHING, Probe, is_compiling
 from .record import SCHEMA, EpochThinning, StepThinning, Writer, in_full, number
 from .settings import UNKNOWN, Settings, record_path
+from .sums import DRAWN
 
 __version__ = "0.1.0"
 
@@ -422,6 +423,8 @@ class Scope:
         }
         if not seen:
             header["run"]["capture"] = "activations=off"
+        if self._dense:
+            header["run"]["quantiles_of"] = DRAWN
         if self.world > 1:
             header["ranks"] = {"of": self.world, "rank": self.rank}
         return header

@@ -10,7 +10,7 @@ from typing import Dict, List, NamedTuple, Optional, Tuple, Union
 import torch
 from torch import Tensor
 
-from .bins import FLOAT32_MAX, PROBABILITIES, SHIFT, TABLE
+from .bins import FLOAT32_MAX, SHIFT, TABLE
 from .device import CANCELLED, PIECE, TINY, known_at_once, wide, workspace
 from .rows import ROW, Rows
 
@@ -18,11 +18,11 @@ from .rows import ROW, Rows
 EXACT = 1024
 #: Values that ride along with bins.
 SAMPLE = 256
-#: Values that these are chosen from, at evenly spaced ranks; and that quantiles without bins are taken of.
-DRAWN = 1024
+#: Values whose bins quantiles are taken of where not all are counted, and how many of them lie side by side.
+DRAWN, LINE = 16_384, 16
 #: Its fractions of a whole lie more evenly than those of any other number.
 GOLDEN = (math.sqrt(5.0) - 1.0) / 2.0
-#: What is kept of a tensor beside its moments: nothing; quantiles of a few values; bins; a few values with them.
+#: What is kept of a tensor beside its moments: nothing; quantiles of a part; bins; a few values with them.
 MOMENTS, QUANTILES, BINNED, SAMPLED = range(4)
 #: Numbers that a tensor's values add up to.
 SUMS = 10
@@ -38,8 +38,8 @@ class Measured(NamedTuple):
     bins: Optional[Tensor] = None
     #: Ascending: every value, or a few of many.
     values: Optional[Tensor] = None
-    #: Quantiles, where neither bins nor every value tell them.
-    quantiles: Optional[Tensor] = None
+    #: Whether bins are those of a part of the values.
+    part: bool = False
 
 
 def measure(tensor: Tensor, keep: int = SAMPLED, rows: Optional[Rows] = None) -> Measured:
@@ -49,28 +49,27 @@ def measure(tensor: Tensor, keep: int = SAMPLED, rows: Optional[Rows] = None) ->
     count = flat.numel()
     if count == 0:
         return Measured(0, [0.0] * SUMS)
-    values = quantiles = None
-    if keep == QUANTILES and count > len(PROBABILITIES):
-        place, below, share = _ranks(count, flat.device)
+    bins = values = None
+    if keep != MOMENTS and count <= EXACT:
         # What is measured goes on changing before this is fetched.
-        drawn = flat if count <= DRAWN else flat[place]
-        low, high = torch.sort(_float32(drawn)).values[below]
-        quantiles = torch.lerp(low, high, share)
-    elif keep != MOMENTS and count <= EXACT:
         values = torch.sort(_float32(flat)).values + 0.0
     elif keep == SAMPLED:
-        place, ranks = _drawn(count, flat.device)
-        values = torch.sort(_float32(flat[place])).values[ranks] + 0.0
+        values = torch.sort(_float32(flat[_places(count, SAMPLE, flat.device)])).values + 0.0
+    elif keep == QUANTILES:
+        bins = torch.bincount(_rows_of_table(_float32(_part(flat))), minlength=TABLE)
     binned = keep in (BINNED, SAMPLED) and count > EXACT
     if known_at_once(flat.device):
-        return Measured(count, *_in_pieces(flat, binned, rows), values, quantiles)
+        sums, table = _in_pieces(flat, binned, rows)
+        return Measured(count, sums, table if binned else bins, values, keep == QUANTILES)
     flat = _float32(flat)
-    bins = None
     if binned:
         # A zero with a sign is counted as one without.
-        index = (flat.contiguous().view(torch.int32) >> SHIFT).bitwise_and_(TABLE - 1).mul_(flat != 0.0)
-        bins = torch.bincount(index, minlength=TABLE)
-    return Measured(count, _careful(flat), bins, values, quantiles)
+        bins = torch.bincount(_rows_of_table(flat.contiguous()).mul_(flat != 0.0), minlength=TABLE)
+    return Measured(count, _careful(flat), bins, values, keep == QUANTILES)
+
+
+def _rows_of_table(flat: Tensor) -> Tensor:
+    return (flat.view(torch.int32) >> SHIFT).bitwise_and_(TABLE - 1)
 
 
 def _float32(flat: Tensor) -> Tensor:
@@ -80,30 +79,22 @@ def _float32(flat: Tensor) -> Tensor:
     return flat.float()
 
 
-def _places(count: int, device: torch.device) -> Tensor:
+@lru_cache(maxsize=64)
+def _places(count: int, drawn: int, device: torch.device) -> Tensor:
     """Where values lie that stand for all: spread evenly by the golden ratio, which falls into step with the rows of
     no matrix."""
-    if count <= DRAWN:
+    if count <= drawn:
         return torch.arange(count, device=device)
-    place = (torch.arange(DRAWN, dtype=torch.float64, device="cpu") * GOLDEN).frac().mul(count).long()
+    place = (torch.arange(drawn, dtype=torch.float64, device="cpu") * GOLDEN).frac().mul(count).long()
     return place.sort().values.to(device)
 
 
-@lru_cache(maxsize=64)
-def _drawn(count: int, device: torch.device) -> Tuple[Tensor, Tensor]:
-    """Where the values lie that a sample is chosen from, and the ranks of those that are."""
-    drawn = min(count, DRAWN)
-    middle = torch.arange(SAMPLE, device=device, dtype=torch.int64)
-    return _places(count, device), (2 * middle + 1) * drawn // (2 * SAMPLE)
-
-
-@lru_cache(maxsize=64)
-def _ranks(count: int, device: torch.device) -> Tuple[Tensor, Tensor, Tensor]:
-    """Where the values lie that quantiles are taken of, the ranks on either side of each, and how far it is between."""
-    drawn = min(count, DRAWN)
-    rank = torch.tensor(PROBABILITIES, dtype=torch.float64, device="cpu") * (drawn - 1)
-    below = torch.stack([rank.floor(), rank.ceil()]).long()
-    return _places(count, device), below.to(device), rank.frac().float().to(device)
+def _part(flat: Tensor) -> Tensor:
+    """So many of the values, a line of memory at a time."""
+    if flat.numel() <= DRAWN:
+        return flat.contiguous()
+    lines = flat[: flat.numel() // LINE * LINE].view(-1, LINE)
+    return lines[_places(len(lines), DRAWN // LINE, flat.device)].view(-1)
 
 
 def _in_pieces(flat: Tensor, binned: bool, rows: Optional[Rows]) -> Tuple[List[float], Optional[Tensor]]:

@@ -148,6 +148,10 @@ pub struct Run {
     /// What was measured, as `--capture` spells it, where it was not everything.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub capture: Option<String>,
+    /// How many values of a larger tensor quantiles were taken of, where captures lay too close together for bins
+    /// of all values.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quantiles_of: Option<u64>,
 }
 
 impl Run {
@@ -179,6 +183,7 @@ impl Run {
             device: "cpu".into(),
             threads: 1,
             capture: None,
+            quantiles_of: None,
         }
     }
 }

@@ -104,6 +104,7 @@ impl Config {
                 device: device::name(self.device),
                 threads,
                 capture: Some(self.capture).filter(|c| *c != Capture::default()).map(|c| c.to_string()),
+                quantiles_of: None,
             },
             data: Data {
                 // Numbers of words have no size.

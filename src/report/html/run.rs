@@ -263,7 +263,7 @@ pub(super) fn measured(record: &Record, summary: &Summary) -> Vec<String> {
              units fire."
                 .into(),
         );
-        text.push(exactness());
+        text.push(exactness(record.header.run.quantiles_of));
         if summary.epochs.len() > 1 {
             text.push(
                 "Each checkpoint stands for an epoch. The update ratio is the change since the one before, ‖ΔW‖ / \
@@ -286,7 +286,7 @@ pub(super) fn measured(record: &Record, summary: &Summary) -> Vec<String> {
     ));
     text.extend(program(record));
     text.extend(firing(record));
-    text.push(exactness());
+    text.push(exactness(record.header.run.quantiles_of));
     if summary.epochs.len() > 1 {
         text.push(
             "The violins of earlier epochs are drawn from 21 quantiles of each tensor, those of the last from \
@@ -316,11 +316,16 @@ pub(super) fn measured(record: &Record, summary: &Summary) -> Vec<String> {
     text
 }
 
-fn exactness() -> String {
-    format!(
-        "Tensors of up to {EXACT_CAPACITY} values are described exactly; quantiles of larger ones are within {}.",
-        percent(BIN_RELATIVE_WIDTH)
-    )
+fn exactness(quantiles_of: Option<u64>) -> String {
+    let within = percent(BIN_RELATIVE_WIDTH);
+    let larger = match quantiles_of {
+        Some(values) => format!(
+            "of larger ones the first capture has quantiles within {within}, the others those of {} of their values",
+            count(values)
+        ),
+        None => format!("quantiles of larger ones are within {within}"),
+    };
+    format!("Tensors of up to {EXACT_CAPACITY} values are described exactly; {larger}.")
 }
 
 /// What was measured of the layers, as the beginning of a sentence, and what was not.
