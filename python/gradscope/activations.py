@@ -1,7 +1,7 @@
 """What layers put out at a capture point, of every unit over its samples."""
 
 import math
-from typing import Any, Dict, List, NamedTuple, Optional, Set
+from typing import Any, Dict, List, NamedTuple, Optional, Set, Tuple
 
 import torch
 from torch import Tensor
@@ -19,6 +19,8 @@ class Units(NamedTuple):
     count: int
     mean: Tensor
     deviations: Tensor
+    #: The sum of all values and that of their squares, where these cost nothing.
+    sums: Optional[Tuple[float, float]] = None
 
     @classmethod
     def of(cls, rows: Tensor, each: bool) -> "Units":
@@ -28,9 +30,9 @@ class Units(NamedTuple):
             apart = torch.sub(rows, mean, out=workspace(rows.numel(), rows.dtype).view(rows.shape))
             deviations = apart.square_().sum(0)
             # Where samples are much alike float32 leaves rounding, and its squares have a smaller range.
-            least = max(CANCELLED * rows.shape[0] * torch.dot(mean, mean).item(), TINY * TINY)
-            if least < deviations.sum().item() < math.inf:
-                return cls(rows.shape[0], mean, deviations)
+            count, of_means, all_of_them = rows.shape[0], torch.dot(mean, mean).item(), deviations.sum().item()
+            if max(CANCELLED * count * of_means, TINY * TINY) < all_of_them < math.inf:
+                return cls(count, mean, deviations, (count * mean.sum().item(), all_of_them + count * of_means))
         apart = rows.to(wide(rows), copy=True)
         mean = apart.mean(0)
         return cls(rows.shape[0], mean, apart.sub_(mean).square_().sum(0))

@@ -51,15 +51,19 @@ class Capture:
         self._deviations: Dict[Tuple[int, str], float] = {}
 
     def _see(self, index: int, name: str, tensor: Tensor) -> None:
-        rows = Rows.of(tensor) if name in ("weight", "weight_grad") else None
+        weighs = name in ("weight", "weight_grad")
+        rows = Rows.of(tensor) if weighs else None
         if rows is not None:
             self._pairs[index, name] = rows.deviation()
-        self._found[index, name] = measure(tensor, QUANTILES if self.lean else SAMPLED, rows)
+        keep = SAMPLED if not self.lean else QUANTILES if weighs else MOMENTS
+        self._found[index, name] = measure(tensor, keep, None if rows is None else rows.sums())
 
-    def finish(self, updates: List[Tensor]) -> None:
-        """Takes the update, and fetches everything."""
-        for index, update in enumerate(updates):
-            self._found[index, "update"] = measure(update, MOMENTS if self.lean else SAMPLED)
+    def update(self, index: int, update: Tensor) -> None:
+        """Takes the update of a layer's weight."""
+        self._found[index, "update"] = measure(update, MOMENTS if self.lean else SAMPLED)
+
+    def finish(self) -> None:
+        """Fetches everything, after the updates."""
         self._measured = dict(zip(self._found, fetch(list(self._found.values()))))
         pairs = fetched(list(self._pairs.values()))
         self._deviations = {key: relative(*pair) for key, pair in zip(self._pairs, pairs)}

@@ -2,7 +2,7 @@
 
 import math
 from statistics import median
-from typing import Any, Dict, List, Optional, Sequence, Tuple
+from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
 
 import torch
 from torch import Tensor
@@ -86,18 +86,19 @@ class Meter:
                 self.copies = [w.clone(memory_format=torch.preserve_format) for w in weights]
         self.steps.append(step)
 
-    def after(self, step: Step) -> List[Tensor]:
-        """Once the update has been made; gives the updates, which are valid until the next step."""
+    def after(self, step: Step, see: Optional[Callable[[int, Tensor], None]]) -> None:
+        """Once the update has been made; lets it be seen layer by layer, while it is still in the processor's cache."""
         if not step.weighed:
-            return []
+            return
         shrinking: List[Tensor] = []
-        for copy, weight in zip(self.copies, self.weights):
+        for index, (copy, weight) in enumerate(zip(self.copies, self.weights)):
             if self.decay:
                 shrinking.append(-along(copy, weight.detach()))
             torch.sub(weight.detach(), copy, out=copy)
+            if see is not None:
+                see(index, copy)
         own = [] if step.captured else norms(self.copies)
         step.after = together([*own, *shrinking], self.device)
-        return self.copies
 
     def fetch(self) -> List[Step]:
         """The steps since the last time, with their numbers: the one place that waits for the device."""

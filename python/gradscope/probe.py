@@ -161,10 +161,11 @@ class Probe:
             saturated = (1 - out * out < SATURATED).float().mean()
         same = out is rows
         kept = MOMENTS if self.lean else SAMPLED
-        measured = measure(rows, kept if same or self.shared else min(kept, BINNED))
         layer = self.layers[source.layer]
         each = self.shared or (kind != "relu" and not layer.output)
         units = Units.of(rows, each)
+        measured = measure(rows, kept if same or self.shared else min(kept, BINNED), units.sums)
+        out_units = units if same else Units.of(out, each)
         sums = None
         if layer.output and layer.units > 1:
             total = out.sum(1, dtype=wide(out))
@@ -172,9 +173,9 @@ class Probe:
         self.passes.setdefault(source.layer, []).append(
             Pass(
                 measured,
-                measured if same else measure(out, kept),
+                measured if same else measure(out, kept, out_units.sums),
                 units,
-                units if same else Units.of(out, each),
+                out_units,
                 saturated,
                 sums,
             )

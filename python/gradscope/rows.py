@@ -1,7 +1,7 @@
 """A matrix by its rows, each of which is what one unit looks at."""
 
 import math
-from typing import List, Optional
+from typing import List, Optional, Tuple
 
 import torch
 from torch import Tensor
@@ -30,6 +30,12 @@ class Rows:
         if tensor.dim() < 2 or tensor.shape[0] < 2 or tensor.numel() == 0:
             return None
         return cls(tensor.detach().reshape(tensor.shape[0], -1))
+
+    def sums(self) -> Optional[Tuple[float, float]]:
+        """The sum of all values and that of their squares, where float32 is enough for rows of this length."""
+        if self.mean is None or self.norms is None or self.rows.shape[1] > ROW:
+            return None
+        return self.mean.sum().item() * len(self.norms), torch.dot(self.norms, self.norms).item()
 
     def deviation(self) -> Numbers:
         """The largest distance of a row from the mean row, and the norm of that."""

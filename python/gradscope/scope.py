@@ -434,9 +434,9 @@ class Scope:
         if self._last is None or self._meter is None:
             return
         last, self._last = self._last, None
-        updates = self._meter.after(last)
+        self._meter.after(last, None if self._open is None else self._open.update)
         if self._open is not None:
-            self._open.finish(updates)
+            self._open.finish()
             last.weights, last.updates = self._open.norms("weight"), self._open.norms("update")
             self._latest, self._open = self._open, None
             self._fetch()

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from .bins import FLOAT32_MAX, SHIFT, TABLE
 from .device import CANCELLED, PIECE, TINY, known_at_once, wide, workspace
-from .rows import ROW, Rows
+from .rows import ROW
 
 #: So many values are all kept; quantiles of more come from bins.
 EXACT = 1024
@@ -28,6 +28,8 @@ MOMENTS, QUANTILES, BINNED, SAMPLED = range(4)
 SUMS = 10
 #: The share of the squares from which deviations may be had by subtraction: it loses a digit in base 2.
 SPREAD = 0.5
+#: The sum of a tensor's values, and that of their squares.
+Known = Tuple[float, float]
 
 
 class Measured(NamedTuple):
@@ -42,9 +44,9 @@ class Measured(NamedTuple):
     part: bool = False
 
 
-def measure(tensor: Tensor, keep: int = SAMPLED, rows: Optional[Rows] = None) -> Measured:
-    """Adds up a tensor's values; what is kept beside the moments is one of :data:`MOMENTS` and those that follow.
-    Its ``rows``, if they are known, need not be read again."""
+def measure(tensor: Tensor, keep: int = SAMPLED, known: Optional[Known] = None) -> Measured:
+    """Adds up a tensor's values; what is kept beside the moments is one of :data:`MOMENTS` and those that follow. What
+    is known of it, if all of it is finite, is not added up again."""
     flat = tensor.detach().reshape(-1)
     count = flat.numel()
     if count == 0:
@@ -59,7 +61,7 @@ def measure(tensor: Tensor, keep: int = SAMPLED, rows: Optional[Rows] = None) ->
         bins = torch.bincount(_rows_of_table(_float32(_part(flat))), minlength=TABLE)
     binned = keep in (BINNED, SAMPLED) and count > EXACT
     if known_at_once(flat.device):
-        sums, table = _in_pieces(flat, binned, rows)
+        sums, table = _in_pieces(flat, binned, known)
         return Measured(count, sums, table if binned else bins, values, keep == QUANTILES)
     flat = _float32(flat)
     if binned:
@@ -97,12 +99,11 @@ def _part(flat: Tensor) -> Tensor:
     return lines[_places(len(lines), DRAWN // LINE, flat.device)].view(-1)
 
 
-def _in_pieces(flat: Tensor, binned: bool, rows: Optional[Rows]) -> Tuple[List[float], Optional[Tensor]]:
+def _in_pieces(flat: Tensor, binned: bool, known: Optional[Known]) -> Tuple[List[float], Optional[Tensor]]:
     """Sums and bins on the processor, where looking waits for nothing: piece by piece, in memory that was touched
     before."""
     table: Optional[Tensor] = None
-    # Longer rows are too much for float32.
-    rows = rows if flat.numel() <= PIECE and rows is not None and rows.rows.shape[1] <= ROW else None
+    known = known if flat.numel() <= PIECE else None
     sums: Optional[List[float]] = None
     for part in (flat,) if flat.numel() <= PIECE else flat.split(PIECE):
         piece = _float32(part)
@@ -119,7 +120,7 @@ def _in_pieces(flat: Tensor, binned: bool, rows: Optional[Rows]) -> Tuple[List[f
                 counts[TABLE // 2] -= signed
                 counts[0] += signed
             table = counts if table is None else table.add_(counts)
-        own = _few(piece) if flat.numel() <= EXACT else _many(piece, with_zeros, rows)
+        own = _few(piece) if flat.numel() <= EXACT else _many(piece, with_zeros, known)
         if own is None:
             own = _careful(piece).tolist()
         sums = own if sums is None else _added(sums, own)
@@ -140,7 +141,7 @@ def _few(own: Tensor) -> Optional[List[float]]:
     return [zeros, 0.0, 0.0, count, low, high, mean, deviations, l1, squares]
 
 
-def _many(piece: Tensor, with_zeros: bool, rows: Optional[Rows]) -> Optional[List[float]]:
+def _many(piece: Tensor, with_zeros: bool, known: Optional[Known]) -> Optional[List[float]]:
     """Sums of a piece on the processor in float32 and pairwise, if all of it is finite and its squares stay well within
     the range of that. Off by 1e-6 of themselves at most."""
     count = piece.numel()
@@ -148,10 +149,7 @@ def _many(piece: Tensor, with_zeros: bool, rows: Optional[Rows]) -> Optional[Lis
     if not TINY < max(abs(low), abs(high)) < 1.0 / TINY:
         return None
     work = workspace(count, piece.dtype)
-    if rows is None or rows.mean is None or rows.norms is None:
-        total, squares = piece.sum().item(), _squares(piece)
-    else:
-        total, squares = rows.mean.sum().item() * len(rows.norms), torch.dot(rows.norms, rows.norms).item()
+    total, squares = known or (piece.sum().item(), _squares(piece))
     # What has no negative numbers is its own absolute value.
     l1 = total if low >= 0.0 else torch.abs(piece, out=work).sum().item()
     zeros = torch.eq(piece, 0.0, out=work).sum().item() if with_zeros and low <= 0.0 <= high else 0.0

@@ -142,7 +142,7 @@ def test_shrinking_is_the_cosine_between_an_update_and_the_way_to_zero(size, kin
         own.before(step, torch.tensor(1.0), None)
         with torch.no_grad():
             weight += update.to(kind)
-        own.after(step)
+        own.after(step, None)
         own.fetch()
         change = weight.detach().double() - before
         expected = float(-(before * change).sum() / (before.norm() * change.norm()))
@@ -184,7 +184,7 @@ def test_norms_of_equal_values_are_right_however_many_there_are(kind):
 def test_sums_of_what_is_known_by_its_rows_are_those_of_all_values():
     torch.manual_seed(15)
     for matrix in (torch.randn(300, 500), torch.full((400, 300), 0.01), torch.randn(40, 900) + 7.0, torch.randn(9, 9)):
-        known, read = fetch([measure(matrix, BINNED, Rows.of(matrix)), measure(matrix, BINNED)])
+        known, read = fetch([measure(matrix, BINNED, Rows.of(matrix).sums()), measure(matrix, BINNED)])
         for name in ("mean", "deviations", "l1", "squares"):
             ours, theirs = getattr(known, name), getattr(read, name)
             scale = math.sqrt(read.squares / read.count) if name == "mean" else theirs
@@ -384,10 +384,10 @@ def test_captures_close_to_one_another_hold_what_a_history_does(tmp_path):
     assert header[0]["run"]["quantiles_of"] == 16_384 and "bins" in steps[0]["capture"][0]["weight_grad"]
     for line in epochs:
         first, last = line["layers"]
-        for part in (first["weight"], first["weight_grad"], first["bias"], last["weight"]):
+        for part in (first["weight"], first["weight_grad"], last["weight"]):
             assert "q" in part and not {"bins", "values"} & part.keys()
         assert not {"q", "bins", "values"} & (first["update"].keys() | first["activations"]["post"].keys())
-        assert len(first["activations"]["firing"]["rate"]) > 2600 and last["bias"]["values"]
+        assert len(first["activations"]["firing"]["rate"]) > 2600 and last["bias"].keys() == {"n", "range", "mean", "m2", "l1", "ss"}
     assert len(summary(tmp_path / "large.jsonl", tmp_path / "out")["epochs"]) == 3
     page = (tmp_path / "out" / "report.html").read_text()
     assert "the others those of 16,384 of their values" in page
