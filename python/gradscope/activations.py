@@ -24,7 +24,7 @@ class Units(NamedTuple):
 
     @classmethod
     def of(cls, rows: Tensor, each: bool) -> "Units":
-        """Of ``[samples, units]``; unless ``each`` unit is looked at, the sum of the deviations is what is asked for."""
+        """Of ``[samples, units]``; unless ``each`` unit is looked at, the sum of deviations is what is asked for."""
         if not each and known_at_once(rows.device) and rows.dtype == torch.float32 and rows.numel() <= PIECE:
             mean = rows.mean(0)
             apart = torch.sub(rows, mean, out=workspace(rows.numel(), rows.dtype).view(rows.shape))

@@ -19,9 +19,9 @@ FLOAT32_MAX = 3.4028234663852886e38
 
 
 class Tables:
-    """Counts of ascending bins, that of zeros among them, of several tensors: ``[tensors, bins]``; with the bins' indices
-    and each tensor's smallest and largest value. What is asked of one is worked out for all: that takes a fraction of
-    one after the other."""
+    """Counts of ascending bins, that of zeros among them, of several tensors: ``[tensors, bins]``; with the indices of
+    these and each tensor's smallest and largest value. What is asked of one is worked out for all, which takes a
+    fraction of one after the other."""
 
     def __init__(self, index: Tensor, counts: Tensor, ranges: Sequence[Sequence[float]]) -> None:
         self.index, self.counts, self.ranges = index, counts, ranges

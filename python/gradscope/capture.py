@@ -123,4 +123,5 @@ def _firing(fired: Fired, facts: Dict[str, Any], history: bool) -> Dict[str, Any
     # Every row once, with the parameters held still and nothing drawn.
     whole = facts["rows"] is not None and fired.samples * facts["world"] == facts["rows"]
     exact = whole and len(fired.numbers) == 1 and not facts["dropout"]
-    return {"samples": fired.samples, "exact": exact, "rate": floats(rate.tolist()), "max_pre": floats(largest.tolist())}
+    rates, most = floats(rate.tolist()), floats(largest.tolist())
+    return {"samples": fired.samples, "exact": exact, "rate": rates, "max_pre": most}

@@ -30,9 +30,8 @@ def fetch(measured: Sequence[Measured]) -> List["Distribution"]:
     with_values = [m.values for m in measured if m.values is not None]
     values = iter(torch.cat(with_values).tolist() if with_values else [])
     sums = [next(fetched) if isinstance(m.sums, Tensor) else m.sums for m in measured]
-    binned = [(m, own) for m, own in zip(measured, sums) if m.bins is not None]
-    zeros = [None if m.part else own[0] for m, own in binned]
-    tables = iter(read([m.bins for m, _ in binned], zeros, [own[4:6] for _, own in binned]))
+    binned = [(m.bins, None if m.part else own[0], own[4:6]) for m, own in zip(measured, sums) if m.bins is not None]
+    tables = iter(read([bins for bins, _, _ in binned], [z for _, z, _ in binned], [ends for _, _, ends in binned]))
     return [
         Distribution.of(
             m,
@@ -113,7 +112,9 @@ class Distribution:
         self.low, self.high = min(self.low, other.low), max(self.high, other.high)
         for name in ("count", "zeros", "nan", "positive", "negative", "finite", "l1", "squares"):
             setattr(self, name, getattr(self, name) + getattr(other, name))
-        self.bins = None if exact or not self.shaped else of_pairs(sorted(pairs.items()), self.zeros, self.low, self.high)
+        self.bins = None
+        if self.shaped and not exact:
+            self.bins = of_pairs(sorted(pairs.items()), self.zeros, self.low, self.high)
 
     def own_bins(self) -> List[Tuple[int, int]]:
         """Ascending (bin, count) of the non-zero finite values."""

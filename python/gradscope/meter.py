@@ -2,7 +2,7 @@
 
 import math
 from statistics import median
-from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
+from typing import Any, Callable, Dict, List, Optional, Sequence
 
 import torch
 from torch import Tensor
@@ -69,7 +69,9 @@ class Meter:
         found = norms([dense(g) for g in gradients if g is not None])
         if inverse is not None:
             found = [n.float() * inverse.to(n.device) for n in found]
-        value = loss.detach() if isinstance(loss, Tensor) else torch.tensor(float(loss), dtype=torch.float32, device=self.device)
+        if not isinstance(loss, Tensor):
+            loss = torch.tensor(float(loss), dtype=torch.float32, device=self.device)
+        value = loss.detach()
         if value.dim() > 0:
             value = value.float().mean()
         remaining = iter(found)

@@ -1,7 +1,6 @@
 """What layers put out, seen by forward hooks; nothing is kept but sums on the model's device."""
 
-import math
-from typing import Any, Callable, Dict, List, NamedTuple, Optional, Set, Tuple
+from typing import Any, Callable, Dict, List, NamedTuple, Optional, Tuple
 
 import torch
 from torch import Tensor, nn

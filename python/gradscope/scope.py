@@ -1,7 +1,6 @@
 """What a training script talks to: :func:`watch` and :class:`Scope`."""
 
 import atexit
-import gc
 import math
 import os
 import sys
@@ -9,7 +8,7 @@ import time
 import warnings
 from functools import partial
 from types import TracebackType
-from typing import Any, Dict, Iterable, List, Optional, Sequence, Tuple, Type, Union
+from typing import Any, Dict, List, Optional, Sequence, Tuple, Type, Union
 
 import torch
 from torch import Tensor, nn
@@ -18,6 +17,7 @@ from .capture import Capture
 from .hooks import Hook
 from .layers import NORMS, find, in_forward_order
 from .meter import Meter, Spreads, Step
+from .optimizers import Given, Optimizers
 from .probe import EVERYTHING, FIRING, NOTHING, Probe, is_compiling
 from .record import SCHEMA, EpochThinning, StepThinning, Writer, in_full, number
 from .settings import UNKNOWN, Settings, record_path
@@ -34,8 +34,6 @@ PARTS = 10
 DENSE, SMALL = 10, 100_000
 #: Steps that wait on the device at most.
 WAITING = 1000
-
-Optimizers = Union[torch.optim.Optimizer, Iterable[torch.optim.Optimizer]]
 
 
 class OrderError(RuntimeError):
@@ -74,7 +72,7 @@ class Scope:
         path: Union[str, "os.PathLike[str]"],
         *,
         every: Union[int, str] = EVERY,
-        optimizer: Optional[Optimizers] = None,
+        optimizer: Optional[Given] = None,
         scaler: Optional[Any] = None,
         loss: Optional[str] = None,
         targets: Optional[Tensor] = None,
@@ -121,7 +119,7 @@ class Scope:
         self.path = record_path(path, self.rank, self.world)
         numel = sum(p.numel() for p in self.model.parameters())
         self._dense = isinstance(self._every, int) and self._every < DENSE and numel > SMALL
-        self._optimizers = _listed(optimizer)
+        self._optimizers = Optimizers(optimizer, parameters)
         self._scaler = scaler
         self._parameters = parameters
         self._probe = Probe(self.layers if activations else [], self.world > 1, self._start)
@@ -365,26 +363,14 @@ class Scope:
                 in_forward_order(matrices, self._called)[-1].output = True
         self._order = [self.layers.index(one) for one in in_forward_order(self.layers, self._called)]
         loss_name = self._settings.loss or found or "unknown"
-        if not self._optimizers:
-            self._optimizers = _holding(self._parameters)
-        decay = max([float(v) for v in self._setting("weight_decay")] or [UNKNOWN])
+        self._optimizers.find()
+        decay = self._optimizers.largest("weight_decay")
         self._meter = Meter(self.layers, self._parameters, decay > 0.0)
         self._writer = Writer(self.path, self._header(loss_name, decay, seen))
 
-    def _setting(self, name: str) -> List[Any]:
-        """What the optimizers' groups that hold the model's parameters say."""
-        own = {id(p) for p in self._parameters}
-        groups = [g for o in self._optimizers for g in o.param_groups]
-        return [g[name] for g in groups if name in g and any(id(p) in own for p in g["params"])]
-
-    def _rate(self) -> float:
-        rates = [float(r) for r in self._setting("lr")]
-        return max(rates) if rates else UNKNOWN
-
     def _header(self, loss_name: str, decay: float, seen: bool) -> Dict[str, Any]:
         layers = [self.layers[i] for i in self._order]
-        momentum = [float(m) for m in self._setting("momentum")]
-        names = sorted({type(o).__name__.lower() for o in self._optimizers})
+        names = self._optimizers.names
         activations = [layer.activation for layer in layers if layer.activation != "identity"]
         norms = [layer.kind for layer in layers if layer.kind in NORMS]
         dropout = [m.p for m in self.model.modules() if isinstance(m, nn.modules.dropout._DropoutNd)]
@@ -402,8 +388,8 @@ class Scope:
                 "seed": torch.initial_seed() & (2**63 - 1),
                 "epochs": settings.epochs or 0,
                 "optimizer": "+".join(names) or "unknown",
-                "lr": number(self._rate()),
-                "momentum": number(max(momentum) if momentum else 0.0 if names else UNKNOWN),
+                "lr": number(self._optimizers.largest("lr")),
+                "momentum": number(self._optimizers.largest("momentum", 0.0 if names else UNKNOWN)),
                 "weight_decay": number(decay if names else UNKNOWN),
                 "clip_norm": None if settings.clip_norm is None else number(settings.clip_norm),
                 "clip_value": settings.clip_value,
@@ -520,7 +506,7 @@ class Scope:
                 line["partial"] = True
             line.update(
                 {
-                    "lr": number(self._rate()),
+                    "lr": number(self._optimizers.largest("lr")),
                     "train_loss": number(self._losses[0] / max(self._losses[1], 1)),
                     "train_score": number(float(scores.get("train_score", math.nan))),
                     "dev_loss": _optional(scores, "dev_loss"),
@@ -563,21 +549,3 @@ def _ranks() -> Tuple[int, int]:
     if distributed.is_available() and distributed.is_initialized():
         return distributed.get_rank(), distributed.get_world_size()
     return 0, 1
-
-
-def _listed(optimizer: Optional[Optimizers]) -> List[torch.optim.Optimizer]:
-    if optimizer is None:
-        return []
-    several = not hasattr(optimizer, "param_groups") and isinstance(optimizer, Iterable)
-    listed: List[Any] = list(optimizer) if several else [optimizer]
-    if not all(hasattr(one, "param_groups") for one in listed):
-        raise ValueError(f"optimizer={optimizer!r}: should be an optimizer, or a list of them")
-    return listed
-
-
-def _holding(parameters: Sequence[Tensor]) -> List[torch.optim.Optimizer]:
-    """Every optimizer of this process that holds one of the parameters."""
-    own = {id(p) for p in parameters}
-    # By type: asking an object for its class wakes lazy ones.
-    found = [o for o in gc.get_objects() if issubclass(type(o), torch.optim.Optimizer)]
-    return [o for o in found if any(id(p) in own for g in o.param_groups for p in g["params"])]

@@ -5,7 +5,7 @@ Values of other types are measured as the float32 nearest to them.
 
 import math
 from functools import lru_cache
-from typing import Dict, List, NamedTuple, Optional, Tuple, Union
+from typing import List, NamedTuple, Optional, Tuple, Union
 
 import torch
 from torch import Tensor

@@ -387,7 +387,8 @@ def test_captures_close_to_one_another_hold_what_a_history_does(tmp_path):
         for part in (first["weight"], first["weight_grad"], last["weight"]):
             assert "q" in part and not {"bins", "values"} & part.keys()
         assert not {"q", "bins", "values"} & (first["update"].keys() | first["activations"]["post"].keys())
-        assert len(first["activations"]["firing"]["rate"]) > 2600 and last["bias"].keys() == {"n", "range", "mean", "m2", "l1", "ss"}
+        assert len(first["activations"]["firing"]["rate"]) > 2600
+        assert last["bias"].keys() == {"n", "range", "mean", "m2", "l1", "ss"}
     assert len(summary(tmp_path / "large.jsonl", tmp_path / "out")["epochs"]) == 3
     page = (tmp_path / "out" / "report.html").read_text()
     assert "the others those of 16,384 of their values" in page
@@ -472,7 +473,8 @@ def test_epochs_are_where_the_script_says_and_carry_its_scores(tmp_path):
         with pytest.raises(TypeError, match="dev_loss"):
             scope.epoch(accuracy=1.0)
     epochs = lines(tmp_path / "run.jsonl", "epoch")
-    assert [(e["epoch"], e["step"], e["dev_score"]) for e in epochs] == [(0, 0, 0.0), (1, 13, 0.25), (2, 20, 0.5), (3, 27, 0.75)]
+    found = [(e["epoch"], e["step"], e["dev_score"]) for e in epochs]
+    assert found == [(0, 0, 0.0), (1, 13, 0.25), (2, 20, 0.5), (3, 27, 0.75)]
     end = lines(tmp_path / "run.jsonl", "end")[0]
     assert (end["epochs_done"], end["steps_done"], end["outcome"]) == (4, 28, "finished")
 

@@ -90,7 +90,8 @@ def test_the_merged_record_is_that_of_one_process_with_the_whole_batch(healthy):
         assert close(a["loss"], b["loss"]) and close(a["grad_l2"], b["grad_l2"])
         for u, v in zip(a["layers"], b["layers"]):
             assert all(close(u[name], v[name]) for name in u)
-    captures = [(a["layers"], b["layers"]) for a, b in zip(*epochs)] + [(steps[0][0]["capture"], steps[1][0]["capture"])]
+    captures = [(a["layers"], b["layers"]) for a, b in zip(*epochs)]
+    captures.append((steps[0][0]["capture"], steps[1][0]["capture"]))
     for ours, theirs in captures:
         for a, b in zip(ours, theirs):
             compare(a, b)

@@ -1,0 +1,44 @@
+"""The optimizers of a run, and what their settings are."""
+
+import gc
+import math
+from typing import Any, Iterable, List, Optional, Sequence, Union
+
+import torch
+from torch import Tensor
+
+#: What a script may pass.
+Given = Union[torch.optim.Optimizer, Iterable[torch.optim.Optimizer]]
+
+
+class Optimizers:
+    """Those that a script has named, else those that are found to hold its parameters."""
+
+    def __init__(self, given: Optional[Given], parameters: Sequence[Tensor]) -> None:
+        self._own = {id(p) for p in parameters}
+        self._listed = [] if given is None else _listed(given)
+
+    def find(self) -> None:
+        """Looks for them, unless they were named: every one of this process that holds one of the parameters."""
+        if not self._listed:
+            # By type: asking an object for its class wakes lazy ones.
+            found = [o for o in gc.get_objects() if issubclass(type(o), torch.optim.Optimizer)]
+            self._listed = [o for o in found if any(id(p) in self._own for g in o.param_groups for p in g["params"])]
+
+    @property
+    def names(self) -> List[str]:
+        """Their names, as the program's own trainer spells them."""
+        return sorted({type(o).__name__.lower() for o in self._listed})
+
+    def largest(self, setting: str, otherwise: float = math.nan) -> float:
+        """The largest value of a setting among the groups that hold the parameters."""
+        groups = [g for o in self._listed for g in o.param_groups if any(id(p) in self._own for p in g["params"])]
+        return max([float(g[setting]) for g in groups if setting in g], default=otherwise)
+
+
+def _listed(given: Any) -> List[torch.optim.Optimizer]:
+    several = not hasattr(given, "param_groups") and isinstance(given, Iterable)
+    listed = list(given) if several else [given]
+    if not all(hasattr(one, "param_groups") for one in listed):
+        raise ValueError(f"optimizer={given!r}: should be an optimizer, or a list of them")
+    return listed
