@@ -7,6 +7,8 @@ from typing import List, NamedTuple, Optional, Sequence, Tuple
 import torch
 from torch import Tensor
 
+from .device import on_one_device
+
 #: Bits of a float32 that a bin ignores.
 SHIFT = 19
 #: Rows of the table of counts: sign, exponent and four bits of mantissa.
@@ -90,7 +92,7 @@ def read(
     no more than zeros), and the smallest and largest value."""
     if not tables:
         return []
-    counts = torch.stack(list(tables)).cpu()
+    counts = torch.stack(on_one_device(tables)).cpu()
     sides = counts.view(len(tables), 2, TABLE // 2)
     small = sides[:, :, : SUBNORMAL + 1].sum(2)
     nearest = sides[:, :, 0].sum(1).tolist()

@@ -26,18 +26,24 @@ def known_at_once(device: torch.device) -> bool:
     return device.type == "cpu"
 
 
-def together(scalars: Sequence[Tensor], device: torch.device) -> Numbers:
+def together(scalars: Sequence[Tensor]) -> Numbers:
     """Numbers of one element each; on the processor, where nothing is waited for, they are looked at."""
-    if known_at_once(device):
+    waiting = [s.device for s in scalars if not known_at_once(s.device)]
+    if not waiting:
         return [s.item() for s in scalars]
-    return torch.stack([s.float().to(device) for s in scalars]) if scalars else []
+    return torch.stack([s.float().to(waiting[0]) for s in scalars])
 
 
 def fetched(numbers: Sequence[Numbers]) -> List[List[float]]:
     """All of them, in one copy from the device."""
     waiting = [n for n in numbers if isinstance(n, Tensor)]
-    values = iter(torch.cat(waiting).tolist() if waiting else [])
+    values = iter(torch.cat(on_one_device(waiting)).tolist() if waiting else [])
     return [list(islice(values, n.numel())) if isinstance(n, Tensor) else n for n in numbers]
+
+
+def on_one_device(tensors: Sequence[Tensor]) -> List[Tensor]:
+    """Layers of a model may be on several."""
+    return [t.to(tensors[0].device) for t in tensors]
 
 
 class _Workspaces(threading.local):

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from .bins import PROBABILITIES, Bins, bin_of, of_pairs, read
+from .device import on_one_device
 from .sums import EXACT, SAMPLE, Measured
 
 #: Significant digits of moments in a history.
@@ -26,9 +27,9 @@ DIGITS = 8
 def fetch(measured: Sequence[Measured]) -> List["Distribution"]:
     """Brings many over at once: a copy of the sums, one of the bins, one of the values."""
     waiting = [m.sums for m in measured if isinstance(m.sums, Tensor)]
-    fetched = iter(torch.stack(waiting).tolist() if waiting else [])
+    fetched = iter(torch.stack(on_one_device(waiting)).tolist() if waiting else [])
     with_values = [m.values for m in measured if m.values is not None]
-    values = iter(torch.cat(with_values).tolist() if with_values else [])
+    values = iter(torch.cat(on_one_device(with_values)).tolist() if with_values else [])
     sums = [next(fetched) if isinstance(m.sums, Tensor) else m.sums for m in measured]
     binned = [(m.bins, None if m.part else own[0], own[4:6]) for m, own in zip(measured, sums) if m.bins is not None]
     tables = iter(read([bins for bins, _, _ in binned], [z for _, z, _ in binned], [ends for _, _, ends in binned]))

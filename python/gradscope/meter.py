@@ -76,11 +76,11 @@ class Meter:
             value = value.float().mean()
         remaining = iter(found)
         own = [self.zero if g is None else next(remaining) for g in gradients]
-        step.first = together([value, *own], self.device)
+        step.first = together([value, *own])
         if step.weighed:
             weights = [w.detach() for w in self.weights]
             if not step.captured:
-                step.before = together(norms(weights), self.device)
+                step.before = together(norms(weights))
             if self.copies:
                 for copy, weight in zip(self.copies, weights):
                     copy.copy_(weight)
@@ -100,7 +100,7 @@ class Meter:
             if see is not None:
                 see(index, copy)
         own = [] if step.captured else norms(self.copies)
-        step.after = together([*own, *shrinking], self.device)
+        step.after = together([*own, *shrinking])
 
     def fetch(self) -> List[Step]:
         """The steps since the last time, with their numbers: the one place that waits for the device."""

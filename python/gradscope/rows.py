@@ -22,7 +22,7 @@ class Rows:
         self.mean: Optional[Tensor] = None
         self.norms: Optional[Tensor] = None
         if known_at_once(rows.device) and rows.dtype == torch.float32:
-            self.mean, self.norms = rows.mean(0), torch.linalg.vector_norm(rows, dim=1)
+            self.mean, self.norms = rows.mean(0), _norms_of(rows)
 
     @classmethod
     def of(cls, tensor: Tensor) -> Optional["Rows"]:
@@ -32,8 +32,8 @@ class Rows:
         return cls(tensor.detach().reshape(tensor.shape[0], -1))
 
     def sums(self) -> Optional[Tuple[float, float]]:
-        """The sum of all values and that of their squares, where float32 is enough for rows of this length."""
-        if self.mean is None or self.norms is None or self.rows.shape[1] > ROW:
+        """The sum of all values and that of their squares, on the processor."""
+        if self.mean is None or self.norms is None:
             return None
         return self.mean.sum().item() * len(self.norms), torch.dot(self.norms, self.norms).item()
 
@@ -41,28 +41,47 @@ class Rows:
         """The largest distance of a row from the mean row, and the norm of that."""
         rows, mean, norms = self.rows, self.mean, self.norms
         if mean is None or norms is None:
-            return together(_deviation_from_first(rows.float()), rows.device)
-        norm = torch.linalg.vector_norm(mean)
+            return together(_deviation_from_first(rows.float()))
+        norm = l2(mean)
         squares = norms.square()
         apart = (squares - 2.0 * torch.mv(rows, mean) + norm.square()).max().item()
         # Nothing is written but for a number a row; of rows that are much the same that leaves rounding.
         largest = squares.max().item()
         if TINY**2 < largest < TINY**-2 and apart > NEAR * largest:
             return [math.sqrt(apart), norm.item()]
-        return together(_deviation_from_first(rows), rows.device)
+        return together(_deviation_from_first(rows))
 
 
 def l2(tensor: Tensor, dtype: Optional[torch.dtype] = None) -> Tensor:
-    """The L2 norm, on the processor of rows and then of their norms: of equal values, float32 errs ever the same way
-    when it adds up more."""
+    """The L2 norm; on the processor of rows and then of their norms, since of equal values float32 errs ever the same
+    way when it adds up more, and in float64 where float32 leaves nothing or infinity of squares."""
     count = tensor.numel()
-    if not known_at_once(tensor.device) or count <= ROW or not tensor.is_contiguous():
+    if not known_at_once(tensor.device) or count == 0:
         return torch.linalg.vector_norm(tensor, dtype=dtype)
-    inputs = count // tensor.shape[0]
-    row = inputs if ROW // 16 <= inputs <= ROW else ROW
-    flat, whole = tensor.view(-1), count // row * row
+    flat = _flat(tensor)
+    inputs = count // tensor.shape[0] if tensor.dim() > 0 else 1
+    row = inputs if ROW // 16 <= inputs <= ROW else min(ROW, count)
+    whole = count // row * row
     norm = torch.linalg.vector_norm(torch.linalg.vector_norm(flat[:whole].view(-1, row), dim=1, dtype=dtype))
-    return norm if whole == count else torch.hypot(norm, torch.linalg.vector_norm(flat[whole:], dtype=dtype))
+    if whole < count:
+        norm = torch.hypot(norm, torch.linalg.vector_norm(flat[whole:], dtype=dtype))
+    return norm if 0.0 < norm.item() < math.inf else torch.linalg.vector_norm(flat, dtype=torch.float64)
+
+
+def _flat(tensor: Tensor) -> Tensor:
+    """The values in the order in which they lie in memory, where they fill it."""
+    if not tensor.is_contiguous():
+        tensor = tensor.permute(sorted(range(tensor.dim()), key=tensor.stride, reverse=True))
+    return tensor.reshape(-1)
+
+
+def _norms_of(rows: Tensor) -> Tensor:
+    """L2 norms of rows, of long ones in pieces."""
+    if rows.shape[1] <= ROW:
+        return torch.linalg.vector_norm(rows, dim=1)
+    whole = rows.shape[1] // ROW * ROW
+    pieces = torch.linalg.vector_norm(rows[:, :whole].unflatten(1, (-1, ROW)), dim=2)
+    return torch.hypot(torch.linalg.vector_norm(pieces, dim=1), torch.linalg.vector_norm(rows[:, whole:], dim=1))
 
 
 def _deviation_from_first(rows: Tensor) -> List[Tensor]:
@@ -70,7 +89,7 @@ def _deviation_from_first(rows: Tensor) -> List[Tensor]:
     apart = rows - rows[:1]
     mean = apart.mean(0)
     apart -= mean
-    return [torch.linalg.vector_norm(apart, dim=1).max(), torch.linalg.vector_norm(rows[0] + mean)]
+    return [_norms_of(apart).max(), l2(rows[0] + mean)]
 
 
 def relative(largest: float, norm: float) -> float:

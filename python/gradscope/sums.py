@@ -1,4 +1,5 @@
-"""Adds up a tensor's values where the tensor is, with nothing waited for: counts, moments, bins.
+"""Adds up a tensor's values where the tensor is: counts, moments, bins. Nothing is waited for on an accelerator but
+by counting bins, which looks for the last of them.
 
 Values of other types are measured as the float32 nearest to them.
 """
@@ -40,7 +41,7 @@ class Measured(NamedTuple):
     bins: Optional[Tensor] = None
     #: Ascending: every value, or a few of many.
     values: Optional[Tensor] = None
-    #: Whether bins are those of a part of the values.
+    #: Whether bins are those of at most :data:`DRAWN` of the values, whose zeros stand with the smallest subnormals.
     part: bool = False
 
 
@@ -83,16 +84,17 @@ def _float32(flat: Tensor) -> Tensor:
 
 @lru_cache(maxsize=64)
 def _places(count: int, drawn: int, device: torch.device) -> Tensor:
-    """Where values lie that stand for all: spread evenly by the golden ratio, which falls into step with the rows of
-    no matrix."""
-    if count <= drawn:
-        return torch.arange(count, device=device)
-    place = (torch.arange(drawn, dtype=torch.float64, device="cpu") * GOLDEN).frac().mul(count).long()
-    return place.sort().values.to(device)
+    """Where values lie that stand for all, ascending: one in each of so many equal parts, and where in it follows the
+    golden ratio, which falls into step with the rows of no matrix."""
+    drawn = min(count, drawn)
+    number = torch.arange(drawn + 1, dtype=torch.int64, device="cpu")
+    start = number * count // drawn
+    within = (number[:-1].double() * GOLDEN).frac() * start.diff()
+    return (start[:-1] + within.long()).to(device)
 
 
 def _part(flat: Tensor) -> Tensor:
-    """So many of the values, a line of memory at a time."""
+    """At most :data:`DRAWN` of the values, a line of memory at a time."""
     if flat.numel() <= DRAWN:
         return flat.contiguous()
     lines = flat[: flat.numel() // LINE * LINE].view(-1, LINE)

@@ -263,7 +263,7 @@ pub(super) fn measured(record: &Record, summary: &Summary) -> Vec<String> {
              units fire."
                 .into(),
         );
-        text.push(exactness(record.header.run.quantiles_of));
+        text.push(exactness());
         if summary.epochs.len() > 1 {
             text.push(
                 "Each checkpoint stands for an epoch. The update ratio is the change since the one before, ‖ΔW‖ / \
@@ -286,14 +286,7 @@ pub(super) fn measured(record: &Record, summary: &Summary) -> Vec<String> {
     ));
     text.extend(program(record));
     text.extend(firing(record));
-    text.push(exactness(record.header.run.quantiles_of));
-    if summary.epochs.len() > 1 {
-        text.push(
-            "The violins of earlier epochs are drawn from 21 quantiles of each tensor, those of the last from \
-             all that is known of it."
-                .into(),
-        );
-    }
+    text.extend(shapes(record.header.run.quantiles_of, summary.epochs.len()));
     text.push(format!(
         "Elasticity is ‖W‖·‖g‖ divided by the loss, with the epoch's medians: how strongly the loss pulls on a layer, whatever the scale of the loss and of the weights. The update ratio is ‖ΔW‖ / max(‖W‖, 0.1·√units) of one step; 0.002 to 0.04 is usual in a first epoch. {}",
         if record.header.layers.iter().any(|l| !l.kind.is_matrix()) {
@@ -316,16 +309,31 @@ pub(super) fn measured(record: &Record, summary: &Summary) -> Vec<String> {
     text
 }
 
-fn exactness(quantiles_of: Option<u64>) -> String {
-    let within = percent(BIN_RELATIVE_WIDTH);
-    let larger = match quantiles_of {
-        Some(values) => format!(
-            "of larger ones the first capture has quantiles within {within}, the others those of {} of their values",
+/// How well it is known how values are spread.
+fn shapes(quantiles_of: Option<u64>, epochs: usize) -> Vec<String> {
+    if let Some(values) = quantiles_of {
+        return vec![format!(
+            "Captures lay so close together that those after the first step's hold counts, moments and ranges alone, and \
+             of weights and their gradients 21 quantiles of up to {} values, which their violins are drawn from.",
             count(values)
-        ),
-        None => format!("quantiles of larger ones are within {within}"),
-    };
-    format!("Tensors of up to {EXACT_CAPACITY} values are described exactly; {larger}.")
+        )];
+    }
+    let mut text = vec![exactness()];
+    if epochs > 1 {
+        text.push(
+            "The violins of earlier epochs are drawn from 21 quantiles of each tensor, those of the last from \
+             all that is known of it."
+                .into(),
+        );
+    }
+    text
+}
+
+fn exactness() -> String {
+    format!(
+        "Tensors of up to {EXACT_CAPACITY} values are described exactly; quantiles of larger ones are within {}.",
+        percent(BIN_RELATIVE_WIDTH)
+    )
 }
 
 /// What was measured of the layers, as the beginning of a sentence, and what was not.
