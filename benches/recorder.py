@@ -2,12 +2,12 @@
 
     python benches/recorder.py [PAIRS]
 
-An MLP of about a million parameters on the processor, Adam, batches of 128: 512 of them in turn, of classes that
-cannot be told for certain, since a network that knows everything has gradients like none that trains. A pair is
-a stretch of steps without anything and one with the recorder (or with `add_histogram` of every weight and
-gradient at the same points), of one and the same training: where its memory lies makes 5% of a difference. Printed are the
-quartiles over pairs of how much longer the latter took, in seconds of the processor on one thread: what else
-runs on the machine then matters less. Beside them stands the same of the shortest stretches.
+An MLP of about a million parameters on the processor, Adam, batches of 128: 512 of them in turn, of classes
+that cannot be told for certain, since a network that knows everything has gradients like none that trains. A
+pair is a stretch of steps without anything and one with the recorder (or with `add_histogram` of every weight
+and gradient at the same points), of one and the same training: where its memory lies makes 5% of a difference.
+Printed are the quartiles over pairs of how much longer the latter took, in seconds of the processor on one
+thread: what else runs on the machine then matters less. Beside them stands the same of the shortest stretches.
 """
 
 import contextlib
