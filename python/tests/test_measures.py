@@ -180,7 +180,8 @@ def test_norms_of_equal_values_are_right_however_many_there_are(kind):
     for values in several:
         (found,) = meter.norms([values])
         expected = math.sqrt(values.numel()) * float(values.flatten()[0])
-        assert abs(float(found) - expected) <= 1e-5 * expected, (values.shape, values.stride())
+        limit = 1e-5 if values.numel() > rows.MANY else 2e-4
+        assert abs(float(found) - expected) <= limit * expected, (values.shape, values.stride())
     for size in (0.0, 1e-25, 1e22, math.nan, math.inf):
         values = torch.randn(70, 90, dtype=torch.float32) * size
         expected = float(values.double().norm())
