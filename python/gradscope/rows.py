@@ -25,7 +25,7 @@ class Rows:
         self.mean: Optional[Tensor] = None
         self.norms: Optional[Tensor] = None
         if known_at_once(rows.device) and rows.dtype == torch.float32:
-            self.mean, self.norms = rows.mean(0), _norms_of(rows)
+            self.mean, self.norms = rows.mean(0), norms_of(rows)
 
     @classmethod
     def of(cls, tensor: Tensor) -> Optional["Rows"]:
@@ -60,15 +60,11 @@ def l2(tensor: Tensor, dtype: Optional[torch.dtype] = None) -> Tensor:
     infinity."""
     if not known_at_once(tensor.device):
         return torch.linalg.vector_norm(tensor, dtype=dtype)
-    many = tensor.numel() > MANY
-    norm = _by_rows(_flat(tensor), dtype) if many else torch.linalg.vector_norm(tensor, dtype=dtype)
+    if tensor.numel() > MANY:
+        norm = norms_of(_flat(tensor).unsqueeze(0), dtype).squeeze(0)
+    else:
+        norm = torch.linalg.vector_norm(tensor, dtype=dtype)
     return norm if 0.0 < norm.item() < math.inf else torch.linalg.vector_norm(tensor, dtype=torch.float64)
-
-
-def _by_rows(flat: Tensor, dtype: Optional[torch.dtype]) -> Tensor:
-    whole = flat.numel() // ROW * ROW
-    norms = torch.linalg.vector_norm(flat[:whole].view(-1, ROW), dim=1, dtype=dtype)
-    return torch.hypot(torch.linalg.vector_norm(norms), torch.linalg.vector_norm(flat[whole:], dtype=dtype))
 
 
 def _flat(tensor: Tensor) -> Tensor:
@@ -78,13 +74,14 @@ def _flat(tensor: Tensor) -> Tensor:
     return tensor.reshape(-1)
 
 
-def _norms_of(rows: Tensor) -> Tensor:
+def norms_of(rows: Tensor, dtype: Optional[torch.dtype] = None) -> Tensor:
     """L2 norms of rows, of long ones in pieces."""
     if rows.shape[1] <= ROW:
-        return torch.linalg.vector_norm(rows, dim=1)
+        return torch.linalg.vector_norm(rows, dim=1, dtype=dtype)
     whole = rows.shape[1] // ROW * ROW
-    pieces = torch.linalg.vector_norm(rows[:, :whole].unflatten(1, (-1, ROW)), dim=2)
-    return torch.hypot(torch.linalg.vector_norm(pieces, dim=1), torch.linalg.vector_norm(rows[:, whole:], dim=1))
+    pieces = torch.linalg.vector_norm(rows[:, :whole].unflatten(1, (-1, ROW)), dim=2, dtype=dtype)
+    rest = torch.linalg.vector_norm(rows[:, whole:], dim=1, dtype=dtype)
+    return torch.hypot(torch.linalg.vector_norm(pieces, dim=1), rest)
 
 
 def _deviation_from_first(rows: Tensor) -> List[Tensor]:
@@ -92,7 +89,7 @@ def _deviation_from_first(rows: Tensor) -> List[Tensor]:
     apart = rows - rows[:1]
     mean = apart.mean(0)
     apart -= mean
-    return [_norms_of(apart).max(), l2(rows[0] + mean)]
+    return [norms_of(apart).max(), l2(rows[0] + mean)]
 
 
 def relative(largest: float, norm: float) -> float:

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from .bins import FLOAT32_MAX, SHIFT, TABLE
 from .device import CANCELLED, PIECE, TINY, known_at_once, wide, workspace
-from .rows import ROW
+from .rows import norms_of
 
 #: So many values are all kept; quantiles of more come from bins.
 EXACT = 1024
@@ -151,7 +151,7 @@ def _many(piece: Tensor, with_zeros: bool, known: Optional[Known]) -> Optional[L
     if not TINY < max(abs(low), abs(high)) < 1.0 / TINY:
         return None
     work = workspace(count, piece.dtype)
-    total, squares = known or (piece.sum().item(), _squares(piece))
+    total, squares = known or (piece.sum().item(), norms_of(piece.unsqueeze(0)).item() ** 2)
     # What has no negative numbers is its own absolute value.
     l1 = total if low >= 0.0 else torch.abs(piece, out=work).sum().item()
     zeros = torch.eq(piece, 0.0, out=work).sum().item() if with_zeros and low <= 0.0 <= high else 0.0
@@ -163,14 +163,6 @@ def _many(piece: Tensor, with_zeros: bool, known: Optional[Known]) -> Optional[L
         if deviations < CANCELLED * squares:
             return None
     return [zeros, 0.0, 0.0, count, low, high, mean, deviations, l1, squares]
-
-
-def _squares(piece: Tensor) -> float:
-    """The sum of squares, read once: of rows, for float32 to be enough, and then of these."""
-    whole = piece.numel() // ROW * ROW
-    norms = torch.linalg.vector_norm(piece[:whole].view(-1, ROW), dim=1)
-    rest = piece[whole:]
-    return (torch.dot(norms, norms) + torch.dot(rest, rest)).item()
 
 
 def _added(a: List[float], b: List[float]) -> List[float]:
