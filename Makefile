@@ -35,10 +35,9 @@ HOST    = $(shell rustc -vV | sed -n 's/^host: //p')
 # The directory with the libraries of the libtorch that is linked.
 LIBRARIES = $(or $(LIBTORCH),.libtorch)/lib
 
-.PHONY: help libtorch build release install dist test-dist demo sample experiments corpus corpus-prescribe \
-	corpus-calibrate corpus-fresh test test-recorder test-torch fuzz bench bench-peers bench-guard \
-	bench-capture bench-recorder deny unused msrv fmt \
-	clean distclean
+.PHONY: help libtorch build release install dist test-dist demo update experiments corpus corpus-prescribe \
+	corpus-calibrate corpus-fresh test test-slim test-train test-tools test-recorder test-torch fuzz \
+	bench bench-peers bench-guard bench-capture bench-recorder deny unused msrv fmt clean distclean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-17s %s\n", $$1, $$2 }' Makefile
@@ -74,11 +73,14 @@ demo: build ## diagnose a network that was born dead and say where the report is
 		run --model relu5 --bias -8 --out $(DEMO) --force
 	@echo "The report: $(CURDIR)/$(DEMO)/report.html"
 
-sample: ## render the sample report again
-	@out=$$(mktemp -d) && trap 'rm -rf "$$out"' EXIT \
-		&& $(CARGO) run --locked --quiet $(SLIM) -- report fixtures/records/sigmoid5.jsonl.gz \
-			--out "$$out" --force --quiet > /dev/null \
-		&& cp "$$out/report.html" reports/sample/report.html
+# The model's schema comes first: the program prints the others, and has that one within it.
+UPDATE = GRADSCOPE_UPDATE=1 INSTA_UPDATE=always INSTA_FORCE_PASS=1 $(CARGO) test --locked --quiet
+
+update: libtorch ## write every generated file again: snapshots, schemas, constants, the sample, what pages show
+	$(UPDATE) --lib
+	$(UPDATE) --bins
+	$(UPDATE) --test it
+	$(CARGO) fmt --all
 
 experiments: build ## run every exercise of the README into reports/experiments/
 	@$(CARGO) run --release --locked --quiet --example experiments -- \
@@ -98,23 +100,29 @@ corpus-calibrate: build ## move the limits that began as guesses over it, a sect
 	@$(CORPUS) --calibrate --half calibration
 
 # Both builds share target/ and most of what is in it. The slim one goes first: it fails
-# soonest, and target/debug/gradscope is left with all commands.
-test: libtorch ## check format and lints, run every test, with and without libtorch
+# soonest, and target/debug is left with all commands.
+test: test-slim test-train ## check format and lints, run every test, with and without libtorch
+	@$(MAKE) --no-print-directory test-recorder
+
+test-slim: test-tools ## the part of it that needs no libtorch
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --all-targets --locked $(SLIM) -- -D warnings
+	$(RUN_TESTS) $(SLIM)
+
+test-train: libtorch test-tools ## the part of it that trains
+	$(CARGO) clippy --all-targets --locked -- -D warnings
+	$(RUN_TESTS)
+	$(CARGO) test --doc --locked
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --no-deps --locked
+
+# What judges pages and files for the tests; a test whose judge is not here is skipped, and this says so.
+test-tools:
 	@command -v chromedriver >/dev/null || echo "No chromedriver here: the tests in a browser are skipped."
 	@$(MAKE) --no-print-directory $(NPM)/package-lock.json 2>/dev/null \
 		|| echo "No npm packages here: the tests with axe-core and html-validate are skipped."
 	@$(MAKE) --no-print-directory $(READERS) 2>/dev/null \
 		|| echo "No Python packages here: the tests with TensorBoard and junitparser are skipped."
 	@command -v parallel >/dev/null || echo "No GNU parallel here: its part of a test is skipped."
-	$(CARGO) fmt --all --check
-	$(CARGO) clippy --all-targets --locked $(SLIM) -- -D warnings
-	$(CARGO) build --locked $(SLIM)
-	$(RUN_TESTS) $(SLIM)
-	$(CARGO) clippy --all-targets --locked -- -D warnings
-	$(RUN_TESTS)
-	$(CARGO) test --doc --locked
-	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --no-deps --locked
-	@$(MAKE) --no-print-directory test-recorder
 
 # The recorder's tests compare it with target/debug/gradscope.
 RECORDER_TESTS = -m pytest -q -c python/pyproject.toml -p no:cacheprovider python/tests

@@ -1,13 +1,13 @@
 //! What the pages show is what the program does: every command in a `console` block is run, page by page
 //! from top to bottom, and prints what stands below it (`...` for lines that do not matter). Commands in
 //! `sh` blocks train for minutes or need data or services of one's own: they are not run, but their flags
-//! are read. `GRADSCOPE_WRITE_DOCS=1` puts into the pages what was printed.
+//! are read. `make update` puts into the pages what was printed.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::support::{Ran, Scratch, fixture};
+use crate::support::{Ran, Scratch, assert_committed, fixture, updates};
 
 /// A fenced block of a page.
 struct Block {
@@ -98,7 +98,7 @@ fn printed(scratch: &Scratch, line: &str) -> Vec<String> {
 
 #[test]
 fn commands_print_what_the_pages_show() {
-    let write = std::env::var_os("GRADSCOPE_WRITE_DOCS").is_some();
+    let write = updates();
     let mut run = 0;
     for page in pages() {
         let text = fs::read_to_string(&page).unwrap();
@@ -187,6 +187,5 @@ fn links_between_pages_lead_somewhere() {
 #[test]
 fn the_page_of_the_rules_is_what_explain_says() {
     let printed = Scratch::new().gradscope("rules --markdown").expect(0).stdout();
-    let committed = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/rules.md")).unwrap();
-    assert!(printed == committed, "docs/rules.md is stale: gradscope rules --markdown > docs/rules.md");
+    assert_committed("docs/rules.md", &printed);
 }

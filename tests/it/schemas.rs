@@ -2,9 +2,8 @@
 //! held against them where their scratch directories are cleared away (`support`).
 
 use std::fs;
-use std::path::Path;
 
-use crate::support::{Scratch, fixture, schemas};
+use crate::support::{Scratch, assert_committed, fixture, schemas};
 use serde_json::Value;
 
 #[test]
@@ -12,9 +11,8 @@ fn the_committed_schemas_are_those_of_the_types() {
     let scratch = Scratch::new();
     for name in ["summary", "record", "model"] {
         let file = format!("docs/schemas/{name}.json");
-        let committed = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(&file)).unwrap();
         let printed = scratch.gradscope(&format!("schema {name}")).expect(0).stdout();
-        assert!(printed == committed, "{file} is stale: gradscope schema {name} > {file}");
+        assert_committed(&file, &printed);
     }
     scratch.gradscope("schema nothing").expect(2);
 }

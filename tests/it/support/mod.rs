@@ -114,6 +114,25 @@ impl Ran {
     }
 }
 
+/// The name of the variable with which tests write committed files instead of comparing them: `make update`.
+pub const UPDATE: &str = "GRADSCOPE_UPDATE";
+
+/// Whether committed files are to be written.
+pub fn updates() -> bool {
+    std::env::var_os(UPDATE).is_some()
+}
+
+/// Demands that a committed file is what was generated, or writes it where [`updates`].
+pub fn assert_committed(file: &str, generated: &str) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(file);
+    if updates() {
+        std::fs::write(&path, generated).unwrap();
+    }
+    let committed = std::fs::read_to_string(&path).unwrap_or_default();
+    // Not `assert_eq!`, which would print both.
+    assert!(committed == generated, "{file} is stale: `make update` writes it again");
+}
+
 /// A file under `fixtures/`.
 pub fn fixture(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures").join(name)
