@@ -87,3 +87,4 @@ mod sweep_report;
 mod terminal;
 #[cfg(feature = "train")]
 mod verdicts;
+mod workflow;
