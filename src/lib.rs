@@ -50,6 +50,9 @@ pub mod plot;
 pub mod record;
 pub mod report;
 pub mod stats;
+#[doc(hidden)]
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 pub mod text;
 #[cfg(feature = "train")]
 pub mod train;

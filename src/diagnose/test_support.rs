@@ -1,17 +1,16 @@
 //! Synthetic records: a healthy run, to which a test then does something.
 
 use crate::record::{
-    Activation, Activations, Activity, Data, Epoch, Firing, Header, Layer, LayerCapture, LayerKind,
-    LayerSteps, Loss, OutputSum, Record, Run, SCHEMA, StateSignal, Step, StepLayer, Task,
+    Activation, Activations, Activity, Epoch, Firing, Layer, LayerCapture, LayerKind, LayerSteps, OutputSum,
+    Record, StateSignal, Step,
 };
 use crate::stats::{Distribution, Spread};
+use crate::testing::{self, SAMPLES};
 
 use super::{Diagnosis, Finding, Settings, diagnose};
 
 /// What guessing costs in these records.
 pub const CHANCE: f64 = 0.693;
-/// Samples of the training set.
-pub const SAMPLES: u64 = 640;
 
 /// A run of a multi-layer perceptron.
 #[derive(Clone)]
@@ -33,43 +32,9 @@ impl Fake {
         let count = widths.len() - 1;
         let layers = (0..count)
             .map(|i| layer(i, widths, if i + 1 == count { Activation::Sigmoid } else { activation }));
-        let run = Run {
-            optimizer: "sgd".into(),
-            lr: 0.01,
-            momentum: 0.0,
-            weight_decay: 0.0,
-            clip_norm: None,
-            batch_size: 64,
-            init: "default".into(),
-            bias: "default".into(),
-            activation: activation.name().into(),
-            ..Run::of("mlp", Loss::Bce, 20, 10)
-        };
-        let data = Data {
-            name: "moons".into(),
-            task: Task::Classification,
-            train: SAMPLES,
-            dev: 160,
-            test: 200,
-            inputs: widths[0],
-            shape: None,
-            classes: vec!["0".into(), "1".into()],
-            chance_loss: CHANCE,
-            input_rms: 1.0,
-            target_mean: None,
-            target_std: None,
-        };
-        let header = Header {
-            schema: SCHEMA.into(),
-            gradscope: "0.1.0".into(),
-            commit: String::new(),
-            libtorch: None,
-            command: vec!["gradscope".into(), "run".into()],
-            run,
-            data,
-            layers: layers.collect(),
-            ranks: None,
-        };
+        let mut header = testing::header(layers.collect());
+        header.run.activation = activation.name().into();
+        header.run.epochs = 20;
         Self { record: Record::new(header) }
     }
 
@@ -133,38 +98,16 @@ impl Fake {
             for s in 0..steps {
                 let step = epoch * steps + s;
                 let first = step == 0 && steps > 1;
+                let norms = norms.iter().map(|n| [n.w, n.g, n.u]);
                 fake.record.steps.push(Step {
-                    epoch,
-                    step,
-                    steps: 1,
-                    loss: loss(epoch).into(),
                     grad_l2: grad_l2.into(),
-                    layers: norms
-                        .iter()
-                        .map(|n| StepLayer {
-                            weight_l2: n.w.into(),
-                            grad_l2: n.g.into(),
-                            update_l2: n.u.into(),
-                        })
-                        .collect(),
-                    non_finite: None,
                     capture: first.then(|| captured.clone()),
+                    ..testing::step(epoch, step, loss(epoch), norms)
                 });
             }
             fake.record.epochs.push(Epoch {
-                epoch,
-                step: epoch * steps + steps - 1,
-                source: None,
-                partial: false,
-                lr: fake.record.header.run.lr,
-                train_loss: loss(epoch),
-                train_score: 0.9,
-                dev_loss: Some(loss(epoch)),
-                dev_score: Some(0.88),
-                test_loss: None,
-                test_score: None,
                 grad_l2,
-                layers: captured,
+                ..testing::epoch(epoch, epoch * steps + steps - 1, loss(epoch), captured)
             });
         }
         fake
@@ -203,7 +146,7 @@ impl Fake {
         });
         for s in &mut self.record.steps {
             let n = norms(s.epoch);
-            s.layers[layer] = StepLayer { weight_l2: n.w.into(), grad_l2: n.g.into(), update_l2: n.u.into() };
+            s.layers[layer] = testing::step_layer([n.w, n.g, n.u]);
         }
     }
 
@@ -244,21 +187,9 @@ pub fn set_step(fake: &mut Fake, step: u64, change: impl FnOnce(&mut Step)) {
 }
 
 fn layer(index: usize, widths: &[u64], activation: Activation) -> Layer {
-    let (fan_in, units) = (widths[index], widths[index + 1]);
-    Layer {
-        name: format!("fc{}", index + 1),
-        kind: LayerKind::Linear,
-        shape: vec![units, fan_in],
-        fan_in,
-        units,
-        bias: true,
-        parameters: units * fan_in + units,
-        activation,
-        output: index + 2 == widths.len(),
-        normalized: false,
-        trainable: true,
-        branch: None,
-    }
+    let shape = [widths[index + 1], widths[index]];
+    let output = index + 2 == widths.len();
+    Layer { output, ..testing::linear(&format!("fc{}", index + 1), shape, activation) }
 }
 
 fn saturates(activation: Activation) -> bool {
@@ -277,34 +208,29 @@ pub fn capture(layer: &Layer, n: Norms) -> LayerCapture {
         max_pre: vec![2.0; units],
     });
     let active = !layer.output && !layer.activation.can_die();
+    let activations = Activations {
+        post_sample_std: 0.2,
+        saturated_fraction: saturates(layer.activation).then_some(0.0),
+        firing,
+        activity: active.then(|| Activity { std: vec![0.2; units], grad: vec![1.0; units] }),
+        output_sum: (layer.output && units > 1).then_some(OutputSum { min: -1.0, max: 1.0 }),
+        ..testing::activations(layer.units, &[-1.0, 2.0], &[0.3, 0.7])
+    };
     LayerCapture {
-        weight: norm(n.w),
         bias: Some(Distribution::of(&vec![0.1; units])),
         weight_grad: Some(norm(n.g)),
         bias_grad: Some(norm(n.g)),
         update: Some(norm(n.u)),
         weight_row_deviation: (units > 1).then_some(1.0),
         grad_row_deviation: (units > 1).then_some(1.0),
-        activations: Some(Activations {
-            pre: Distribution::of(&[-1.0, 2.0]),
-            post: Distribution::of(&[0.3, 0.7]),
-            units: layer.units,
-            pre_sample_std: 1.0,
-            post_sample_std: 0.2,
-            saturated_fraction: saturates(layer.activation).then_some(0.0),
-            firing,
-            activity: active.then(|| Activity { std: vec![0.2; units], grad: vec![1.0; units] }),
-            output_sum: (layer.output && units > 1).then_some(OutputSum { min: -1.0, max: 1.0 }),
-            per_unit: None,
-        }),
+        activations: Some(activations),
         signal_l2: Some(1.0),
-        state_signal: None,
-        zero_rows: None,
         steps: Some(LayerSteps {
             weight_l2: spread(n.w),
             grad_l2: spread(n.g),
             update_l2: spread(n.u),
             shrinking: None,
         }),
+        ..testing::capture(&[n.w as f32])
     }
 }

@@ -141,21 +141,8 @@ fn a_healthy_run_is_healthy_at_every_epoch() {
         assert_eq!(d.not_measured, []);
     }
     let mut fake = Fake::healthy(12);
-    fake.record.end = Some(finished(12));
+    fake.record.end = Some(crate::testing::end(12, 120));
     insta::assert_snapshot!(fake.diagnose().headline, @"Learning: training loss 0.217 after 12 epochs, where guessing costs 0.693; accuracy 90% on the training set, 88% on the dev set.");
-}
-
-fn finished(epochs_done: u64) -> End {
-    End {
-        outcome: Outcome::Finished,
-        epochs_done,
-        steps_done: 120,
-        wall_s: 1.0,
-        capture_s: 0.1,
-        test: None,
-        early_stop: None,
-        boundary: None,
-    }
 }
 
 #[test]
@@ -173,7 +160,7 @@ fn headlines_of_runs_that_did_not_end() {
     let mut killed = Fake::healthy(3);
     killed.record.header.run.epochs = 20;
     insta::assert_snapshot!(killed.diagnose().headline, @"Learning: training loss 0.561 after 3 epochs, where guessing costs 0.693; accuracy 90% on the training set, 88% on the dev set (ended early or still running: the record stops after 3 of 20 epochs).");
-    killed.record.end = Some(End { outcome: Outcome::Interrupted, ..finished(3) });
+    killed.record.end = Some(End { outcome: Outcome::Interrupted, ..crate::testing::end(3, 120) });
     insta::assert_snapshot!(killed.diagnose().headline, @"Learning: training loss 0.561 after 3 epochs, where guessing costs 0.693; accuracy 90% on the training set, 88% on the dev set (ended early: interrupted after 3 of 20 epochs).");
     insta::assert_snapshot!(Fake::stuck(2).diagnose().headline, @"No fault found, but little learned so far: training loss 0.693 after 2 epochs, where guessing costs 0.693; accuracy 90% on the training set, 88% on the dev set (ended early or still running: the record stops after 2 of 2 epochs).");
 }

@@ -139,16 +139,7 @@ mod tests {
     use super::*;
 
     fn step(step: u64, loss: f64) -> Step {
-        Step {
-            epoch: 0,
-            step,
-            steps: 1,
-            loss: loss.into(),
-            grad_l2: 1.0.into(),
-            layers: vec![],
-            non_finite: None,
-            capture: None,
-        }
+        crate::testing::step(0, step, loss, [])
     }
 
     #[test]

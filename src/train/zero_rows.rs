@@ -92,19 +92,6 @@ mod tests {
     }
 
     fn layer() -> Layer {
-        Layer {
-            name: "fc".into(),
-            kind: LayerKind::Linear,
-            shape: vec![4, 2],
-            fan_in: 2,
-            units: 4,
-            bias: true,
-            parameters: 12,
-            activation: Activation::Identity,
-            output: false,
-            normalized: false,
-            trainable: true,
-            branch: None,
-        }
+        crate::testing::linear("fc", [4, 2], Activation::Identity)
     }
 }

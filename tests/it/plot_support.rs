@@ -6,10 +6,11 @@ use std::collections::BTreeSet;
 
 use gradscope::plot::{self, Figure};
 use gradscope::record::{
-    Activation, Activations, Answers, Axis, Boundary, Data, End, Epoch, Header, Layer, LayerCapture,
-    LayerKind, Line, Loss, Outcome, Record, Run, SCHEMA, SplitPoints, Task,
+    Activation, Answers, Axis, Boundary, End, Epoch, Layer, LayerCapture, Line, Loss, Record, SplitPoints,
+    Task,
 };
 use gradscope::stats::Distribution;
+use gradscope::testing;
 
 /// A run whose layers and epochs are filled in by hand.
 pub struct Scenario {
@@ -44,56 +45,15 @@ impl Random {
 impl Scenario {
     /// Layers with these names, not flagged, and no epoch yet.
     pub fn new(names: &[&str]) -> Self {
-        let layer = |(i, name): (usize, &&str)| Layer {
-            name: (*name).into(),
-            kind: LayerKind::Linear,
-            shape: vec![3, 3],
-            fan_in: 3,
-            units: 3,
-            bias: true,
-            parameters: 12,
-            activation: Activation::Relu,
-            output: i + 1 == names.len(),
-            normalized: false,
-            trainable: true,
-            branch: None,
-        };
-        let header = Header {
-            schema: SCHEMA.into(),
-            gradscope: "0.1.0".into(),
-            commit: "unknown".into(),
-            libtorch: None,
-            command: vec!["gradscope".into(), "run".into()],
-            run: Run {
-                seed: 1,
-                optimizer: "sgd".into(),
-                lr: 0.01,
-                momentum: 0.0,
-                weight_decay: 0.0,
-                clip_norm: None,
-                batch_size: 64,
-                init: "default".into(),
-                bias: "default".into(),
-                activation: "relu".into(),
-                ..Run::of("mlp", Loss::Bce, 1, 10)
-            },
-            data: Data {
-                name: "moons".into(),
-                task: Task::Classification,
-                train: 640,
-                dev: 160,
-                test: 200,
-                inputs: 2,
-                shape: None,
-                classes: vec!["0".into(), "1".into()],
-                chance_loss: std::f64::consts::LN_2,
-                input_rms: 1.0,
-                target_mean: None,
-                target_std: None,
-            },
-            layers: names.iter().enumerate().map(layer).collect(),
-            ranks: None,
-        };
+        let last = names.len();
+        let layers = (1..).zip(names).map(|(number, name)| Layer {
+            output: number == last,
+            ..testing::linear(name, [3, 3], Activation::Relu)
+        });
+        let mut header = testing::header(layers.collect());
+        header.run.seed = 1;
+        header.data.inputs = 2;
+        header.data.chance_loss = std::f64::consts::LN_2;
         Self { record: Record::new(header), flagged: BTreeSet::new() }
     }
 
@@ -101,19 +61,10 @@ impl Scenario {
     pub fn epoch(mut self, losses: [f64; 2], scores: [f64; 2], layers: Vec<LayerCapture>) -> Self {
         let epoch = self.record.epochs.len() as u64;
         self.record.epochs.push(Epoch {
-            epoch,
-            step: epoch * 10 + 9,
-            source: None,
-            partial: false,
-            lr: 0.01,
-            train_loss: losses[0],
             train_score: scores[0],
             dev_loss: Some(losses[1]),
             dev_score: Some(scores[1]),
-            test_loss: None,
-            test_score: None,
-            grad_l2: 1.0,
-            layers,
+            ..testing::epoch(epoch, epoch * 10 + 9, losses[0], layers)
         });
         self
     }
@@ -136,29 +87,11 @@ impl Scenario {
 /// A layer of these weights, gradients and activations.
 pub fn capture(weight: &[f32], grad: Option<&[f32]>, post: Option<&[f32]>) -> LayerCapture {
     LayerCapture {
-        weight: Distribution::of(weight),
         bias: Some(Distribution::of(&weight[..weight.len().min(3)])),
         weight_grad: grad.map(Distribution::of),
         bias_grad: grad.map(|g| Distribution::of(&g[..g.len().min(3)])),
-        update: None,
-        weight_row_deviation: None,
-        grad_row_deviation: None,
-        activations: post.map(|p| Activations {
-            activity: None,
-            output_sum: None,
-            per_unit: None,
-            pre: Distribution::of(p),
-            post: Distribution::of(p),
-            units: 3,
-            pre_sample_std: 1.0,
-            post_sample_std: 1.0,
-            saturated_fraction: None,
-            firing: None,
-        }),
-        signal_l2: None,
-        state_signal: None,
-        zero_rows: None,
-        steps: None,
+        activations: post.map(|p| testing::activations(3, p, p)),
+        ..testing::capture(weight)
     }
 }
 
@@ -283,20 +216,10 @@ pub fn planar(mut scenario: Scenario, classes: &[&str], ratio: f64) -> Scenario 
     };
     let splits = ["train", "dev", "test"].map(&mut split).to_vec();
     scenario.record.header.data.classes = classes.iter().map(|c| (*c).to_owned()).collect();
-    let end = End {
-        outcome: Outcome::Finished,
-        epochs_done: 5,
-        steps_done: 50,
-        wall_s: 1.0,
-        capture_s: 0.1,
-        test: None,
-        early_stop: None,
-        boundary: None,
-    };
     let boundary = Boundary { epoch: 3, axes, answers, splits };
     scenario
         .record
-        .push(Line::End(End { boundary: Some(Box::new(boundary)), ..end }))
+        .push(Line::End(End { boundary: Some(Box::new(boundary)), ..testing::end(5, 50) }))
         .expect("it is plausible");
     scenario
 }

@@ -7,10 +7,10 @@ use std::collections::BTreeMap;
 use gradscope::diagnose::{Diagnosis, Finding, NotMeasured, Remedy, Severity, Verdict};
 use gradscope::plot::{Figure, Section, Table};
 use gradscope::record::{
-    Activation, Activations, Data, End, Epoch, Firing, Header, Layer, LayerCapture, LayerKind, Loss, Outcome,
-    Record, Run, SCHEMA, Task, TestResult,
+    Activation, Activations, End, Epoch, Firing, Header, Layer, LayerCapture, Record, Run, TestResult,
 };
 use gradscope::stats::Distribution;
+use gradscope::testing;
 
 /// Two ReLU layers, two epochs, the first layer without a gradient.
 pub fn record() -> Record {
@@ -21,122 +21,68 @@ pub fn record() -> Record {
 pub fn record_of(names: [&str; 2]) -> Record {
     let mut record = Record::new(header(names));
     for epoch in 0..2 {
+        let layers = vec![layer(&[0.0; 6], true), layer(&[0.3, -0.4, 0.0], false)];
         record.epochs.push(Epoch {
-            epoch,
-            step: epoch,
-            source: None,
-            partial: false,
             lr: 0.1,
-            train_loss: 0.75 - 0.25 * epoch as f64,
             train_score: 0.5,
             dev_loss: Some(0.8),
             dev_score: Some(0.45),
-            test_loss: None,
-            test_score: None,
             grad_l2: 0.5,
-            layers: vec![layer(&[0.0; 6], true), layer(&[0.3, -0.4, 0.0], false)],
+            ..testing::epoch(epoch, epoch, 0.75 - 0.25 * epoch as f64, layers)
         });
     }
     record.end = Some(End {
-        outcome: Outcome::Finished,
-        epochs_done: 2,
-        steps_done: 2,
         wall_s: 2.5,
         capture_s: 0.5,
         test: Some(TestResult { loss: 0.7, score: 0.52, epoch: 1 }),
-        early_stop: None,
-        boundary: None,
+        ..testing::end(2, 2)
     });
     record
 }
 
 fn header(names: [&str; 2]) -> Header {
     let command = "/usr/bin/gradscope run --model tiny --bias -8 --out reports/tiny";
-    Header {
-        schema: SCHEMA.into(),
-        gradscope: "0.1.0".into(),
-        commit: "abc1234".into(),
-        libtorch: Some("2.13.0".into()),
-        command: command.split(' ').map(str::to_owned).collect(),
-        run: Run {
-            seed: 7,
-            optimizer: "sgd".into(),
-            lr: 0.1,
-            momentum: 0.9,
-            weight_decay: 0.0,
-            clip_norm: None,
-            batch_size: 640,
-            init: "default".into(),
-            bias: "-8".into(),
-            activation: "relu".into(),
-            ..Run::of("tiny", Loss::Bce, 2, 1)
-        },
-        data: Data {
-            name: "moons".into(),
-            task: Task::Classification,
-            train: 640,
-            dev: 160,
-            test: 200,
-            inputs: 2,
-            shape: None,
-            classes: vec!["0".into(), "1".into()],
-            chance_loss: 0.693,
-            input_rms: 1.0,
-            target_mean: None,
-            target_std: None,
-        },
-        layers: [(names[0], [3, 2], Activation::Relu), (names[1], [1, 3], Activation::Identity)]
-            .map(|(name, shape, activation)| Layer {
-                name: name.into(),
-                kind: LayerKind::Linear,
-                shape: shape.to_vec(),
-                fan_in: shape[1],
-                units: shape[0],
-                bias: true,
-                parameters: shape[0] * (shape[1] + 1),
-                activation,
-                output: activation == Activation::Identity,
-                normalized: false,
-                trainable: true,
-                branch: None,
-            })
-            .to_vec(),
-        ranks: None,
-    }
+    let hidden = testing::linear(names[0], [3, 2], Activation::Relu);
+    let output = testing::linear(names[1], [1, 3], Activation::Identity);
+    let mut header = testing::header(vec![hidden, Layer { output: true, ..output }]);
+    (header.commit, header.libtorch) = ("abc1234".into(), Some("2.13.0".into()));
+    header.command = command.split(' ').map(str::to_owned).collect();
+    header.run = Run {
+        model: "tiny".into(),
+        epochs: 2,
+        steps_per_epoch: 1,
+        seed: 7,
+        lr: 0.1,
+        momentum: 0.9,
+        batch_size: 640,
+        bias: "-8".into(),
+        ..header.run
+    };
+    header
 }
 
 fn layer(gradient: &[f32], relu: bool) -> LayerCapture {
     let units = if relu { 3 } else { 1 };
     let weights: Vec<f32> = (0..gradient.len()).map(|i| i as f32 * 0.25 - 0.5).collect();
+    let post = if relu { [0.0, 0.0] } else { [-8.0, -7.5] };
+    let activations = Activations {
+        pre_sample_std: 0.25,
+        post_sample_std: 0.0,
+        firing: relu.then(|| Firing {
+            samples: 640,
+            exact: true,
+            rate: vec![0.0; 3],
+            max_pre: vec![-7.5; 3],
+        }),
+        ..testing::activations(units as u64, &[-8.0, -7.5], &post)
+    };
     LayerCapture {
-        weight: Distribution::of(&weights),
         bias: Some(Distribution::of(&[-8.0].repeat(units))),
         weight_grad: Some(Distribution::of(gradient)),
-        bias_grad: None,
         update: Some(Distribution::of(&gradient.iter().map(|g| g * -0.1).collect::<Vec<_>>())),
-        weight_row_deviation: None,
-        grad_row_deviation: None,
-        activations: Some(Activations {
-            activity: None,
-            output_sum: None,
-            per_unit: None,
-            pre: Distribution::of(&[-8.0, -7.5]),
-            post: Distribution::of(if relu { &[0.0, 0.0] } else { &[-8.0, -7.5] }),
-            units: units as u64,
-            pre_sample_std: 0.25,
-            post_sample_std: 0.0,
-            saturated_fraction: None,
-            firing: relu.then(|| Firing {
-                samples: 640,
-                exact: true,
-                rate: vec![0.0; 3],
-                max_pre: vec![-7.5; 3],
-            }),
-        }),
+        activations: Some(activations),
         signal_l2: Some(0.5),
-        state_signal: None,
-        zero_rows: None,
-        steps: None,
+        ..testing::capture(&weights)
     }
 }
 
