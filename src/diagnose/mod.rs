@@ -8,7 +8,7 @@
 //! A new rule is one more value of [`Rule`] in the file of its family, one line in the registry, and
 //! its place among the causes.
 
-mod cause;
+mod causes;
 mod explain;
 mod fail_on;
 mod finding;
@@ -34,9 +34,9 @@ pub use settings::{Near, Param, Settings, SettingsError, Source};
 use std::cmp::Reverse;
 
 use crate::record::Record;
-use cause::{Kind, causes};
+use causes::{Kind, causes};
 use quantities::Quantities;
-use rule::{Case, Hit, Unmeasured};
+use rule::{RuleContext, RuleMatch, Unmeasured};
 
 /// Every rule there is, in the order of the catalogue.
 pub fn rules() -> impl Iterator<Item = &'static Rule> {
@@ -51,19 +51,19 @@ const SWITCHED_OFF: Unmeasured = Unmeasured("switched off by --off");
 /// Works on a record of any length: of a run in progress, killed, or without a captured epoch. What
 /// cannot be evaluated is listed in [`Diagnosis::not_measured`].
 pub fn diagnose(record: &Record, settings: &Settings) -> Diagnosis {
-    let q = Quantities::of(record);
-    let mut hits: Vec<(&'static Rule, Hit)> = Vec::new();
+    let q = Quantities::new(record);
+    let mut hits: Vec<(&'static Rule, RuleMatch)> = Vec::new();
     let mut not_measured = Vec::new();
     for rule in rules() {
-        let case = Case { q: &q, rule: rule.name, settings };
+        let cx = RuleContext { q: &q, rule: rule.name, settings };
         let told = if !settings.is_on(rule.name) {
             Err(SWITCHED_OFF)
         } else if record.header.has_weights_alone() {
-            rules::weights::evaluate(rule.name, &case)
-        } else if record.header.is_program() && rules::unseen::INSIDE.contains(&rule.name) {
-            Err(rules::unseen::NOT_SEEN)
+            rules::weights::evaluate(rule.name, &cx)
+        } else if record.header.is_program() && rules::torchscript::INSIDE.contains(&rule.name) {
+            Err(rules::torchscript::NOT_SEEN)
         } else {
-            (rule.evaluate)(&case)
+            (rule.evaluate)(&cx)
         };
         match told {
             Ok(found) => hits.extend(found.into_iter().map(|hit| (rule, hit))),
@@ -80,11 +80,11 @@ pub fn diagnose(record: &Record, settings: &Settings) -> Diagnosis {
 
 /// Leaves of what is no fault by itself a note: of units that hardly do anything where nothing explains
 /// them; and of dead units and a plateau where the harm, which alone makes them a warning, has another root.
-fn settle(hits: &mut [Hit], captured: &[u64]) {
-    let causes = causes(hits, captured);
-    let is_root = |i: usize| causes[i].is_none() && hits[i].severity > Severity::Info;
+fn settle(hits: &mut [RuleMatch], captured: &[u64]) {
+    let explained_by = causes(hits, captured);
+    let is_root = |i: usize| explained_by[i].is_none() && hits[i].severity > Severity::Info;
     let otherwise_harmed = (0..hits.len()).any(|i| is_root(i) && hits[i].kind < Kind::DeadUnits);
-    for (hit, cause) in hits.iter_mut().zip(&causes) {
+    for (hit, cause) in hits.iter_mut().zip(&explained_by) {
         let noted = match hit.kind {
             Kind::DormantUnits => true,
             Kind::DeadUnits | Kind::Plateau => otherwise_harmed,
@@ -99,14 +99,14 @@ fn settle(hits: &mut [Hit], captured: &[u64]) {
 /// Puts hits in order and tells roots from consequences.
 ///
 /// An info is never a root, even where nothing explains it: there is nothing to fix.
-fn findings(hits: &[(&'static Rule, Hit)], q: &Quantities) -> Vec<Finding> {
-    let mut bare: Vec<Hit> = hits.iter().map(|(_, hit)| hit.clone()).collect();
+fn findings(hits: &[(&'static Rule, RuleMatch)], q: &Quantities) -> Vec<Finding> {
+    let mut bare: Vec<RuleMatch> = hits.iter().map(|(_, hit)| hit.clone()).collect();
     let captured: Vec<u64> = q.captures.iter().map(|c| c.epoch).collect();
     settle(&mut bare, &captured);
-    let causes = causes(&bare, &captured);
-    let is_root = |i: usize| causes[i].is_none() && bare[i].severity > Severity::Info;
+    let explained_by = causes(&bare, &captured);
+    let is_root = |i: usize| explained_by[i].is_none() && bare[i].severity > Severity::Info;
     let mut order: Vec<usize> = (0..bare.len()).collect();
-    order.sort_by_key(|&i| (!is_root(i), Reverse(bare[i].severity), cause::order(&bare[i]), i));
+    order.sort_by_key(|&i| (!is_root(i), Reverse(bare[i].severity), causes::order(&bare[i]), i));
     let place = |i: usize| order.iter().position(|j| *j == i);
     order
         .iter()
@@ -131,7 +131,7 @@ fn findings(hits: &[(&'static Rule, Hit)], q: &Quantities) -> Vec<Finding> {
                 threshold: hit.threshold,
                 quantity: hit.quantity.into(),
                 root: is_root(i),
-                caused_by: causes[i].and_then(place),
+                caused_by: explained_by[i].and_then(place),
                 message: text::sentence(&hit.message, &q.record.header.layers),
                 evidence: hit.evidence.clone(),
                 // Flags of a training that nobody knows would help nobody.

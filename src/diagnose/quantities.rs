@@ -10,13 +10,13 @@ use crate::record::{Epoch, Firing, Layer, LayerCapture, LayerKind, NonFinite, Re
 /// Share of the loss of guessing above which there is something left to learn. Below it gradients may
 /// be small because the run has converged. Calibrated with the limits of
 /// the rules, as are the next two.
-const LEFT_TO_LEARN: f64 = 0.1;
+const UNCONVERGED: f64 = 0.1;
 /// Share of the loss of guessing from which nothing has been learned.
-const NOTHING_LEARNED: f64 = 0.9;
+const AT_BASELINE: f64 = 0.9;
 /// Share of the loss at the start (at most that of guessing) from which there is no progress.
 const NO_PROGRESS: f64 = 0.9;
 /// Captures in a row without progress that make harm; one may be a bad batch.
-const HARM_CAPTURES: usize = 2;
+const FAILING_CAPTURES: usize = 2;
 
 /// Share of the strongest elasticity below which a layer's gradient counts as vanishing when it reaches
 /// exactly 0; far below any limit of the rules, since float32 has 38 decades to fall through.
@@ -24,7 +24,7 @@ const FADING: f64 = 1e-6;
 
 /// The least elasticity of the strongest layer at which a missing gradient or update says anything of the
 /// wiring or the optimizer: below it float32 loses both by itself.
-pub const LEAST_PULL: f64 = 1e-3;
+pub const MIN_ELASTICITY: f64 = 1e-3;
 
 /// Update over weight of healthy runs in their first epoch, SGD and Adam alike.
 pub const HEALTHY_UPDATE: [f64; 2] = [0.002, 0.04];
@@ -33,7 +33,7 @@ pub const HEALTHY_UPDATE: [f64; 2] = [0.002, 0.04];
 pub struct Quantities<'a> {
     pub record: &'a Record,
     /// Mean loss of the best constant prediction, where it is known and positive.
-    pub chance: Option<f64>,
+    pub baseline_loss: Option<f64>,
     /// Indices of the layers whose weight is a matrix that the optimizer may change.
     pub matrices: Vec<usize>,
     /// Whole captured epochs; a partial one only where there is no other.
@@ -44,7 +44,7 @@ pub struct Quantities<'a> {
     /// The first NaN or infinity.
     pub broken: Option<Broken>,
     /// The run is being harmed: a non-finite value, or no progress at the last captures.
-    pub harm: bool,
+    pub failing: bool,
 }
 
 /// A captured epoch.
@@ -57,14 +57,14 @@ pub struct Capture<'a> {
     pub loss: f64,
     pub layers: &'a [LayerCapture],
     /// Something left to learn. A loss that is not finite leaves everything.
-    pub left: bool,
+    pub unconverged: bool,
     /// Nothing learned: no better than guessing.
-    pub near: bool,
+    pub at_baseline: bool,
     /// No progress since the start.
-    pub noprog: bool,
+    pub no_progress: bool,
     /// The elasticity ‖W‖·‖g‖/L of every layer of the header, with the epoch's median gradient;
     /// `None` for what is no trainable matrix, has weights of zero, or is not finite.
-    pub pull: Vec<Option<f64>>,
+    pub elasticity: Vec<Option<f64>>,
     /// Layers whose elasticity is 0 because a gradient that was vanishing fell below the smallest
     /// float32.
     pub faded: Vec<bool>,
@@ -82,9 +82,9 @@ pub struct Broken {
 }
 
 impl<'a> Quantities<'a> {
-    pub fn of(record: &'a Record) -> Self {
+    pub fn new(record: &'a Record) -> Self {
         let header = &record.header;
-        let chance = Some(header.data.chance_loss).filter(|c| c.is_finite() && *c > 0.0);
+        let baseline_loss = Some(header.data.chance_loss).filter(|c| c.is_finite() && *c > 0.0);
         let matrices: Vec<usize> = (0..)
             .zip(&header.layers)
             .filter(|(_, l)| l.kind.is_matrix() && l.trainable)
@@ -94,8 +94,10 @@ impl<'a> Quantities<'a> {
         let whole = record.epochs.iter().any(|e| !e.partial);
         let epochs: Vec<&Epoch> = record.epochs.iter().filter(|e| !(whole && e.partial)).collect();
         let initial_loss = initial_loss(&points, &epochs);
-        let mut captures: Vec<_> =
-            epochs.iter().map(|e| capture(e, &header.layers, &matrices, chance, initial_loss)).collect();
+        let mut captures: Vec<_> = epochs
+            .iter()
+            .map(|e| capture(e, &header.layers, &matrices, baseline_loss, initial_loss))
+            .collect();
         follow_fading(&mut captures, &matrices);
         let start = match (record.steps.first(), record.epochs.first()) {
             (Some(s), _) if s.step == 0 && s.capture.is_some() => s.capture.as_deref(),
@@ -103,9 +105,10 @@ impl<'a> Quantities<'a> {
             _ => None,
         };
         let broken = broken(record);
-        let stuck = captures.iter().rev().take(HARM_CAPTURES).all(|c| c.noprog) && !captures.is_empty();
-        let harm = broken.is_some() || stuck;
-        Self { record, chance, matrices, captures, start, points, broken, harm }
+        let stuck =
+            captures.iter().rev().take(FAILING_CAPTURES).all(|c| c.no_progress) && !captures.is_empty();
+        let failing = broken.is_some() || stuck;
+        Self { record, baseline_loss, matrices, captures, start, points, broken, failing }
     }
 
     /// The layer of this index in the header.
@@ -157,13 +160,13 @@ impl<'a> Quantities<'a> {
 impl Capture<'_> {
     /// The layers that are pulled at all, in forward order: (layer, elasticity).
     pub fn pulled(&self) -> impl Iterator<Item = (usize, f64)> + '_ {
-        let measured = self.pull.iter().enumerate().filter_map(|(i, e)| Some((i, (*e)?)));
+        let measured = self.elasticity.iter().enumerate().filter_map(|(i, e)| Some((i, (*e)?)));
         measured.filter(|(i, e)| *e > 0.0 || self.faded[*i])
     }
 
     /// The strongest elasticity and its layer.
     pub fn strongest(&self) -> Option<(usize, f64)> {
-        let measured = self.pull.iter().enumerate().filter_map(|(i, e)| Some((i, (*e)?)));
+        let measured = self.elasticity.iter().enumerate().filter_map(|(i, e)| Some((i, (*e)?)));
         measured.max_by(|a, b| a.1.total_cmp(&b.1))
     }
 
@@ -196,17 +199,17 @@ fn capture<'a>(
     epoch: &'a Epoch,
     layers: &[Layer],
     matrices: &[usize],
-    chance: Option<f64>,
+    baseline_loss: Option<f64>,
     initial_loss: f64,
 ) -> Capture<'a> {
     // As bad as can be: no comparison with NaN holds.
     let loss = if epoch.train_loss.is_nan() { f64::INFINITY } else { epoch.train_loss };
-    let left = chance.is_some_and(|ch| loss > LEFT_TO_LEARN * ch);
-    let mut pull = vec![None; layers.len()];
+    let unconverged = baseline_loss.is_some_and(|baseline| loss > UNCONVERGED * baseline);
+    let mut elasticity = vec![None; layers.len()];
     let mut updates = vec![None; layers.len()];
     for &i in matrices {
         let (Some(layer), Some(captured)) = (layers.get(i), epoch.layers.get(i)) else { continue };
-        pull[i] = captured.elasticity(layer, loss);
+        elasticity[i] = captured.elasticity(layer, loss);
         let weight = captured.weight_norm().max(layer.least_weight_norm());
         updates[i] = captured.update_norm().map(|u| u.median / weight).filter(|u| !u.is_nan());
     }
@@ -216,11 +219,12 @@ fn capture<'a>(
         lr: epoch.lr,
         loss,
         layers: &epoch.layers,
-        left,
-        near: chance.is_some_and(|ch| loss >= NOTHING_LEARNED * ch),
-        noprog: left && chance.is_some_and(|ch| loss >= NO_PROGRESS * initial_loss.min(ch)),
+        unconverged,
+        at_baseline: baseline_loss.is_some_and(|baseline| loss >= AT_BASELINE * baseline),
+        no_progress: unconverged
+            && baseline_loss.is_some_and(|baseline| loss >= NO_PROGRESS * initial_loss.min(baseline)),
         faded: vec![false; layers.len()],
-        pull,
+        elasticity,
         update: updates,
     }
 }
@@ -228,11 +232,11 @@ fn capture<'a>(
 /// A gradient of exactly 0 usually says something else than a small one (a dead or frozen layer), and
 /// such layers are skipped. One that was vanishing when it was last seen has only gone on to do so.
 fn follow_fading(captures: &mut [Capture], matrices: &[usize]) {
-    let mut vanishing = vec![false; captures.first().map_or(0, |c| c.pull.len())];
+    let mut vanishing = vec![false; captures.first().map_or(0, |c| c.elasticity.len())];
     for capture in captures {
         let strongest = capture.strongest().map_or(0.0, |(_, e)| e);
         for &i in matrices {
-            match capture.pull[i] {
+            match capture.elasticity[i] {
                 Some(e) if e > 0.0 => vanishing[i] = e < FADING * strongest,
                 Some(_) => capture.faded[i] = vanishing[i],
                 None => {}

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::Severity;
-use super::cause::Kind;
+use super::causes::Kind;
 use super::quantities::{Capture, Quantities};
 use super::settings::{Param, Settings};
 use super::text;
@@ -32,7 +32,7 @@ pub struct Rule {
     pub(super) false_alarms: &'static str,
     /// What helped and what did not.
     pub(super) remedies: &'static str,
-    pub(super) evaluate: fn(&Case) -> Result<Vec<Hit>, Unmeasured>,
+    pub(super) evaluate: fn(&RuleContext) -> Result<Vec<RuleMatch>, Unmeasured>,
 }
 
 /// Why a rule could not be evaluated: what the record lacks.
@@ -42,7 +42,7 @@ pub struct Unmeasured(pub &'static str);
 /// No epoch was captured.
 pub const NO_EPOCH: Unmeasured = Unmeasured("no epoch has been captured yet");
 /// No chance loss.
-pub const NO_CHANCE: Unmeasured = Unmeasured("the record does not say what guessing costs (chance_loss)");
+pub const NO_BASELINE: Unmeasured = Unmeasured("the record does not say what guessing costs (chance_loss)");
 /// No gradients.
 pub const NO_GRADIENTS: Unmeasured = Unmeasured("the record holds no gradients of weights");
 /// No steps.
@@ -55,7 +55,7 @@ pub const GIVEN: &str = "before_training";
 
 /// A rule that fired.
 #[derive(Clone, Debug)]
-pub struct Hit {
+pub struct RuleMatch {
     pub kind: Kind,
     pub severity: Severity,
     /// Affected layers (indices into the header), in forward order.
@@ -78,13 +78,13 @@ pub fn span(run: &[Capture]) -> (u64, u64) {
 }
 
 /// What a rule is evaluated on.
-pub struct Case<'a> {
+pub struct RuleContext<'a> {
     pub q: &'a Quantities<'a>,
     pub(super) rule: &'static str,
     pub(super) settings: &'a Settings,
 }
 
-impl Case<'_> {
+impl RuleContext<'_> {
     /// The value of a limit.
     pub fn get(&self, param: &Param) -> f64 {
         self.settings.limit(self.rule, param)
@@ -101,13 +101,13 @@ impl Case<'_> {
     }
 
     /// What guessing costs.
-    pub fn chance(&self) -> Result<f64, Unmeasured> {
-        self.q.chance.ok_or(NO_CHANCE)
+    pub fn baseline_loss(&self) -> Result<f64, Unmeasured> {
+        self.q.baseline_loss.ok_or(NO_BASELINE)
     }
 
     /// Error where the run is harmed, otherwise something milder.
-    pub fn with_harm(&self, otherwise: Severity) -> Severity {
-        if self.q.harm { Severity::Error } else { otherwise }
+    pub fn error_if_failing(&self, otherwise: Severity) -> Severity {
+        if self.q.failing { Severity::Error } else { otherwise }
     }
 
     /// Names of layers in a sentence.
@@ -117,7 +117,11 @@ impl Case<'_> {
 
     /// The captures up to the last in which a condition holds without a break, if they are `needed`
     /// in number, or all there are.
-    pub fn held<'c>(&'c self, needed: usize, holds: impl Fn(&Capture) -> bool) -> Option<&'c [Capture<'c>]> {
+    pub fn trailing_run<'c>(
+        &'c self,
+        needed: usize,
+        holds: impl Fn(&Capture) -> bool,
+    ) -> Option<&'c [Capture<'c>]> {
         let all = &self.q.captures;
         let run = all.iter().rev().take_while(|c| holds(c)).count();
         (run > 0 && run >= needed.min(all.len())).then(|| &all[all.len() - run..])

@@ -54,8 +54,9 @@ fn progress(q: &Quantities) -> String {
     };
     let after = format!("after {}", count(last.epoch + 1, "epoch"));
     let loss = number(last.loss);
-    let guessing = q.chance.map_or(String::new(), |ch| format!(", where guessing costs {}", number(ch)));
-    if last.noprog || last.near {
+    let guessing =
+        q.baseline_loss.map_or(String::new(), |ch| format!(", where guessing costs {}", number(ch)));
+    if last.no_progress || last.at_baseline {
         return format!(
             "no fault found, but little learned so far: training loss {loss} {after}{guessing}{}",
             scores(q)

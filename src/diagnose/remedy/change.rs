@@ -22,7 +22,7 @@ pub const LARGE_SLOPE: f64 = 0.2;
 /// Share of the learning rate that is left where a schedule has all but ended a run.
 const ENDED: f64 = 1e-2;
 /// The largest rate that `--lr` takes.
-pub const LARGEST_LR: f64 = 1e6;
+pub const MAX_LEARNING_RATE: f64 = 1e6;
 
 /// Remedies in the making; nothing is suggested twice, nor what is set already.
 pub struct Plan<'a> {
@@ -133,7 +133,7 @@ impl Plan<'_> {
     /// The rate at which this run's first update would have been of a healthy size.
     pub fn fitting_rate(&self) -> Option<f64> {
         let u = self.first_update()?;
-        Some(self.run.lr * TARGET_UPDATE / u).filter(|lr| *lr > 0.0 && *lr <= LARGEST_LR)
+        Some(self.run.lr * TARGET_UPDATE / u).filter(|lr| *lr > 0.0 && *lr <= MAX_LEARNING_RATE)
     }
 
     pub fn fitting_why(&self) -> String {

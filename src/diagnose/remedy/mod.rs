@@ -4,11 +4,11 @@
 mod change;
 
 use super::Remedy;
-use super::cause::{Extreme, Kind, Silence};
+use super::causes::{DeathCause, Direction, Kind};
 use super::quantities::Quantities;
-use super::rule::{GIVEN, Hit};
+use super::rule::{GIVEN, RuleMatch};
 use super::text::{percent, plain};
-use change::{LARGE_SLOPE, LARGEST_LR, Plan, TARGET_UPDATE};
+use change::{LARGE_SLOPE, MAX_LEARNING_RATE, Plan, TARGET_UPDATE};
 
 /// Remedies offered at most: a list that is tried from the top need not be long.
 const OFFERED: usize = 4;
@@ -35,7 +35,7 @@ const OF_DESCRIBED_MODELS: [&str; 8] =
     ["--hidden", "--act", "--lrelu-slope", "--norm", "--dropout", "--cell", "--init", "--bias"];
 
 /// What to change, best first.
-pub fn remedies(hit: &Hit, q: &Quantities) -> Vec<Remedy> {
+pub fn remedies(hit: &RuleMatch, q: &Quantities) -> Vec<Remedy> {
     let mut plan = Plan { run: &q.record.header.run, q, remedies: Vec::new() };
     plan.own_brakes();
     match hit.kind {
@@ -43,7 +43,7 @@ pub fn remedies(hit: &Hit, q: &Quantities) -> Vec<Remedy> {
         Kind::RanksDiffer
         | Kind::OutputActivation
         | Kind::TargetScale
-        | Kind::Miswired
+        | Kind::Disconnected
         | Kind::Unused
         | Kind::Note => {}
         Kind::InputScale(_) => plan.input_scale(),
@@ -51,9 +51,9 @@ pub fn remedies(hit: &Hit, q: &Quantities) -> Vec<Remedy> {
         Kind::DecayDominated => plan.ease_decay(),
         Kind::BornSaturated | Kind::LaterSaturated => plan.saturated(hit.kind == Kind::LaterSaturated),
         Kind::OutputSaturated => plan.output_saturated(),
-        Kind::InitScale(Extreme::Small) => plan.vanishing(),
-        Kind::InitScale(Extreme::Large) => plan.exploding_depth(),
-        Kind::BornDead(Silence::Bias) => plan.dead_by_bias(),
+        Kind::InitScale(Direction::Small) => plan.vanishing(),
+        Kind::InitScale(Direction::Large) => plan.exploding_depth(),
+        Kind::BornDead(DeathCause::Bias) => plan.dead_by_bias(),
         Kind::BornDead(_) => plan.dead_by_weights(),
         Kind::LaterDead => plan.killed(),
         Kind::DeadUnits | Kind::DormantUnits => plan.dead_by_weights(),
@@ -296,7 +296,7 @@ impl Plan<'_> {
             match self.fitting_rate().filter(|fit| *fit > 2.0 * lr) {
                 Some(fit) => self.add(format!("--lr {}", plain(fit)), self.fitting_why()),
                 None => self.add(
-                    format!("--lr {}", plain((lr * 1000.0).min(LARGEST_LR))),
+                    format!("--lr {}", plain((lr * 1000.0).min(MAX_LEARNING_RATE))),
                     "a thousand times the rate; ten times is not enough",
                 ),
             }

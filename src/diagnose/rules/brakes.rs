@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::super::Severity;
-use super::super::cause::Kind;
+use super::super::causes::Kind;
 use super::super::quantities::{Capture, HEALTHY_UPDATE};
-use super::super::rule::{Case, Hit, Rule, Unmeasured, span};
+use super::super::rule::{Rule, RuleContext, RuleMatch, Unmeasured, span};
 use super::super::series;
 use super::super::settings::Param;
 use super::super::text::{self, percent};
@@ -43,27 +43,27 @@ pub static CLIP_DOMINATED: Rule = Rule {
     evaluate: clip,
 };
 
-fn clip(case: &Case) -> Result<Vec<Hit>, Unmeasured> {
-    case.captures()?;
-    case.chance()?;
-    let run = &case.q.record.header.run;
+fn clip(cx: &RuleContext) -> Result<Vec<RuleMatch>, Unmeasured> {
+    cx.captures()?;
+    cx.baseline_loss()?;
+    let run = &cx.q.record.header.run;
     if run.clip_norm.is_some_and(f64::is_nan) {
         return Err(Unmeasured("the record does not say whether gradients were clipped (clip_norm)"));
     }
     if run.clip_norm.is_none() && run.clip_value.is_none() {
         return Ok(Vec::new());
     }
-    let limit = case.get(&FACTOR);
+    let limit = cx.get(&FACTOR);
     let factors: BTreeMap<u64, f64> =
-        case.q.captures.iter().filter_map(|c| Some((c.epoch, factor(case, c)?))).collect();
-    let exploded = |c: &Capture| c.strongest().is_some_and(|(_, e)| e >= case.get(&EXPLODED));
+        cx.q.captures.iter().filter_map(|c| Some((c.epoch, factor(cx, c)?))).collect();
+    let exploded = |c: &Capture| c.strongest().is_some_and(|(_, e)| e >= cx.get(&EXPLODED));
     // Adam and its kin divide a constant factor out again: steps of a healthy size are not held back.
     let held_back = |c: &Capture| c.median_update().is_none_or(|u| u < HEALTHY_UPDATE[0]);
     let clipped = |c: &Capture| {
         let factor = factors.get(&c.epoch).is_some_and(|f| *f < limit);
-        c.noprog && factor && held_back(c) && !exploded(c)
+        c.no_progress && factor && held_back(c) && !exploded(c)
     };
-    let Some(captures) = case.held(case.count(&CAPTURES), clipped) else { return Ok(Vec::new()) };
+    let Some(captures) = cx.trailing_run(cx.count(&CAPTURES), clipped) else { return Ok(Vec::new()) };
     let (first_epoch, last_epoch) = span(captures);
     let value = captures.iter().filter_map(|c| factors.get(&c.epoch)).copied().fold(f64::INFINITY, f64::min);
     let flag = match (run.clip_norm, run.clip_value) {
@@ -76,7 +76,7 @@ fn clip(case: &Case) -> Result<Vec<Hit>, Unmeasured> {
         percent(value),
         percent(limit),
     );
-    Ok(vec![Hit {
+    Ok(vec![RuleMatch {
         kind: Kind::ClipDominated,
         severity: Severity::Error,
         layers: Vec::new(),
@@ -92,11 +92,11 @@ fn clip(case: &Case) -> Result<Vec<Hit>, Unmeasured> {
 }
 
 /// What clipping leaves of the median gradient of an epoch.
-fn factor(case: &Case, capture: &Capture) -> Option<f64> {
-    let header = &case.q.record.header;
-    let of_epoch = case.q.points.iter().filter(|p| p.epoch == capture.epoch);
+fn factor(cx: &RuleContext, capture: &Capture) -> Option<f64> {
+    let header = &cx.q.record.header;
+    let of_epoch = cx.q.points.iter().filter(|p| p.epoch == capture.epoch);
     let norm = series::median(&mut of_epoch.map(|p| p.grad.last).collect()).or_else(|| {
-        let epoch = case.q.record.epochs.iter().find(|e| e.epoch == capture.epoch)?;
+        let epoch = cx.q.record.epochs.iter().find(|e| e.epoch == capture.epoch)?;
         Some(epoch.grad_l2)
     });
     let norm = norm.filter(|n| n.is_finite() && *n > 0.0)?;
@@ -148,39 +148,39 @@ pub static DECAY_DOMINATED: Rule = Rule {
     evaluate: decay,
 };
 
-fn decay(case: &Case) -> Result<Vec<Hit>, Unmeasured> {
-    case.captures()?;
-    case.chance()?;
-    let q = case.q;
+fn decay(cx: &RuleContext) -> Result<Vec<RuleMatch>, Unmeasured> {
+    cx.captures()?;
+    cx.baseline_loss()?;
+    let q = cx.q;
     let decay = q.record.header.run.weight_decay;
     if decay <= 0.0 || q.matrices.is_empty() {
         return Ok(Vec::new());
     }
-    if q.captures.iter().all(|c| cosine(case, c).is_none()) {
+    if q.captures.iter().all(|c| cosine(cx, c).is_none()) {
         return Err(Unmeasured("the record does not say which way the steps of the weights went"));
     }
-    let start = q.start.map(|layers| norm(case, layers, |l| l.weight.l2()));
-    let first = q.captures.first().map(|c| norm(case, c.layers, largest_norm));
+    let start = q.start.map(|layers| norm(cx, layers, |l| l.weight.l2()));
+    let first = q.captures.first().map(|c| norm(cx, c.layers, largest_norm));
     let Some(start) = start.or(first).filter(|n| *n > 0.0 && n.is_finite()) else { return Ok(Vec::new()) };
-    let left = |c: &Capture| norm(case, c.layers, |l| l.weight.l2()) / start;
+    let left = |c: &Capture| norm(cx, c.layers, |l| l.weight.l2()) / start;
     let holds = |c: &Capture, cos: f64, share: f64| {
-        c.near && cosine(case, c).is_some_and(|x| x >= cos) && left(c) <= share
+        c.at_baseline && cosine(cx, c).is_some_and(|x| x >= cos) && left(c) <= share
     };
-    let twice = case
-        .held(case.count(&CAPTURES), |c| holds(c, case.get(&COSINE), case.get(&SHRUNK)))
+    let twice = cx
+        .trailing_run(cx.count(&CAPTURES), |c| holds(c, cx.get(&COSINE), cx.get(&SHRUNK)))
         .map(|r| (r, &COSINE));
     let once =
-        || case.held(1, |c| holds(c, case.get(&COSINE_LATE), case.get(&HALF))).map(|r| (r, &COSINE_LATE));
+        || cx.trailing_run(1, |c| holds(c, cx.get(&COSINE_LATE), cx.get(&HALF))).map(|r| (r, &COSINE_LATE));
     let balanced = || {
         let holds = |c: &Capture| {
-            let balance = balance(case, c).is_some_and(|b| b >= case.get(&BALANCE));
-            c.near && balance && left(c) <= case.get(&HALF)
+            let balance = balance(cx, c).is_some_and(|b| b >= cx.get(&BALANCE));
+            c.at_baseline && balance && left(c) <= cx.get(&HALF)
         };
-        case.held(case.count(&CAPTURES), holds).map(|r| (r, &BALANCE))
+        cx.trailing_run(cx.count(&CAPTURES), holds).map(|r| (r, &BALANCE))
     };
     let gone = || {
-        let holds = |c: &Capture| c.near && left(c) <= case.get(&NOTHING);
-        case.held(case.count(&CAPTURES), holds).map(|r| (r, &NOTHING))
+        let holds = |c: &Capture| c.at_baseline && left(c) <= cx.get(&NOTHING);
+        cx.trailing_run(cx.count(&CAPTURES), holds).map(|r| (r, &NOTHING))
     };
     let Some((run, limit)) = twice.or_else(once).or_else(balanced).or_else(gone) else {
         return Ok(Vec::new());
@@ -188,7 +188,7 @@ fn decay(case: &Case) -> Result<Vec<Hit>, Unmeasured> {
     let Some(last) = run.last() else { return Ok(Vec::new()) };
     let (first_epoch, last_epoch) = span(run);
     let (value, quantity, how) = if limit.name == BALANCE.name {
-        let balance = balance(case, last).unwrap_or(f64::NAN);
+        let balance = balance(cx, last).unwrap_or(f64::NAN);
         (
             balance,
             "what decay takes over what the gradient gives",
@@ -197,7 +197,7 @@ fn decay(case: &Case) -> Result<Vec<Hit>, Unmeasured> {
     } else if limit.name == NOTHING.name {
         (left(last), "share of the weights' norm that is left", "no more than a trace of them")
     } else {
-        let cosine = cosine(case, last).unwrap_or(f64::NAN);
+        let cosine = cosine(cx, last).unwrap_or(f64::NAN);
         (cosine, "cosine between steps and minus the weights", "steps point where weights only shrink")
     };
     let message = format!(
@@ -206,9 +206,9 @@ fn decay(case: &Case) -> Result<Vec<Hit>, Unmeasured> {
         number(decay),
         percent(left(last)),
         number(value),
-        number(case.get(limit)),
+        number(cx.get(limit)),
     );
-    Ok(vec![Hit {
+    Ok(vec![RuleMatch {
         kind: Kind::DecayDominated,
         severity: Severity::Error,
         layers: Vec::new(),
@@ -216,7 +216,7 @@ fn decay(case: &Case) -> Result<Vec<Hit>, Unmeasured> {
         last_epoch,
         first_step: None,
         value,
-        threshold: case.get(limit),
+        threshold: cx.get(limit),
         quantity,
         message,
         evidence: BTreeMap::from([("weights_left".to_owned(), text::value(left(last)))]),
@@ -224,21 +224,21 @@ fn decay(case: &Case) -> Result<Vec<Hit>, Unmeasured> {
 }
 
 /// cos(ΔW, −W), median over the steps of the epoch and then over the matrices.
-fn cosine(case: &Case, capture: &Capture) -> Option<f64> {
+fn cosine(cx: &RuleContext, capture: &Capture) -> Option<f64> {
     let of = |i: &usize| Some(capture.layers.get(*i)?.steps?.shrinking?.median);
-    series::median(&mut case.q.matrices.iter().filter_map(of).collect())
+    series::median(&mut cx.q.matrices.iter().filter_map(of).collect())
 }
 
 /// What decay takes of the weights over what the loss gives them, at the median step: of the gradient,
 /// which decay joins; of the step where it is decoupled (Loshchilov and Hutter, 2017).
-fn balance(case: &Case, capture: &Capture) -> Option<f64> {
-    let run = &case.q.record.header.run;
-    let weights = norm(case, capture.layers, |l| l.weight_norm());
+fn balance(cx: &RuleContext, capture: &Capture) -> Option<f64> {
+    let run = &cx.q.record.header.run;
+    let weights = norm(cx, capture.layers, |l| l.weight_norm());
     let (taken, given) = if run.optimizer == "adamw" {
-        let step = norm(case, capture.layers, |l| l.update_norm().map_or(0.0, |u| u.median));
+        let step = norm(cx, capture.layers, |l| l.update_norm().map_or(0.0, |u| u.median));
         (capture.lr * run.weight_decay * weights, step)
     } else {
-        let gradient = norm(case, capture.layers, |l| l.gradient_norm().map_or(0.0, |g| g.median));
+        let gradient = norm(cx, capture.layers, |l| l.gradient_norm().map_or(0.0, |g| g.median));
         (run.weight_decay * weights, gradient)
     };
     Some(taken / given).filter(|b| b.is_finite())
@@ -246,11 +246,11 @@ fn balance(case: &Case, capture: &Capture) -> Option<f64> {
 
 /// The norm of all matrices together.
 fn norm(
-    case: &Case,
+    cx: &RuleContext,
     layers: &[crate::record::LayerCapture],
     of: impl Fn(&crate::record::LayerCapture) -> f64,
 ) -> f64 {
-    let norms = case.q.matrices.iter().filter_map(|&i| layers.get(i)).map(of);
+    let norms = cx.q.matrices.iter().filter_map(|&i| layers.get(i)).map(of);
     norms.map(|n| n * n).sum::<f64>().sqrt()
 }
 

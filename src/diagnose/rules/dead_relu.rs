@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 
 use super::super::Severity;
-use super::super::cause::{Kind, Silence};
+use super::super::causes::{DeathCause, Kind};
 use super::super::quantities::Capture;
-use super::super::rule::{Case, Hit, NO_EPOCH, Rule, Unmeasured, span};
+use super::super::rule::{NO_EPOCH, Rule, RuleContext, RuleMatch, Unmeasured, span};
 use super::super::settings::Param;
 use super::super::text::{self, percent};
-use super::unseen::{self, Test};
+use super::torchscript::{self, Test};
 use crate::record::{Firing, LayerCapture};
 use crate::text::number;
 
@@ -34,22 +34,22 @@ pub static DEAD_LAYER: Rule = Rule {
     evaluate: layer,
 };
 
-fn layer(case: &Case) -> Result<Vec<Hit>, Unmeasured> {
-    if case.q.record.header.is_program() {
-        return unseen::dead_layers(case);
+fn layer(cx: &RuleContext) -> Result<Vec<RuleMatch>, Unmeasured> {
+    if cx.q.record.header.is_program() {
+        return torchscript::dead_layers(cx);
     }
-    let relu = relu_layers(case)?;
-    Ok(relu.into_iter().filter_map(|i| dead_hit(case, i)).collect())
+    let relu = relu_layers(cx)?;
+    Ok(relu.into_iter().filter_map(|i| dead_hit(cx, i)).collect())
 }
 
 /// The layers that can die, if their firing was measured.
-fn relu_layers(case: &Case) -> Result<Vec<usize>, Unmeasured> {
-    let layers = case.q.record.header.layers.iter().enumerate();
+fn relu_layers(cx: &RuleContext) -> Result<Vec<usize>, Unmeasured> {
+    let layers = cx.q.record.header.layers.iter().enumerate();
     let can_die: Vec<usize> = layers.filter(|(_, l)| l.activation.can_die()).map(|(i, _)| i).collect();
     if can_die.is_empty() {
         return Ok(can_die);
     }
-    let last = case.q.captures.last().map(|c| c.layers).or(case.q.start).ok_or(NO_EPOCH)?;
+    let last = cx.q.captures.last().map(|c| c.layers).or(cx.q.start).ok_or(NO_EPOCH)?;
     let has_firing = |l: &LayerCapture| l.activations.as_ref().is_some_and(|a| a.firing.is_some());
     if can_die.iter().any(|&i| last.get(i).is_some_and(has_firing)) { Ok(can_die) } else { Err(NO_FIRING) }
 }
@@ -66,19 +66,19 @@ pub(super) fn is_silent(layer: &LayerCapture) -> bool {
     !in_training && layer.firing().is_some_and(is_dead)
 }
 
-fn dead_hit(case: &Case, index: usize) -> Option<Hit> {
+fn dead_hit(cx: &RuleContext, index: usize) -> Option<RuleMatch> {
     let dead = |c: &Capture| c.layers.get(index).is_some_and(is_silent);
-    let run = case.held(1, dead).unwrap_or_default();
-    let from_start = run.len() == case.q.captures.len();
+    let run = cx.trailing_run(1, dead).unwrap_or_default();
+    let from_start = run.len() == cx.q.captures.len();
     let now = match run.last() {
         Some(capture) => &capture.layers[index],
         // Nothing captured since the start: that is all there is to judge by.
-        None if case.q.captures.is_empty() => case.q.start?.get(index)?,
+        None if cx.q.captures.is_empty() => cx.q.start?.get(index)?,
         None => return None,
     };
     let firing = now.firing().filter(|_| is_silent(now))?;
-    let born = from_start && born_dead(case, index, run);
-    let name = case.names(&[index]);
+    let born = from_start && born_dead(cx, index, run);
+    let name = cx.names(&[index]);
     let max_pre = firing.max_pre();
     let who = format!(
         "{} silent on all {}",
@@ -97,7 +97,7 @@ fn dead_hit(case: &Case, index: usize) -> Option<Hit> {
         ("largest_pre_activation".to_owned(), text::value(max_pre)),
     ]);
     let (kind, message) = if born {
-        let first = case.q.start.or(run.first().map(|c| c.layers))?.get(index)?;
+        let first = cx.q.start.or(run.first().map(|c| c.layers))?.get(index)?;
         let reason = Reason::of(first, max_pre);
         evidence.extend(reason.evidence());
         let message = format!(
@@ -115,9 +115,9 @@ fn dead_hit(case: &Case, index: usize) -> Option<Hit> {
         );
         (Kind::LaterDead, message)
     };
-    Some(Hit {
+    Some(RuleMatch {
         kind,
-        severity: case.with_harm(Severity::Warning),
+        severity: cx.error_if_failing(Severity::Warning),
         layers: vec![index],
         first_epoch,
         last_epoch: run.last().map_or(first_epoch, |c| c.epoch),
@@ -131,8 +131,8 @@ fn dead_hit(case: &Case, index: usize) -> Option<Hit> {
 }
 
 /// Whether a layer that is dead at every captured epoch was so before the first step.
-fn born_dead(case: &Case, index: usize, run: &[Capture]) -> bool {
-    let start = case.q.start.and_then(|s| s.get(index));
+fn born_dead(cx: &RuleContext, index: usize, run: &[Capture]) -> bool {
+    let start = cx.q.start.and_then(|s| s.get(index));
     if let Some(activations) = start.and_then(|l| l.activations.as_ref()) {
         return match &activations.firing {
             Some(firing) => is_dead(firing) && activations.pre.max().is_some_and(|max| max <= 0.0),
@@ -147,7 +147,7 @@ fn born_dead(case: &Case, index: usize, run: &[Capture]) -> bool {
 
 /// Why a layer is silent before it has learned anything, from its numbers.
 struct Reason {
-    silence: Silence,
+    silence: DeathCause,
     bias: Option<(f64, f64, f64)>,
     pre_mean: Option<f64>,
     dead_input: bool,
@@ -161,20 +161,20 @@ impl Reason {
         let constant = layer.activations.as_ref().is_some_and(|a| a.pre_sample_std == 0.0);
         let silence = match bias {
             // Without the bias (its mean, where units differ) the highest unit would fire.
-            Some((_, mean, _)) if mean < 0.0 && max_pre - mean >= 0.0 => Silence::Bias,
-            _ if constant && max_pre == 0.0 => Silence::Input,
-            _ => Silence::Weights,
+            Some((_, mean, _)) if mean < 0.0 && max_pre - mean >= 0.0 => DeathCause::Bias,
+            _ if constant && max_pre == 0.0 => DeathCause::Input,
+            _ => DeathCause::Weights,
         };
         Self { silence, bias, pre_mean, dead_input: constant }
     }
 
     fn words(&self) -> String {
         match (self.silence, self.bias) {
-            (Silence::Bias, Some((min, _, max))) if min == max => format!("its bias is {}", number(min)),
-            (Silence::Bias, Some((min, mean, max))) => {
+            (DeathCause::Bias, Some((min, _, max))) if min == max => format!("its bias is {}", number(min)),
+            (DeathCause::Bias, Some((min, mean, max))) => {
                 format!("its biases lie between {} and {} (mean {})", number(min), number(max), number(mean))
             }
-            (Silence::Input, _) => "nothing but zeros comes into it".into(),
+            (DeathCause::Input, _) => "nothing but zeros comes into it".into(),
             (_, bias) => {
                 let pre =
                     self.pre_mean.map_or(String::new(), |m| format!(" (mean pre-activation {})", number(m)));
@@ -189,9 +189,9 @@ impl Reason {
 
     fn evidence(&self) -> Vec<(String, serde_json::Value)> {
         let because = match self.silence {
-            Silence::Bias => "bias",
-            Silence::Input => "input",
-            Silence::Weights => "weights",
+            DeathCause::Bias => "bias",
+            DeathCause::Input => "input",
+            DeathCause::Weights => "weights",
         };
         let mut evidence =
             vec![("because".to_owned(), because.into()), ("constant_input".into(), self.dead_input.into())];
@@ -230,12 +230,12 @@ pub static DEAD_UNITS: Rule = Rule {
     evaluate: units,
 };
 
-fn units(case: &Case) -> Result<Vec<Hit>, Unmeasured> {
-    let test = if case.q.record.header.is_program() {
-        unseen::dead_units(case)?
+fn units(cx: &RuleContext) -> Result<Vec<RuleMatch>, Unmeasured> {
+    let test = if cx.q.record.header.is_program() {
+        torchscript::dead_units(cx)?
     } else {
         Test {
-            layers: relu_layers(case)?,
+            layers: relu_layers(cx)?,
             share: |c, i| c.firing(i).map(|f| f.dead_units() as f64 / f.rate.len() as f64),
             are: "are silent on every sample",
             like: "",
@@ -245,15 +245,15 @@ fn units(case: &Case) -> Result<Vec<Hit>, Unmeasured> {
     };
     let share = |c: &Capture, i: usize| (test.share)(c, i).filter(|s| *s > 0.0 && *s < 1.0);
     let from = |c: &Capture, i: usize, limit: f64| share(c, i).is_some_and(|s| s >= limit);
-    let (limit, note) = (case.get(&SHARE), case.get(&NOTE));
-    let large = |i: usize| case.q.layer(i).is_some_and(|l| l.units >= case.get(&UNITS) as u64);
+    let (limit, note) = (cx.get(&SHARE), cx.get(&NOTE));
+    let large = |i: usize| cx.q.layer(i).is_some_and(|l| l.units >= cx.get(&UNITS) as u64);
     let (mut warned, mut noted) = (Vec::new(), Vec::new());
     for &i in &test.layers {
-        let warning = case.held(case.count(&CAPTURES), |c| from(c, i, limit));
-        let held = |run: &&[Capture]| run.len() >= case.count(&CAPTURES);
-        if let Some(run) = warning.filter(held).filter(|_| case.q.harm && large(i)) {
+        let warning = cx.trailing_run(cx.count(&CAPTURES), |c| from(c, i, limit));
+        let held = |run: &&[Capture]| run.len() >= cx.count(&CAPTURES);
+        if let Some(run) = warning.filter(held).filter(|_| cx.q.failing && large(i)) {
             warned.push((i, run));
-        } else if let Some(run) = case.held(1, |c| from(c, i, note)) {
+        } else if let Some(run) = cx.trailing_run(1, |c| from(c, i, note)) {
             noted.push((i, run));
         }
     }
@@ -264,17 +264,17 @@ fn units(case: &Case) -> Result<Vec<Hit>, Unmeasured> {
         let first = found.iter().map(|(_, run)| span(run).0).min()?;
         let message = format!(
             "units of {} {} since epoch {first}{}: {} of them{} (limit {}){}",
-            case.names(&layers),
+            cx.names(&layers),
             test.are,
             test.like,
             percent(value),
-            if layers.len() > 1 { format!(" in {}, the worst", case.names(&[worst])) } else { String::new() },
+            if layers.len() > 1 { format!(" in {}, the worst", cx.names(&[worst])) } else { String::new() },
             percent(threshold),
             test.aside.map_or(String::new(), |aside| format!(". {aside}")),
         );
-        let mut evidence = BTreeMap::from([("worst_layer".to_owned(), case.names(&[worst]).into())]);
+        let mut evidence = BTreeMap::from([("worst_layer".to_owned(), cx.names(&[worst]).into())]);
         evidence.extend(test.aside.map(|_| ("indirect".to_owned(), true.into())));
-        Some(Hit {
+        Some(RuleMatch {
             kind: Kind::DeadUnits,
             severity,
             layers,

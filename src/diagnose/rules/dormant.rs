@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::super::Severity;
-use super::super::cause::Kind;
+use super::super::causes::Kind;
 use super::super::quantities::Capture;
-use super::super::rule::{Case, Hit, Rule, Unmeasured, span};
+use super::super::rule::{Rule, RuleContext, RuleMatch, Unmeasured, span};
 use super::super::settings::Param;
 use super::super::text::percent;
 
@@ -35,14 +35,12 @@ pub static DORMANT_UNITS: Rule = Rule {
     evaluate,
 };
 
-fn evaluate(case: &Case) -> Result<Vec<Hit>, Unmeasured> {
-    let q = case.q;
-    case.captures()?;
+fn evaluate(cx: &RuleContext) -> Result<Vec<RuleMatch>, Unmeasured> {
+    let q = cx.q;
+    cx.captures()?;
     let layers: Vec<usize> = q
         .hidden()
-        .filter(|&i| {
-            q.layer(i).is_some_and(|l| !l.activation.can_die() && l.units >= case.get(&UNITS) as u64)
-        })
+        .filter(|&i| q.layer(i).is_some_and(|l| !l.activation.can_die() && l.units >= cx.get(&UNITS) as u64))
         .collect();
     let activity = |c: &Capture, i: usize| {
         c.layers.get(i).and_then(|l| l.activations.as_ref()).and_then(|a| a.activity.clone())
@@ -52,13 +50,13 @@ fn evaluate(case: &Case) -> Result<Vec<Hit>, Unmeasured> {
     }
     let share = |c: &Capture, i: usize| {
         let activity = activity(c, i)?;
-        Some(activity.dormant(case.get(&ACTIVITY)) as f64 / activity.std.len().max(1) as f64)
+        Some(activity.dormant(cx.get(&ACTIVITY)) as f64 / activity.std.len().max(1) as f64)
     };
-    let limit = case.get(&SHARE);
+    let limit = cx.get(&SHARE);
     let mut found = Vec::new();
     for i in layers {
         let many = |c: &Capture| share(c, i).is_some_and(|s| s > 0.0 && s >= limit);
-        if let Some(run) = case.held(case.count(&CAPTURES), many) {
+        if let Some(run) = cx.trailing_run(cx.count(&CAPTURES), many) {
             let value = run.last().and_then(|c| share(c, i)).unwrap_or(0.0);
             found.push((i, span(run), value));
         }
@@ -70,14 +68,14 @@ fn evaluate(case: &Case) -> Result<Vec<Hit>, Unmeasured> {
     let message = format!(
         "units of {} are dormant since epoch {first}: {} of them in {} hardly vary over the samples and hardly \
          receive a gradient (limit {})",
-        case.names(&found.iter().map(|f| f.0).collect::<Vec<_>>()),
+        cx.names(&found.iter().map(|f| f.0).collect::<Vec<_>>()),
         percent(value),
-        case.names(&[worst]),
+        cx.names(&[worst]),
         percent(limit),
     );
-    Ok(vec![Hit {
+    Ok(vec![RuleMatch {
         kind: Kind::DormantUnits,
-        severity: if q.harm { Severity::Warning } else { Severity::Info },
+        severity: if q.failing { Severity::Warning } else { Severity::Info },
         layers: found.iter().map(|f| f.0).collect(),
         first_epoch: first,
         last_epoch: found.iter().map(|(_, s, _)| s.1).max().unwrap_or(0),
@@ -86,7 +84,7 @@ fn evaluate(case: &Case) -> Result<Vec<Hit>, Unmeasured> {
         threshold: limit,
         quantity: "share of a layer's units that hardly do anything",
         message,
-        evidence: BTreeMap::from([("worst_layer".to_owned(), case.names(&[worst]).into())]),
+        evidence: BTreeMap::from([("worst_layer".to_owned(), cx.names(&[worst]).into())]),
     }])
 }
 

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::super::Severity;
-use super::super::cause::Kind;
-use super::super::rule::{Case, Hit, NO_GRADIENTS, NO_STEPS, Rule, Unmeasured};
+use super::super::causes::Kind;
+use super::super::rule::{NO_GRADIENTS, NO_STEPS, Rule, RuleContext, RuleMatch, Unmeasured};
 use super::super::series::{self, Point, RunningMedian};
 use super::super::settings::Param;
 use super::super::text;
@@ -60,9 +60,9 @@ struct Backward {
     estimated: bool,
 }
 
-fn depth(case: &Case) -> Result<Vec<Hit>, Unmeasured> {
-    let start = case.q.start.ok_or(Unmeasured("the layers were not captured before the first step"))?;
-    let hidden: Vec<usize> = case.q.trunk().collect();
+fn depth(cx: &RuleContext) -> Result<Vec<RuleMatch>, Unmeasured> {
+    let start = cx.q.start.ok_or(Unmeasured("the layers were not captured before the first step"))?;
+    let hidden: Vec<usize> = cx.q.trunk().collect();
     if hidden.len() < 2 {
         return Ok(Vec::new());
     }
@@ -70,20 +70,20 @@ fn depth(case: &Case) -> Result<Vec<Hit>, Unmeasured> {
     let backward = match measured {
         Some(measured) => Some(measured),
         None if hidden.iter().all(|&i| start.get(i).is_some_and(|l| l.weight_grad.is_some())) => {
-            backward(&hidden, |i| estimate(case, start, i), true)
+            backward(&hidden, |i| estimate(cx, start, i), true)
         }
         None => return Err(Unmeasured("the record holds no gradients before the first step")),
     };
-    let normalized = case.q.record.header.layers.iter().any(|l| l.normalized);
-    let limit = case.get(if normalized { &GAIN_NORMALIZED } else { &GAIN });
-    let total = case.get(&TOTAL);
-    let grows = |b: &Backward| b.ratio >= total || (b.ratio >= case.get(&RATIO) && b.gain >= limit);
+    let normalized = cx.q.record.header.layers.iter().any(|l| l.normalized);
+    let limit = cx.get(if normalized { &GAIN_NORMALIZED } else { &GAIN });
+    let total = cx.get(&TOTAL);
+    let grows = |b: &Backward| b.ratio >= total || (b.ratio >= cx.get(&RATIO) && b.gain >= limit);
     let Some(b) = backward.filter(grows) else {
         return Ok(Vec::new());
     };
     let a_layer = b.gain >= limit;
-    let severity = case.with_harm(Severity::Info);
-    let [front, back] = [b.first, b.last].map(|l| case.names(&[l]));
+    let severity = cx.error_if_failing(Severity::Info);
+    let [front, back] = [b.first, b.last].map(|l| cx.names(&[l]));
     let growth = if a_layer {
         let (gain, limit, ratio) = (number(b.gain), number(limit), number(b.ratio));
         format!(
@@ -99,7 +99,7 @@ fn depth(case: &Case) -> Result<Vec<Hit>, Unmeasured> {
         "before the first step the gradient grows {growth}. Steps that suit the last layers are too large \
          for the first."
     );
-    Ok(vec![Hit {
+    Ok(vec![RuleMatch {
         kind: Kind::ExplodingDepth,
         severity,
         layers: vec![b.first],
@@ -133,12 +133,12 @@ fn backward(hidden: &[usize], signal: impl Fn(usize) -> Option<f64>, estimated: 
 }
 
 /// ‖g‖ over the RMS of what comes in: what the gradient of the output must have been.
-fn estimate(case: &Case, start: &[LayerCapture], index: usize) -> Option<f64> {
+fn estimate(cx: &RuleContext, start: &[LayerCapture], index: usize) -> Option<f64> {
     let gradient = start.get(index)?.weight_grad.as_ref()?.l2();
     let before = start.get(..index)?.iter().rev().find_map(|l| l.activations.as_ref());
     let input = match before {
         Some(a) => a.post.l2() / (a.post.count().max(1) as f64).sqrt(),
-        None => case.q.record.header.data.input_rms,
+        None => cx.q.record.header.data.input_rms,
     };
     Some(gradient / input).filter(|d| d.is_finite() && *d > 0.0)
 }
@@ -200,9 +200,9 @@ const AFTERMATH: usize = 10;
 /// Steps over which a loss is taken, and among which jumps repeat.
 const GROUP: usize = 5;
 
-fn time(case: &Case) -> Result<Vec<Hit>, Unmeasured> {
-    let growing = recurrent::growing(case);
-    match (burst(case), growing) {
+fn time(cx: &RuleContext) -> Result<Vec<RuleMatch>, Unmeasured> {
+    let growing = recurrent::growing(cx);
+    match (burst(cx), growing) {
         // One fault: what grows through time bursts in training.
         (_, Some(growing)) if growing.severity > Severity::Info => Ok(vec![growing]),
         (Ok(bursts), growing) => Ok(growing.into_iter().chain(bursts).collect()),
@@ -211,17 +211,17 @@ fn time(case: &Case) -> Result<Vec<Hit>, Unmeasured> {
     }
 }
 
-fn burst(case: &Case) -> Result<Vec<Hit>, Unmeasured> {
-    let points = &case.q.points;
+fn burst(cx: &RuleContext) -> Result<Vec<RuleMatch>, Unmeasured> {
+    let points = &cx.q.points;
     if points.is_empty() {
         return Err(NO_STEPS);
     }
-    if case.q.record.steps.iter().all(|s| s.layers.is_empty()) {
+    if cx.q.record.steps.iter().all(|s| s.layers.is_empty()) {
         return Err(NO_GRADIENTS);
     }
-    let chance = case.chance()?;
+    let chance = cx.baseline_loss()?;
     let loss = series::rolling_loss(points, GROUP);
-    let history = case.count(&HISTORY);
+    let history = cx.count(&HISTORY);
     let mut medians = [(); 3].map(|()| RunningMedian::new(WINDOW));
     for (i, point) in points.iter().enumerate() {
         let [gradients, updates, losses] = &medians;
@@ -230,24 +230,23 @@ fn burst(case: &Case) -> Result<Vec<Hit>, Unmeasured> {
             .into_iter()
             .filter_map(|(m, v)| m.filter(|m| *m > 0.0).map(|m| v / m))
             .fold(0.0, f64::max);
-        let bursts = jump >= case.get(&JUMP)
+        let bursts = jump >= cx.get(&JUMP)
             || base.is_some_and(|m| {
-                let high = |p: &&Point| p.grad.max >= case.get(&REPEATED_JUMP) * m;
-                high(&point) && points[i..].iter().take(GROUP).filter(high).count() >= case.count(&REPEATS)
+                let high = |p: &&Point| p.grad.max >= cx.get(&REPEATED_JUMP) * m;
+                high(&point) && points[i..].iter().take(GROUP).filter(high).count() >= cx.count(&REPEATS)
             });
         if bursts {
             let worse = |running: f64| {
-                let limit = (case.get(&LOSS_JUMP) * running).max(case.get(&LOSS_SHARE) * chance);
+                let limit = (cx.get(&LOSS_JUMP) * running).max(cx.get(&LOSS_SHARE) * chance);
                 loss[i..].iter().take(AFTERMATH).flatten().any(|l| *l >= limit)
             };
-            let breaks = case
-                .q
-                .broken
-                .as_ref()
-                .and_then(|b| b.step)
-                .is_some_and(|s| (point.step..=point.last_step() + AFTERMATH as u64).contains(&s));
+            let breaks =
+                cx.q.broken
+                    .as_ref()
+                    .and_then(|b| b.step)
+                    .is_some_and(|s| (point.step..=point.last_step() + AFTERMATH as u64).contains(&s));
             if breaks || losses.get(1).is_some_and(worse) {
-                return Ok(vec![time_hit(case, point, jump, losses.get(1))]);
+                return Ok(vec![time_hit(cx, point, jump, losses.get(1))]);
             }
         }
         let latest = [point.grad.last, point.update.map_or(f64::NAN, |u| u.1), point.loss.last];
@@ -258,8 +257,8 @@ fn burst(case: &Case) -> Result<Vec<Hit>, Unmeasured> {
     Ok(Vec::new())
 }
 
-fn time_hit(case: &Case, point: &Point, jump: f64, running_loss: Option<f64>) -> Hit {
-    let limit = case.get(if jump >= case.get(&JUMP) { &JUMP } else { &REPEATED_JUMP });
+fn time_hit(cx: &RuleContext, point: &Point, jump: f64, running_loss: Option<f64>) -> RuleMatch {
+    let limit = cx.get(if jump >= cx.get(&JUMP) { &JUMP } else { &REPEATED_JUMP });
     let message = format!(
         "the gradient or the update burst at step {} (epoch {}) to {} times its running median (limit {}), \
          and the loss followed from {}",
@@ -269,14 +268,14 @@ fn time_hit(case: &Case, point: &Point, jump: f64, running_loss: Option<f64>) ->
         number(limit),
         number(running_loss.unwrap_or(f64::NAN)),
     );
-    let last = case.q.captures.last().map(|c| c.loss);
-    let open = case.get(&LOSS_SHARE) * case.q.chance.unwrap_or(f64::INFINITY);
+    let last = cx.q.captures.last().map(|c| c.loss);
+    let open = cx.get(&LOSS_SHARE) * cx.q.baseline_loss.unwrap_or(f64::INFINITY);
     let undone = last.zip(running_loss).is_some_and(|(l, before)| l > before && l > open);
     let mut evidence = BTreeMap::from([("step".to_owned(), point.step.into())]);
     evidence.extend(running_loss.map(|l| ("running_loss".to_owned(), text::value(l))));
-    Hit {
+    RuleMatch {
         kind: Kind::ExplodingTime,
-        severity: case.with_harm(if undone { Severity::Warning } else { Severity::Info }),
+        severity: cx.error_if_failing(if undone { Severity::Warning } else { Severity::Info }),
         layers: Vec::new(),
         first_epoch: point.epoch,
         last_epoch: point.epoch,

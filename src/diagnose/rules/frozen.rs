@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::super::Severity;
-use super::super::cause::Kind;
-use super::super::quantities::{Capture, LEAST_PULL};
-use super::super::rule::{Case, Hit, NO_GRADIENTS, NO_UPDATES, Rule, Unmeasured, span};
+use super::super::causes::Kind;
+use super::super::quantities::{Capture, MIN_ELASTICITY};
+use super::super::rule::{NO_GRADIENTS, NO_UPDATES, Rule, RuleContext, RuleMatch, Unmeasured, span};
 use super::super::settings::Param;
 use crate::record::LayerCapture;
 use crate::text::number;
@@ -50,9 +50,9 @@ pub static LAYER_FROZEN: Rule = Rule {
     evaluate,
 };
 
-fn evaluate(case: &Case) -> Result<Vec<Hit>, Unmeasured> {
-    let q = case.q;
-    case.captures()?;
+fn evaluate(cx: &RuleContext) -> Result<Vec<RuleMatch>, Unmeasured> {
+    let q = cx.q;
+    cx.captures()?;
     if !q.has_gradients() {
         return Err(NO_GRADIENTS);
     }
@@ -63,41 +63,42 @@ fn evaluate(case: &Case) -> Result<Vec<Hit>, Unmeasured> {
         .matrices
         .iter()
         .filter_map(|&i| {
-            let exact = exactly(case, i);
-            exact.map(|run| (i, run, true)).or_else(|| relatively(case, i).map(|run| (i, run, false)))
+            let exact = exactly(cx, i);
+            exact.map(|run| (i, run, true)).or_else(|| relatively(cx, i).map(|run| (i, run, false)))
         })
         .collect();
     // Where no layer moves it is the run that has stalled.
     if frozen.len() == q.matrices.len() {
         return Ok(Vec::new());
     }
-    let unreached = gains_without_gradient(case);
+    let unreached = gains_without_gradient(cx);
     let (wired_wrong, others): (Vec<_>, Vec<_>) =
-        frozen.into_iter().partition(|(i, run, exact)| *exact && miswired(case, *i, run));
-    let mut hits: Vec<Hit> = wired_wrong.into_iter().map(|one| hit(case, &[one], Kind::Miswired)).collect();
+        frozen.into_iter().partition(|(i, run, exact)| *exact && miswired(cx, *i, run));
+    let mut hits: Vec<RuleMatch> =
+        wired_wrong.into_iter().map(|one| hit(cx, &[one], Kind::Disconnected)).collect();
     if !unreached.is_empty() {
-        hits.push(hit(case, &unreached, Kind::Unused));
+        hits.push(hit(cx, &unreached, Kind::Unused));
     }
     if !others.is_empty() {
-        hits.push(hit(case, &others, Kind::Frozen));
+        hits.push(hit(cx, &others, Kind::Frozen));
     }
     Ok(hits)
 }
 
 /// What is no matrix, and has no gradient in any capture, not even one of zero.
-fn gains_without_gradient<'c>(case: &'c Case) -> Vec<(usize, &'c [Capture<'c>], bool)> {
-    let all = case.q.captures.as_slice();
+fn gains_without_gradient<'c>(cx: &'c RuleContext) -> Vec<(usize, &'c [Capture<'c>], bool)> {
+    let all = cx.q.captures.as_slice();
     let absent =
         |i: &usize| all.iter().all(|c| c.layers.get(*i).is_some_and(|l| l.gradient_norm().is_none()));
-    let layers = case.q.record.header.layers.iter().enumerate();
+    let layers = cx.q.record.header.layers.iter().enumerate();
     let gains = layers.filter(|(_, l)| l.trainable && !l.kind.is_matrix()).map(|(i, _)| i);
     gains.filter(absent).map(|i| (i, all, true)).collect()
 }
 
 /// The captures in which every gradient of this layer was exactly 0, or every update while another layer
 /// took steps worth the name: where none does, rounding takes the smallest.
-fn exactly<'c>(case: &'c Case, index: usize) -> Option<&'c [Capture<'c>]> {
-    let moving = case.get(&MOVING);
+fn exactly<'c>(cx: &'c RuleContext, index: usize) -> Option<&'c [Capture<'c>]> {
+    let moving = cx.get(&MOVING);
     let zero = |c: &Capture, l: &LayerCapture| match l.gradient_norm() {
         None => true,
         Some(g) if g.max == 0.0 => true,
@@ -105,33 +106,33 @@ fn exactly<'c>(case: &'c Case, index: usize) -> Option<&'c [Capture<'c>]> {
             l.update_norm().is_some_and(|u| u.max == 0.0) && c.largest_update().is_some_and(|u| u >= moving)
         }
     };
-    let run = case.held(case.count(&CAPTURES), |c| {
-        allowed(case, c) && c.layers.get(index).is_some_and(|l| zero(c, l))
+    let run = cx.trailing_run(cx.count(&CAPTURES), |c| {
+        allowed(cx, c) && c.layers.get(index).is_some_and(|l| zero(c, l))
     })?;
-    let from_start = run.len() == case.q.captures.len();
-    (from_start || run.iter().all(|c| c.noprog)).then_some(run)
+    let from_start = run.len() == cx.q.captures.len();
+    (from_start || run.iter().all(|c| c.no_progress)).then_some(run)
 }
 
 /// The captures in which it moved next to nothing while another layer did.
-fn relatively<'c>(case: &'c Case, index: usize) -> Option<&'c [Capture<'c>]> {
-    let (still, moving) = (case.get(&STILL), case.get(&MOVING));
-    case.held(case.count(&CAPTURES), |c| {
-        c.noprog
+fn relatively<'c>(cx: &'c RuleContext, index: usize) -> Option<&'c [Capture<'c>]> {
+    let (still, moving) = (cx.get(&STILL), cx.get(&MOVING));
+    cx.trailing_run(cx.count(&CAPTURES), |c| {
+        c.no_progress
             && c.update.get(index).copied().flatten().is_some_and(|u| u < still)
             && c.largest_update().is_some_and(|u| u >= moving)
     })
 }
 
 /// With a learning rate of 0 nothing moves, by intent.
-fn allowed(case: &Case, capture: &Capture) -> bool {
+fn allowed(cx: &RuleContext, capture: &Capture) -> bool {
     // One that is unknown is none of these.
-    capture.lr != 0.0 || case.q.record.header.run.lr == 0.0
+    capture.lr != 0.0 || cx.q.record.header.run.lr == 0.0
 }
 
-fn miswired(case: &Case, index: usize, run: &[Capture]) -> bool {
-    let all = &case.q.matrices;
+fn miswired(cx: &RuleContext, index: usize, run: &[Capture]) -> bool {
+    let all = &cx.q.matrices;
     // What is in the code is so from the start; later it is the training that has cut a layer off.
-    let from_start = run.len() == case.q.captures.len();
+    let from_start = run.len() == cx.q.captures.len();
     from_start
         && run.iter().all(|c| {
             let Some(layer) = c.layers.get(index) else { return false };
@@ -141,25 +142,25 @@ fn miswired(case: &Case, index: usize, run: &[Capture]) -> bool {
             let strongest = c.strongest().map_or(0.0, |(_, e)| e);
             // What is in front of it may be silent, or it may pass nothing itself: then that is why.
             let in_front = all.iter().copied().rfind(|i| *i < index);
-            if strongest < LEAST_PULL
+            if strongest < MIN_ELASTICITY
                 || in_front.is_some_and(|i| puts_out_nothing(c, i))
                 || passes_nothing(c, index)
             {
                 return false;
             }
-            let pull = |i: usize| c.pull.get(i).copied().flatten().unwrap_or(0.0);
+            let pull = |i: usize| c.elasticity.get(i).copied().flatten().unwrap_or(0.0);
             let no_gradient = layer.gradient_norm().is_some_and(|g| g.max == 0.0);
             // In a program what is cut off has no gradient at all, and what has one of zero is silent.
-            if no_gradient && case.q.record.header.is_program() {
+            if no_gradient && cx.q.record.header.is_program() {
                 false
             } else if no_gradient {
                 let next = all.iter().copied().find(|i| *i > index);
-                next.is_some_and(|next| pull(next) >= case.get(&NEIGHBOUR) * strongest)
+                next.is_some_and(|next| pull(next) >= cx.get(&NEIGHBOUR) * strongest)
             } else if layer.gradient_norm().is_some_and(|g| g.max.is_nan() || g.max >= OVERFLOWS) {
                 // An optimizer that divides by what overflows takes no step.
                 false
             } else {
-                pull(index) >= case.get(&PULLED) * strongest
+                pull(index) >= cx.get(&PULLED) * strongest
             }
         })
 }
@@ -175,7 +176,7 @@ fn passes_nothing(capture: &Capture, index: usize) -> bool {
     puts_out_nothing(capture, index) || activations.is_some_and(|a| a.saturated_fraction == Some(1.0))
 }
 
-fn hit(case: &Case, frozen: &[(usize, &[Capture], bool)], kind: Kind) -> Hit {
+fn hit(cx: &RuleContext, frozen: &[(usize, &[Capture], bool)], kind: Kind) -> RuleMatch {
     let layers: Vec<usize> = frozen.iter().map(|(i, _, _)| *i).collect();
     let (mut first, mut last) = (u64::MAX, 0);
     for (_, run, _) in frozen {
@@ -196,35 +197,35 @@ fn hit(case: &Case, frozen: &[(usize, &[Capture], bool)], kind: Kind) -> Hit {
         (true, false) => format!("{its} weights were never changed by any step"),
         (false, _) => format!("no step moves {it} by more than {} of {its} size", number(value)),
     };
-    let names = case.names(&layers);
+    let names = cx.names(&layers);
     let absent = frozen
         .iter()
         .all(|(i, run, _)| run.iter().all(|c| c.layers.get(*i).is_some_and(|l| l.gradient_norm().is_none())));
-    let wired_wrong = matches!(kind, Kind::Miswired | Kind::Unused);
+    let wired_wrong = matches!(kind, Kind::Disconnected | Kind::Unused);
     let message = match kind {
-        Kind::Miswired | Kind::Unused if absent && layers.len() == 1 => format!(
+        Kind::Disconnected | Kind::Unused if absent && layers.len() == 1 => format!(
             "{names} never receives a gradient: the loss does not depend on its parameters, which stay as they are. \
              Nothing uses what it puts out, or that is detached on its way."
         ),
-        Kind::Miswired | Kind::Unused if absent => format!(
+        Kind::Disconnected | Kind::Unused if absent => format!(
             "{names} never receive a gradient: the loss does not depend on their parameters, which stay as they are. \
              Nothing uses what they put out, or that is detached on its way."
         ),
-        Kind::Miswired => format!(
+        Kind::Disconnected => format!(
             "{names} {is} cut off: {what} since epoch {first}, while the layers around {it} learn. This looks \
              mis-wired: a detached tensor, or a parameter that the optimizer was not given."
         ),
         _ => format!("{names} {is} frozen since epoch {first}: {what}, while other layers learn"),
     };
-    Hit {
+    RuleMatch {
         kind,
-        severity: if wired_wrong { Severity::Error } else { case.with_harm(Severity::Warning) },
+        severity: if wired_wrong { Severity::Error } else { cx.error_if_failing(Severity::Warning) },
         layers,
         first_epoch: first,
         last_epoch: last,
         first_step: (exact && first == 0).then_some(0),
         value,
-        threshold: if exact { 0.0 } else { case.get(&STILL) },
+        threshold: if exact { 0.0 } else { cx.get(&STILL) },
         quantity: "update over weight, median of the epoch",
         message,
         evidence: BTreeMap::from([("miswired".to_owned(), wired_wrong.into())]),

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::super::Severity;
-use super::super::cause::{Extreme, Kind};
+use super::super::causes::{Direction, Kind};
 use super::super::quantities::Capture;
-use super::super::rule::{Case, Hit, Rule, Unmeasured};
+use super::super::rule::{Rule, RuleContext, RuleMatch, Unmeasured};
 use super::super::series;
 use super::super::settings::Param;
 use super::super::text;
@@ -72,16 +72,16 @@ pub static INIT_SCALE: Rule = Rule {
     evaluate,
 };
 
-fn evaluate(case: &Case) -> Result<Vec<Hit>, Unmeasured> {
-    let hits = through(case)?;
-    Ok(if hits.is_empty() { loud(case).into_iter().collect() } else { hits })
+fn evaluate(cx: &RuleContext) -> Result<Vec<RuleMatch>, Unmeasured> {
+    let hits = through(cx)?;
+    Ok(if hits.is_empty() { loud(cx).into_iter().collect() } else { hits })
 }
 
 /// What becomes of a signal from the first hidden layer to the last.
-fn through(case: &Case) -> Result<Vec<Hit>, Unmeasured> {
-    let start = case.q.start.ok_or(Unmeasured("the layers were not captured before the first step"))?;
-    let hidden: Vec<usize> = case.q.hidden().collect();
-    let trunk: Vec<usize> = case.q.trunk().collect();
+fn through(cx: &RuleContext) -> Result<Vec<RuleMatch>, Unmeasured> {
+    let start = cx.q.start.ok_or(Unmeasured("the layers were not captured before the first step"))?;
+    let hidden: Vec<usize> = cx.q.hidden().collect();
+    let trunk: Vec<usize> = cx.q.trunk().collect();
     let [first, .., last] = trunk.as_slice() else { return Ok(Vec::new()) };
     let spread = |i: usize| start.get(i).and_then(|l| l.activations.as_ref()).map(|a| a.pre_sample_std);
     let (Some(a), Some(z)) = (spread(*first), spread(*last)) else {
@@ -94,91 +94,91 @@ fn through(case: &Case) -> Result<Vec<Hit>, Unmeasured> {
     if value.is_nan() || hidden.iter().any(|&i| start.get(i).is_some_and(is_silent)) {
         return Ok(Vec::new());
     }
-    let rows = |i: usize| case.q.row_norm(i);
-    let (small, large) = (case.get(&SMALL_ROWS), case.get(&LARGE_ROWS));
+    let rows = |i: usize| cx.q.row_norm(i);
+    let (small, large) = (cx.get(&SMALL_ROWS), cx.get(&LARGE_ROWS));
     let of = |holds: &dyn Fn(f64) -> bool| -> Vec<usize> {
         hidden.iter().copied().filter(|&i| rows(i).is_some_and(holds)).collect()
     };
-    let (extreme, layers, limit) = if value < case.get(&SHRINKS) {
-        (Extreme::Small, of(&|w| w < small), case.get(&SHRINKS))
-    } else if value > case.get(&GROWS) {
-        (Extreme::Large, of(&|w| w > large), case.get(&GROWS))
+    let (direction, layers, limit) = if value < cx.get(&SHRINKS) {
+        (Direction::Small, of(&|w| w < small), cx.get(&SHRINKS))
+    } else if value > cx.get(&GROWS) {
+        (Direction::Large, of(&|w| w > large), cx.get(&GROWS))
     } else {
         return Ok(Vec::new());
     };
     if layers.is_empty() {
         return Ok(Vec::new());
     }
-    let layers = odd(case, start, extreme, &trunk, &layers).map_or(layers, |odd| vec![odd]);
+    let layers = odd(cx, start, direction, &trunk, &layers).map_or(layers, |odd| vec![odd]);
     let norms: Vec<f64> = layers.iter().filter_map(|&i| rows(i)).collect();
-    let worst = norms.into_iter().reduce(if extreme == Extreme::Small { f64::min } else { f64::max });
+    let worst = norms.into_iter().reduce(if direction == Direction::Small { f64::min } else { f64::max });
     let worst = worst.unwrap_or(f64::NAN);
-    let (size, verb, then) = match extreme {
-        Extreme::Small => ("small", "shrink", "Gradients shrink as fast on their way back."),
-        Extreme::Large => {
+    let (size, verb, then) = match direction {
+        Direction::Small => ("small", "shrink", "Gradients shrink as fast on their way back."),
+        Direction::Large => {
             ("large", "grow", "Gradients grow as fast on their way back, or the units saturate.")
         }
     };
     let message = format!(
         "the initial weights of {} are too {size} ({}): before the first step signals {verb} from {} to {} to \
          {} times their spread (limit {}). {then}",
-        case.names(&layers),
-        drawn(case, worst),
-        case.names(&[*first]),
-        case.names(&[*last]),
+        cx.names(&layers),
+        drawn(cx, worst),
+        cx.names(&[*first]),
+        cx.names(&[*last]),
         number(value),
         number(limit),
     );
     let quantity = "spread of the last hidden pre-activations over the first, before the first step";
-    Ok(vec![hit(case, extreme, layers, [value, limit, worst], quantity, message)])
+    Ok(vec![hit(cx, direction, layers, [value, limit, worst], quantity, message)])
 }
 
 /// Large weights whose network is sure of wrong answers from the start, however few its layers.
-fn loud(case: &Case) -> Option<Hit> {
-    let (chance, worse) = (case.q.chance?, case.get(&WORSE));
-    let start = case.q.points.first().filter(|p| p.step == 0)?.loss.max / chance;
-    let loud = case.held(case.count(&WORSE_CAPTURES), |c| c.loss >= worse * chance)?;
-    let last = loud.last().filter(|_| start >= worse && loud.len() >= case.count(&WORSE_CAPTURES))?;
-    let rows = |i: usize| case.q.row_norm(i).filter(|w| *w > case.get(&LARGE_ROWS));
-    let layers: Vec<usize> = case.q.matrices.iter().copied().filter(|&i| rows(i).is_some()).collect();
+fn loud(cx: &RuleContext) -> Option<RuleMatch> {
+    let (chance, worse) = (cx.q.baseline_loss?, cx.get(&WORSE));
+    let start = cx.q.points.first().filter(|p| p.step == 0)?.loss.max / chance;
+    let loud = cx.trailing_run(cx.count(&WORSE_CAPTURES), |c| c.loss >= worse * chance)?;
+    let last = loud.last().filter(|_| start >= worse && loud.len() >= cx.count(&WORSE_CAPTURES))?;
+    let rows = |i: usize| cx.q.row_norm(i).filter(|w| *w > cx.get(&LARGE_ROWS));
+    let layers: Vec<usize> = cx.q.matrices.iter().copied().filter(|&i| rows(i).is_some()).collect();
     let longest = layers.iter().filter_map(|&i| rows(i)).reduce(f64::max)?;
     let message = format!(
         "the initial weights of {} are too large ({}): the network starts at {} times the loss of guessing \
          (limit {}) and is at {} times after epoch {}. It is sure of its wrong answers, and has first to \
          unlearn them.",
-        case.names(&layers),
-        drawn(case, longest),
+        cx.names(&layers),
+        drawn(cx, longest),
         number(start),
         number(worse),
         number(last.loss / chance),
         last.epoch,
     );
     let quantity = "loss of the first step over that of guessing";
-    Some(hit(case, Extreme::Large, layers, [start, worse, longest], quantity, message))
+    Some(hit(cx, Direction::Large, layers, [start, worse, longest], quantity, message))
 }
 
 /// Whether, with some epochs past, the loss is still open.
-fn lasts(case: &Case) -> bool {
-    let open = |c: &Capture| case.q.chance.is_some_and(|ch| c.loss > case.get(&LOSS_SHARE) * ch);
-    case.q.captures.len() >= case.count(&WORSE_CAPTURES) && case.q.captures.last().is_some_and(open)
+fn lasts(cx: &RuleContext) -> bool {
+    let open = |c: &Capture| cx.q.baseline_loss.is_some_and(|ch| c.loss > cx.get(&LOSS_SHARE) * ch);
+    cx.q.captures.len() >= cx.count(&WORSE_CAPTURES) && cx.q.captures.last().is_some_and(open)
 }
 
 /// How the weights were drawn, and the length of their rows.
-fn drawn(case: &Case, rows: f64) -> String {
-    format!("init {}; rows of length {}, where He draws 1.41", case.q.record.header.run.init, number(rows))
+fn drawn(cx: &RuleContext, rows: f64) -> String {
+    format!("init {}; rows of length {}, where He draws 1.41", cx.q.record.header.run.init, number(rows))
 }
 
 fn hit(
-    case: &Case,
-    extreme: Extreme,
+    cx: &RuleContext,
+    direction: Direction,
     layers: Vec<usize>,
     [value, threshold, rows]: [f64; 3],
     quantity: &'static str,
     message: String,
-) -> Hit {
-    Hit {
-        kind: Kind::InitScale(extreme),
-        severity: case.with_harm(if extreme == Extreme::Large && lasts(case) {
+) -> RuleMatch {
+    RuleMatch {
+        kind: Kind::InitScale(direction),
+        severity: cx.error_if_failing(if direction == Direction::Large && lasts(cx) {
             Severity::Warning
         } else {
             Severity::Info
@@ -197,14 +197,14 @@ fn hit(
 
 /// The one of these layers whose own gain is far off what the others have, in the same direction.
 fn odd(
-    case: &Case,
+    cx: &RuleContext,
     start: &[LayerCapture],
-    extreme: Extreme,
+    direction: Direction,
     trunk: &[usize],
     layers: &[usize],
 ) -> Option<usize> {
     let spread = |i: usize| start.get(i)?.activations.as_ref().map(|a| a.pre_sample_std);
-    let mut before = case.q.record.header.data.input_rms;
+    let mut before = cx.q.record.header.data.input_rms;
     let mut gains = Vec::new();
     for &i in trunk {
         let now = spread(i)?;
@@ -213,14 +213,14 @@ fn odd(
     }
     let median = series::median(&mut gains.iter().map(|g| g.1).collect::<Vec<_>>());
     let median = median.filter(|m| m.is_finite())?;
-    let limit = case.get(&ODD_GAIN).ln();
-    let rows = |i: usize| case.q.row_norm(i);
+    let limit = cx.get(&ODD_GAIN).ln();
+    let rows = |i: usize| cx.q.row_norm(i);
     let usual = series::median(&mut trunk.iter().filter_map(|&i| rows(i)).collect())?;
     let far = |g: &&(usize, f64)| {
         let (gain, norm) = (g.1 - median, rows(g.0).unwrap_or(usual) / usual);
-        let (off, drawn_otherwise) = match extreme {
-            Extreme::Small => (-gain, norm < 1.0 / ODD_ROWS),
-            Extreme::Large => (gain, norm > ODD_ROWS),
+        let (off, drawn_otherwise) = match direction {
+            Direction::Small => (-gain, norm < 1.0 / ODD_ROWS),
+            Direction::Large => (gain, norm > ODD_ROWS),
         };
         off > limit && drawn_otherwise && layers.contains(&g.0)
     };

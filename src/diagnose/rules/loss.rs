@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::super::Severity;
-use super::super::cause::Kind;
+use super::super::causes::Kind;
 use super::super::quantities::Capture;
-use super::super::rule::{Case, Hit, Rule, Unmeasured, span};
+use super::super::rule::{Rule, RuleContext, RuleMatch, Unmeasured, span};
 use super::super::settings::Param;
 use super::super::text;
 use crate::text::number;
@@ -48,21 +48,21 @@ pub static PLATEAU: Rule = Rule {
     evaluate,
 };
 
-fn evaluate(case: &Case) -> Result<Vec<Hit>, Unmeasured> {
-    case.captures()?;
-    let chance = case.chance()?;
-    let share = case.get(&SHARE);
+fn evaluate(cx: &RuleContext) -> Result<Vec<RuleMatch>, Unmeasured> {
+    cx.captures()?;
+    let chance = cx.baseline_loss()?;
+    let share = cx.get(&SHARE);
     let flat = |c: &Capture| c.loss >= share * chance;
-    let (epochs, steps) = (case.count(&EPOCHS) as u64, case.count(&STEPS) as u64);
-    let Some(run) = case.held(1, flat) else { return Ok(Vec::new()) };
+    let (epochs, steps) = (cx.count(&EPOCHS) as u64, cx.count(&STEPS) as u64);
+    let Some(run) = cx.trailing_run(1, flat) else { return Ok(Vec::new()) };
     // Every run begins at the loss of guessing: it becomes a plateau where it should have left it.
     let first = run.iter().find(|c| c.epoch + 1 >= epochs && c.step + 1 >= steps);
     let (Some(first), Some(last)) = (first, run.last()) else { return Ok(Vec::new()) };
-    let tail = case.q.captures.iter().rev().take(TREND_CAPTURES).map(|c| c.loss);
+    let tail = cx.q.captures.iter().rev().take(TREND_CAPTURES).map(|c| c.loss);
     // Of a run that is still going on nobody can tell whether it will leave it.
-    let wanted = case.q.record.header.run.epochs;
-    let going_on = case.q.record.end.is_none() && last.epoch + 1 < wanted;
-    let leaving = going_on || falling(&tail.collect::<Vec<_>>()) >= case.get(&TREND);
+    let wanted = cx.q.record.header.run.epochs;
+    let going_on = cx.q.record.end.is_none() && last.epoch + 1 < wanted;
+    let leaving = going_on || falling(&tail.collect::<Vec<_>>()) >= cx.get(&TREND);
     let message = format!(
         "the loss is {} that of guessing after {}: {} where guessing costs {}",
         match last.loss / chance {
@@ -74,7 +74,7 @@ fn evaluate(case: &Case) -> Result<Vec<Hit>, Unmeasured> {
         number(last.loss),
         number(chance),
     );
-    Ok(vec![Hit {
+    Ok(vec![RuleMatch {
         kind: Kind::Plateau,
         severity: if leaving { Severity::Info } else { Severity::Warning },
         layers: Vec::new(),
@@ -125,9 +125,9 @@ pub static OVERFIT: Rule = Rule {
     evaluate: overfit,
 };
 
-fn overfit(case: &Case) -> Result<Vec<Hit>, Unmeasured> {
-    let captures = case.captures()?;
-    let dev = |c: &Capture| case.q.record.epochs.iter().find(|e| e.epoch == c.epoch)?.dev_loss;
+fn overfit(cx: &RuleContext) -> Result<Vec<RuleMatch>, Unmeasured> {
+    let captures = cx.captures()?;
+    let dev = |c: &Capture| cx.q.record.epochs.iter().find(|e| e.epoch == c.epoch)?.dev_loss;
     if captures.iter().all(|c| dev(c).is_none()) {
         return Err(Unmeasured("there is no dev set"));
     }
@@ -138,7 +138,7 @@ fn overfit(case: &Case) -> Result<Vec<Hit>, Unmeasured> {
         return Ok(Vec::new());
     };
     let tail = &captures[best..];
-    let (rises, rise) = (case.count(&RISES), case.get(&RISE));
+    let (rises, rise) = (cx.count(&RISES), cx.get(&RISE));
     let above = |c: &Capture| dev(c).is_some_and(|loss| loss >= rise * from);
     let ([first, .., last], true) = (tail, tail.len() > rises) else { return Ok(Vec::new()) };
     let (true, true, Some(to)) =
@@ -155,7 +155,7 @@ fn overfit(case: &Case) -> Result<Vec<Hit>, Unmeasured> {
         number(first.loss),
         number(last.loss),
     );
-    Ok(vec![Hit {
+    Ok(vec![RuleMatch {
         kind: Kind::Note,
         severity: Severity::Info,
         layers: Vec::new(),

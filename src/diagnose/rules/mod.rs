@@ -3,12 +3,12 @@
 mod brakes;
 mod dead_relu;
 mod dormant;
+mod expected_zero;
 mod exploding;
 mod frozen;
 mod init;
 mod loss;
 mod non_finite;
-mod note;
 mod output;
 mod output_activation;
 mod ranks;
@@ -18,7 +18,7 @@ mod scale;
 mod slow;
 mod stalled;
 mod symmetry;
-pub mod unseen;
+pub mod torchscript;
 mod update;
 mod vanishing;
 pub mod weights;
@@ -53,7 +53,7 @@ pub static RULES: &[&Rule] = &[
     &loss::PLATEAU,
     &loss::OVERFIT,
     &ranks::RANKS_DIFFER,
-    &note::EXPECTED_ZERO,
+    &expected_zero::EXPECTED_ZERO,
 ];
 
 #[cfg(test)]

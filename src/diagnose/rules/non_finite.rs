@@ -1,9 +1,9 @@
 //! NaN and infinity.
 
 use super::super::Severity;
-use super::super::cause::Kind;
+use super::super::causes::Kind;
 use super::super::quantities::Broken;
-use super::super::rule::{Case, GIVEN, Hit, NO_STEPS, Rule, Unmeasured};
+use super::super::rule::{GIVEN, NO_STEPS, Rule, RuleContext, RuleMatch, Unmeasured};
 use super::super::text;
 
 pub static NON_FINITE: Rule = Rule {
@@ -20,8 +20,8 @@ pub static NON_FINITE: Rule = Rule {
     evaluate,
 };
 
-fn evaluate(case: &Case) -> Result<Vec<Hit>, Unmeasured> {
-    let q = case.q;
+fn evaluate(cx: &RuleContext) -> Result<Vec<RuleMatch>, Unmeasured> {
+    let q = cx.q;
     if q.points.is_empty() && q.captures.is_empty() {
         return Err(NO_STEPS);
     }
@@ -35,12 +35,12 @@ fn evaluate(case: &Case) -> Result<Vec<Hit>, Unmeasured> {
         .start
         .filter(|_| broken.step == Some(0))
         .and_then(|layers| layers.iter().position(|l| l.weight.nan() + l.weight.infinities() > 0));
-    let mut message = format!("{} became NaN or infinite {}", place(case, broken), time(broken));
+    let mut message = format!("{} became NaN or infinite {}", place(cx, broken), time(broken));
     if let Some(layer) = given {
         message = format!(
             "the weight of {} holds NaN or infinite values before the first step: whatever made or loaded it \
              is to blame, and nothing that is computed from it means anything",
-            case.names(&[layer])
+            cx.names(&[layer])
         );
     } else if let Some(u) = update {
         message +=
@@ -58,14 +58,14 @@ fn evaluate(case: &Case) -> Result<Vec<Hit>, Unmeasured> {
     if given.is_some() {
         evidence.insert(GIVEN.into(), true.into());
     }
-    Ok(vec![Hit {
+    Ok(vec![RuleMatch {
         kind: Kind::NonFinite,
         severity: Severity::Error,
         layers: given.or(broken.layer).into_iter().collect(),
         first_epoch: broken.epoch,
         last_epoch: last,
         first_step: broken.step,
-        value: worst(case),
+        value: worst(cx),
         threshold: 0.0,
         quantity: "values of one tensor that are NaN or infinite, at least",
         message,
@@ -73,8 +73,8 @@ fn evaluate(case: &Case) -> Result<Vec<Hit>, Unmeasured> {
     }])
 }
 
-fn place(case: &Case, broken: &Broken) -> String {
-    let layer = broken.layer.map(|l| case.names(&[l]));
+fn place(cx: &RuleContext, broken: &Broken) -> String {
+    let layer = broken.layer.map(|l| cx.names(&[l]));
     match (broken.stage.as_str(), layer) {
         ("loss", _) => "the loss".into(),
         ("weight", Some(layer)) => format!("a weight of {layer}"),
@@ -92,8 +92,8 @@ fn time(broken: &Broken) -> String {
 }
 
 /// The most bad values that any captured tensor held; one where only the step tells.
-fn worst(case: &Case) -> f64 {
-    let captures = case.q.record.epochs.iter().flat_map(|e| &e.layers);
+fn worst(cx: &RuleContext) -> f64 {
+    let captures = cx.q.record.epochs.iter().flat_map(|e| &e.layers);
     let tensors = captures.flat_map(|l| [Some(&l.weight), l.weight_grad.as_ref(), l.bias_grad.as_ref()]);
     tensors.flatten().map(|d| d.nan() + d.infinities()).max().unwrap_or(0).max(1) as f64
 }

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::super::Severity;
-use super::super::cause::Kind;
+use super::super::causes::Kind;
 use super::super::quantities::Capture;
-use super::super::rule::{Case, Hit, Rule, Unmeasured};
+use super::super::rule::{Rule, RuleContext, RuleMatch, Unmeasured};
 use super::super::settings::Param;
 use super::super::text;
 use crate::text::number;
@@ -30,10 +30,10 @@ pub static CONSTANT: Rule = Rule {
     evaluate,
 };
 
-fn evaluate(case: &Case) -> Result<Vec<Hit>, Unmeasured> {
-    let q = case.q;
-    let captures = case.captures()?;
-    case.chance()?;
+fn evaluate(cx: &RuleContext) -> Result<Vec<RuleMatch>, Unmeasured> {
+    let q = cx.q;
+    let captures = cx.captures()?;
+    cx.baseline_loss()?;
     let output = q.record.header.layers.iter().rposition(|l| l.output);
     let seen = |c: &Capture, i: usize| c.layers.get(i)?.activations.as_ref().map(|a| a.post_sample_std);
     let Some(output) = output.filter(|&i| captures.iter().any(|c| seen(c, i).is_some())) else {
@@ -42,9 +42,9 @@ fn evaluate(case: &Case) -> Result<Vec<Hit>, Unmeasured> {
     if !captures.iter().any(|c| seen(c, output).is_some_and(|std| !std.is_nan())) {
         return Err(Unmeasured("how outputs spread takes two samples at a capture, and finite ones"));
     }
-    let limit = case.get(&LIMIT);
-    let constant = |c: &Capture| c.near && spread(c, output).is_some_and(|s| s < limit);
-    let Some(run) = case.held(1, constant) else { return Ok(Vec::new()) };
+    let limit = cx.get(&LIMIT);
+    let constant = |c: &Capture| c.at_baseline && spread(c, output).is_some_and(|s| s < limit);
+    let Some(run) = cx.trailing_run(1, constant) else { return Ok(Vec::new()) };
     let value = run.iter().filter_map(|c| spread(c, output)).fold(f64::INFINITY, f64::min);
     let epoch = |c: Option<&Capture>| c.map_or(0, |c| c.epoch);
     let mean = run.last().and_then(|c| c.layers.get(output)?.activations.as_ref()?.post.mean());
@@ -56,7 +56,7 @@ fn evaluate(case: &Case) -> Result<Vec<Hit>, Unmeasured> {
         number(value),
         number(limit),
     );
-    Ok(vec![Hit {
+    Ok(vec![RuleMatch {
         kind: Kind::ConstantOutput,
         severity: Severity::Warning,
         layers: vec![output],

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::super::Severity;
-use super::super::cause::Kind;
-use super::super::rule::{Case, Hit, NO_EPOCH, Rule, Unmeasured};
+use super::super::causes::Kind;
+use super::super::rule::{NO_EPOCH, Rule, RuleContext, RuleMatch, Unmeasured};
 use super::super::settings::Param;
 use super::super::text;
 use crate::record::{LayerCapture, Loss};
@@ -31,8 +31,8 @@ pub static OUTPUT_ACTIVATION: Rule = Rule {
     evaluate,
 };
 
-fn evaluate(case: &Case) -> Result<Vec<Hit>, Unmeasured> {
-    let q = case.q;
+fn evaluate(cx: &RuleContext) -> Result<Vec<RuleMatch>, Unmeasured> {
+    let q = cx.q;
     match q.record.header.run.loss {
         Loss::CrossEntropy => {}
         Loss::Unknown => return Err(Unmeasured("the record does not say what is minimised (loss)")),
@@ -56,7 +56,7 @@ fn evaluate(case: &Case) -> Result<Vec<Hit>, Unmeasured> {
         let Some(sum) = a.output_sum else { continue };
         let off = [sum.min, sum.max].map(|s| (s - 1.0).abs());
         let negative = a.post.min().is_none_or(|min| min < 0.0);
-        if negative || !off.iter().all(|d| *d <= case.get(&TOLERANCE)) {
+        if negative || !off.iter().all(|d| *d <= cx.get(&TOLERANCE)) {
             return Ok(Vec::new());
         }
         furthest = off.into_iter().fold(furthest, f64::max);
@@ -67,12 +67,12 @@ fn evaluate(case: &Case) -> Result<Vec<Hit>, Unmeasured> {
         "{} puts out probabilities where cross-entropy wants logits: all outputs are at least 0 and add up to 1 \
          within {} (limit {}). Cross-entropy applies a softmax itself; after two of them no class can get more \
          than {}, so remove the one in the model.",
-        case.names(&[output]),
+        cx.names(&[output]),
         number(furthest),
-        number(case.get(&TOLERANCE)),
+        number(cx.get(&TOLERANCE)),
         text::percent(most),
     );
-    Ok(vec![Hit {
+    Ok(vec![RuleMatch {
         kind: Kind::OutputActivation,
         severity: Severity::Error,
         layers: vec![output],
@@ -80,7 +80,7 @@ fn evaluate(case: &Case) -> Result<Vec<Hit>, Unmeasured> {
         last_epoch: q.captures.last().map_or(0, |c| c.epoch),
         first_step: Some(0),
         value: furthest,
-        threshold: case.get(&TOLERANCE),
+        threshold: cx.get(&TOLERANCE),
         quantity: "distance of a sample's sum of outputs from 1",
         message,
         evidence: BTreeMap::from([("largest_probability".to_owned(), text::value(most))]),

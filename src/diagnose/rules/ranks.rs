@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::super::Severity;
-use super::super::cause::Kind;
-use super::super::rule::{Case, Hit, Rule, Unmeasured};
+use super::super::causes::Kind;
+use super::super::rule::{Rule, RuleContext, RuleMatch, Unmeasured};
 use super::super::settings::Param;
 use super::super::text;
 use crate::record::RankDifference;
@@ -34,15 +34,15 @@ pub static RANKS_DIFFER: Rule = Rule {
     evaluate,
 };
 
-fn evaluate(case: &Case) -> Result<Vec<Hit>, Unmeasured> {
-    let header = &case.q.record.header;
+fn evaluate(cx: &RuleContext) -> Result<Vec<RuleMatch>, Unmeasured> {
+    let header = &cx.q.record.header;
     let Some(ranks) = &header.ranks else { return Ok(Vec::new()) };
     if ranks.rank.is_some() {
         return Err(Unmeasured(
             "this is the record of one rank: gradscope merge compares it with the others",
         ));
     }
-    let limit = case.get(&LIMIT);
+    let limit = cx.get(&LIMIT);
     let off: Vec<&RankDifference> = ranks.differences.iter().filter(|d| d.value > limit).collect();
     // What is first off explains the others: weights that differ make gradients differ.
     let order = ["weight", "gradient", "update"];
@@ -61,19 +61,19 @@ fn evaluate(case: &Case) -> Result<Vec<Hit>, Unmeasured> {
          them suits none.",
         first.rank,
         what.join(" and "),
-        case.names(&layers),
+        cx.names(&layers),
         first.step,
         first.epoch,
         first.quantity,
         number(worst),
         number(limit),
     );
-    Ok(vec![Hit {
+    Ok(vec![RuleMatch {
         kind: Kind::RanksDiffer,
         severity: Severity::Error,
         layers,
         first_epoch: first.epoch,
-        last_epoch: case.q.captures.last().map_or(first.epoch, |c| c.epoch.max(first.epoch)),
+        last_epoch: cx.q.captures.last().map_or(first.epoch, |c| c.epoch.max(first.epoch)),
         first_step: Some(first.step),
         value: worst,
         threshold: limit,

@@ -7,9 +7,9 @@
 use std::collections::BTreeMap;
 
 use super::super::Severity;
-use super::super::cause::Kind;
+use super::super::causes::Kind;
 use super::super::quantities::Capture;
-use super::super::rule::{Case, Hit, Rule, Unmeasured};
+use super::super::rule::{Rule, RuleContext, RuleMatch, Unmeasured};
 use super::super::settings::Param;
 use super::super::text;
 use crate::record::{LayerCapture, LayerKind, StateSignal};
@@ -45,46 +45,42 @@ pub static VANISHING_TIME: Rule = Rule {
 };
 
 /// The layers that look back, in the header's order.
-fn recurrent(case: &Case) -> impl Iterator<Item = usize> {
-    case.q
-        .matrices
-        .iter()
-        .copied()
-        .filter(|&i| case.q.layer(i).is_some_and(|l| l.kind == LayerKind::Recurrent))
+fn recurrent(cx: &RuleContext) -> impl Iterator<Item = usize> {
+    cx.q.matrices.iter().copied().filter(|&i| cx.q.layer(i).is_some_and(|l| l.kind == LayerKind::Recurrent))
 }
 
 /// Of this capture, the layer whose first step receives the least, and the share.
-fn least(case: &Case, capture: &Capture) -> Option<(usize, f64)> {
+fn least(cx: &RuleContext, capture: &Capture) -> Option<(usize, f64)> {
     let share = |i: usize| {
         let ends = signal(capture.layers, i)?.ends()?;
         (ends.largest > 0.0).then(|| (i, ends.first / ends.largest))
     };
-    recurrent(case).filter_map(share).min_by(|a, b| a.1.total_cmp(&b.1))
+    recurrent(cx).filter_map(share).min_by(|a, b| a.1.total_cmp(&b.1))
 }
 
 fn signal(layers: &[LayerCapture], index: usize) -> Option<&StateSignal> {
     layers.get(index)?.state_signal.as_ref()
 }
 
-fn evaluate(case: &Case) -> Result<Vec<Hit>, Unmeasured> {
-    let captures = case.captures()?;
-    if recurrent(case).next().is_none() {
+fn evaluate(cx: &RuleContext) -> Result<Vec<RuleMatch>, Unmeasured> {
+    let captures = cx.captures()?;
+    if recurrent(cx).next().is_none() {
         return Ok(Vec::new());
     }
-    case.chance()?;
-    if !captures.iter().any(|c| recurrent(case).any(|i| signal(c.layers, i).is_some())) {
+    cx.baseline_loss()?;
+    if !captures.iter().any(|c| recurrent(cx).any(|i| signal(c.layers, i).is_some())) {
         return Err(Unmeasured("the record does not hold the gradients of hidden states, step by step"));
     }
-    let limit = case.get(&SHARE);
-    let under = |c: &Capture| c.left && least(case, c).is_some_and(|(_, share)| share < limit);
-    let run = case.held(case.count(&CAPTURES), under);
-    Ok(run.and_then(|run| hit(case, run, limit)).into_iter().collect())
+    let limit = cx.get(&SHARE);
+    let under = |c: &Capture| c.unconverged && least(cx, c).is_some_and(|(_, share)| share < limit);
+    let run = cx.trailing_run(cx.count(&CAPTURES), under);
+    Ok(run.and_then(|run| hit(cx, run, limit)).into_iter().collect())
 }
 
-fn hit(case: &Case, run: &[Capture], limit: f64) -> Option<Hit> {
-    let of = |c: &Capture| least(case, c).map_or(f64::INFINITY, |(_, share)| share);
+fn hit(cx: &RuleContext, run: &[Capture], limit: f64) -> Option<RuleMatch> {
+    let of = |c: &Capture| least(cx, c).map_or(f64::INFINITY, |(_, share)| share);
     let worst = run.iter().min_by(|a, b| of(a).total_cmp(&of(b)))?;
-    let (layer, value) = least(case, worst)?;
+    let (layer, value) = least(cx, worst)?;
     let signal = signal(worst.layers, layer)?;
     let largest = signal.ends()?.largest;
     let reached = signal.l2.iter().rev().take_while(|l2| f64::from(**l2) >= limit * largest).count();
@@ -93,7 +89,7 @@ fn hit(case: &Case, run: &[Capture], limit: f64) -> Option<Hit> {
         "the gradient vanishes on its way back through time: the first of {steps} steps of {} receives {} of the \
          largest along the way (limit {}), since epoch {}. What stands at the beginning of a sequence is not \
          learned from.",
-        case.names(&[layer]),
+        cx.names(&[layer]),
         number(value),
         number(limit),
         run.first()?.epoch,
@@ -104,9 +100,9 @@ fn hit(case: &Case, run: &[Capture], limit: f64) -> Option<Hit> {
         ("reached_share", text::value(reached as f64 / signal.l2.len() as f64)),
         ("worst_epoch", worst.epoch.into()),
     ];
-    Some(Hit {
+    Some(RuleMatch {
         kind: Kind::VanishingTime,
-        severity: case.with_harm(Severity::Info),
+        severity: cx.error_if_failing(Severity::Info),
         layers: vec![layer],
         first_epoch: run.first()?.epoch,
         last_epoch: run.last()?.epoch,
@@ -128,14 +124,14 @@ pub const GROWTH: Param = Param::limit(
 
 /// A gradient that grows on its way back through time, before the first step: a finding of
 /// `exploding-time`.
-pub fn growing(case: &Case) -> Option<Hit> {
-    let start = case.q.start?;
+pub fn growing(cx: &RuleContext) -> Option<RuleMatch> {
+    let start = cx.q.start?;
     let growth = |i: usize| {
         let ends = signal(start, i)?.ends()?;
         (ends.last > 0.0).then(|| (i, ends.first / ends.last))
     };
-    let (layer, value) = recurrent(case).filter_map(growth).max_by(|a, b| a.1.total_cmp(&b.1))?;
-    let limit = case.get(&GROWTH);
+    let (layer, value) = recurrent(cx).filter_map(growth).max_by(|a, b| a.1.total_cmp(&b.1))?;
+    let limit = cx.get(&GROWTH);
     if value < limit {
         return None;
     }
@@ -143,13 +139,13 @@ pub fn growing(case: &Case) -> Option<Hit> {
     let message = format!(
         "before the first step the gradient grows on its way back through time: the first of {steps} steps of {} \
          receives {} times what the last does (limit {}). Steps that suit the last are too large for the first.",
-        case.names(&[layer]),
+        cx.names(&[layer]),
         number(value),
         number(limit),
     );
-    Some(Hit {
+    Some(RuleMatch {
         kind: Kind::ExplodingTime,
-        severity: case.with_harm(Severity::Info),
+        severity: cx.error_if_failing(Severity::Info),
         layers: vec![layer],
         first_epoch: 0,
         last_epoch: 0,

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::super::Severity;
-use super::super::cause::Kind;
+use super::super::causes::Kind;
 use super::super::quantities::Capture;
-use super::super::rule::{Case, Hit, Rule, Unmeasured, span};
+use super::super::rule::{Rule, RuleContext, RuleMatch, Unmeasured, span};
 use super::super::settings::Param;
 use super::super::text::{self, percent};
 use crate::record::{Activation, LayerCapture, Loss};
@@ -55,37 +55,37 @@ fn fraction(layers: &[LayerCapture], index: usize) -> Option<f64> {
 }
 
 /// The layers that can saturate, of the kind asked for, if that was measured of any.
-fn layers(case: &Case, output: bool) -> Result<Vec<usize>, Unmeasured> {
-    let all = case.q.record.header.layers.iter().enumerate();
+fn layers(cx: &RuleContext, output: bool) -> Result<Vec<usize>, Unmeasured> {
+    let all = cx.q.record.header.layers.iter().enumerate();
     let able: Vec<usize> =
         all.filter(|(_, l)| l.output == output && can_saturate(l.activation)).map(|(i, _)| i).collect();
-    let measured = |i: &usize| case.q.captures.iter().any(|c| fraction(c.layers, *i).is_some());
+    let measured = |i: &usize| cx.q.captures.iter().any(|c| fraction(c.layers, *i).is_some());
     if able.is_empty() || able.iter().any(measured) { Ok(able) } else { Err(NO_SATURATION) }
 }
 
-fn hidden(case: &Case) -> Result<Vec<Hit>, Unmeasured> {
-    case.captures()?;
-    case.chance()?;
-    let limit = case.get(&SHARE);
+fn hidden(cx: &RuleContext) -> Result<Vec<RuleMatch>, Unmeasured> {
+    cx.captures()?;
+    cx.baseline_loss()?;
+    let limit = cx.get(&SHARE);
     let mut hits = Vec::new();
-    for i in layers(case, false)? {
-        let over = |c: &Capture| c.left && fraction(c.layers, i).is_some_and(|f| f > limit);
-        let Some(run) = case.held(case.count(&CAPTURES), over) else { continue };
-        let start = case.q.start.and_then(|s| fraction(s, i));
-        let born = run.len() == case.q.captures.len() && start.is_some_and(|f| f > limit);
-        hits.push(hit(case, i, run, limit, born));
+    for i in layers(cx, false)? {
+        let over = |c: &Capture| c.unconverged && fraction(c.layers, i).is_some_and(|f| f > limit);
+        let Some(run) = cx.trailing_run(cx.count(&CAPTURES), over) else { continue };
+        let start = cx.q.start.and_then(|s| fraction(s, i));
+        let born = run.len() == cx.q.captures.len() && start.is_some_and(|f| f > limit);
+        hits.push(hit(cx, i, run, limit, born));
     }
     Ok(hits)
 }
 
-fn hit(case: &Case, layer: usize, run: &[Capture], limit: f64, born: bool) -> Hit {
+fn hit(cx: &RuleContext, layer: usize, run: &[Capture], limit: f64, born: bool) -> RuleMatch {
     let value = run.iter().filter_map(|c| fraction(c.layers, layer)).fold(0.0, f64::max);
     let (first_epoch, last_epoch) = span(run);
-    let of = born.then_some(case.q.start).flatten().or(run.last().map(|c| c.layers));
+    let of = born.then_some(cx.q.start).flatten().or(run.last().map(|c| c.layers));
     let now = of.and_then(|l| l.get(layer));
     let pre = now.and_then(|l| l.activations.as_ref()).map(|a| (a.pre.min(), a.pre.mean(), a.pre.max()));
     let bias = now.and_then(|l| l.bias.as_ref()).and_then(|b| b.mean());
-    let name = case.names(&[layer]);
+    let name = cx.names(&[layer]);
     let why = match (pre, bias) {
         (Some((Some(min), Some(mean), Some(max))), Some(bias)) if by_bias(mean, bias) => format!(
             ": its bias ({} on average) holds pre-activations between {} and {}",
@@ -110,15 +110,15 @@ fn hit(case: &Case, layer: usize, run: &[Capture], limit: f64, born: bool) -> Hi
         percent(limit),
     );
     // After a single epoch a run may just have begun.
-    let held = run.len() >= case.count(&CAPTURES);
-    let starves = held && run.last().and_then(|c| c.depth_ratio()).is_some_and(|p| p < case.get(&PASSES));
-    let severity = case.with_harm(if starves { Severity::Warning } else { Severity::Info });
+    let held = run.len() >= cx.count(&CAPTURES);
+    let starves = held && run.last().and_then(|c| c.depth_ratio()).is_some_and(|p| p < cx.get(&PASSES));
+    let severity = cx.error_if_failing(if starves { Severity::Warning } else { Severity::Info });
     let mut evidence: BTreeMap<String, serde_json::Value> = BTreeMap::new();
     evidence.extend(bias.map(|b| ("bias_mean".to_owned(), text::value(b))));
     evidence.extend(
         pre.and_then(|(_, mean, _)| mean).map(|m| ("mean_pre_activation".to_owned(), text::value(m))),
     );
-    Hit {
+    RuleMatch {
         kind: if born { Kind::BornSaturated } else { Kind::LaterSaturated },
         severity,
         layers: vec![layer],
@@ -157,14 +157,14 @@ pub static OUTPUT_SATURATED: Rule = Rule {
 /// cross-entropy.
 const LOST_TO_FLOAT32: f64 = 17.0;
 
-fn output(case: &Case) -> Result<Vec<Hit>, Unmeasured> {
-    case.captures()?;
-    case.chance()?;
-    let limit = case.get(&SHARE);
-    let loss = case.q.record.header.run.loss;
+fn output(cx: &RuleContext) -> Result<Vec<RuleMatch>, Unmeasured> {
+    cx.captures()?;
+    cx.baseline_loss()?;
+    let limit = cx.get(&SHARE);
+    let loss = cx.q.record.header.run.loss;
     let bce = loss == Loss::Bce;
     let mut hits = Vec::new();
-    let layers = layers(case, true)?;
+    let layers = layers(cx, true)?;
     if loss == Loss::Unknown && !layers.is_empty() {
         return Err(Unmeasured("the record does not say what is minimised (loss)"));
     }
@@ -173,11 +173,12 @@ fn output(case: &Case) -> Result<Vec<Hit>, Unmeasured> {
             let activations = c.layers.get(i).and_then(|l| l.activations.as_ref());
             activations.is_some_and(|a| a.pre.l1() / a.pre.finite().max(1) as f64 >= LOST_TO_FLOAT32)
         };
-        let over =
-            |c: &Capture| c.noprog && fraction(c.layers, i).is_some_and(|f| f > limit) && (!bce || lost(c));
-        let Some(run) = case.held(case.count(&CAPTURES), over) else { continue };
-        let hit = hit(case, i, run, limit, false);
-        hits.push(Hit { kind: Kind::OutputSaturated, severity: Severity::Error, ..hit });
+        let over = |c: &Capture| {
+            c.no_progress && fraction(c.layers, i).is_some_and(|f| f > limit) && (!bce || lost(c))
+        };
+        let Some(run) = cx.trailing_run(cx.count(&CAPTURES), over) else { continue };
+        let hit = hit(cx, i, run, limit, false);
+        hits.push(RuleMatch { kind: Kind::OutputSaturated, severity: Severity::Error, ..hit });
     }
     Ok(hits)
 }

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::super::Severity;
-use super::super::cause::{Extreme, Kind};
-use super::super::rule::{Case, Hit, Rule, Unmeasured};
+use super::super::causes::{Direction, Kind};
+use super::super::rule::{Rule, RuleContext, RuleMatch, Unmeasured};
 use super::super::settings::Param;
 use super::super::text;
 use crate::record::Task;
@@ -39,19 +39,19 @@ pub static INPUT_SCALE: Rule = Rule {
     evaluate: inputs,
 };
 
-fn inputs(case: &Case) -> Result<Vec<Hit>, Unmeasured> {
-    let header = &case.q.record.header;
+fn inputs(cx: &RuleContext) -> Result<Vec<RuleMatch>, Unmeasured> {
+    let header = &cx.q.record.header;
     let rms = header.data.input_rms;
     if !(rms.is_finite() && rms >= 0.0) {
         return Err(Unmeasured("the record does not say how large the inputs are (input_rms)"));
     }
     let Some(first) = header.layers.iter().position(|l| l.kind.is_matrix()) else { return Ok(Vec::new()) };
-    let (small, large) = (case.get(&SMALL), case.get(&LARGE));
+    let (small, large) = (cx.get(&SMALL), cx.get(&LARGE));
     if header.layers[first].normalized || (small..=large).contains(&rms) {
         return Ok(Vec::new());
     }
-    let (low, limit, extreme) =
-        if rms < small { ("small", small, Extreme::Small) } else { ("large", large, Extreme::Large) };
+    let (low, limit, direction) =
+        if rms < small { ("small", small, Direction::Small) } else { ("large", large, Direction::Large) };
     let message = format!(
         "the inputs are too {low}: their root mean square is {} (limit {}), where networks are made for about \
          1. {}",
@@ -63,17 +63,24 @@ fn inputs(case: &Case) -> Result<Vec<Hit>, Unmeasured> {
             "The first layer's outputs and gradients are as many times too large."
         },
     );
-    Ok(vec![hit(case, Kind::InputScale(extreme), rms, limit, "root mean square of the inputs", message)])
+    Ok(vec![hit(cx, Kind::InputScale(direction), rms, limit, "root mean square of the inputs", message)])
 }
 
 /// A fault of the data: there from the start to the end.
-fn hit(case: &Case, kind: Kind, value: f64, threshold: f64, quantity: &'static str, message: String) -> Hit {
-    Hit {
+fn hit(
+    cx: &RuleContext,
+    kind: Kind,
+    value: f64,
+    threshold: f64,
+    quantity: &'static str,
+    message: String,
+) -> RuleMatch {
+    RuleMatch {
         kind,
-        severity: case.with_harm(Severity::Warning),
+        severity: cx.error_if_failing(Severity::Warning),
         layers: Vec::new(),
         first_epoch: 0,
-        last_epoch: case.q.captures.last().map_or(0, |c| c.epoch),
+        last_epoch: cx.q.captures.last().map_or(0, |c| c.epoch),
         first_step: Some(0),
         value,
         threshold,
@@ -113,8 +120,8 @@ pub static TARGET_SCALE: Rule = Rule {
     evaluate: targets,
 };
 
-fn targets(case: &Case) -> Result<Vec<Hit>, Unmeasured> {
-    let data = &case.q.record.header.data;
+fn targets(cx: &RuleContext) -> Result<Vec<RuleMatch>, Unmeasured> {
+    let data = &cx.q.record.header.data;
     if data.task != Task::Regression {
         return Ok(Vec::new());
     }
@@ -124,10 +131,10 @@ fn targets(case: &Case) -> Result<Vec<Hit>, Unmeasured> {
         ));
     };
     let value = mean.abs().max(std);
-    let (large, small) = (case.get(&TARGET), case.get(&SMALL_TARGET));
+    let (large, small) = (cx.get(&TARGET), cx.get(&SMALL_TARGET));
     let (limit, size, what) = if value.is_finite() && value > large {
         (large, "large", "Losses and gradients are as many times too large")
-    } else if value < small && case.q.harm {
+    } else if value < small && cx.q.failing {
         (small, "small", "What it starts with is as many times larger than what there is to learn")
     } else {
         return Ok(Vec::new());
@@ -140,7 +147,7 @@ fn targets(case: &Case) -> Result<Vec<Hit>, Unmeasured> {
         number(limit),
     );
     let quantity = "mean or standard deviation of the targets, whichever is larger";
-    let mut hit = hit(case, Kind::TargetScale, value, limit, quantity, message);
+    let mut hit = hit(cx, Kind::TargetScale, value, limit, quantity, message);
     hit.evidence = [("target_mean", mean), ("target_std", std)]
         .map(|(name, x)| (name.to_owned(), text::value(x)))
         .into();

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::super::Severity;
-use super::super::cause::Kind;
+use super::super::causes::Kind;
 use super::super::quantities::Capture;
-use super::super::rule::{Case, Hit, NO_STEPS, NO_UPDATES, Rule, Unmeasured, span};
+use super::super::rule::{NO_STEPS, NO_UPDATES, Rule, RuleContext, RuleMatch, Unmeasured, span};
 use super::super::series;
 use super::super::settings::Param;
 use super::super::text::{self, percent};
@@ -37,19 +37,19 @@ pub static SLOW: Rule = Rule {
     evaluate,
 };
 
-fn evaluate(case: &Case) -> Result<Vec<Hit>, Unmeasured> {
-    let q = case.q;
-    case.captures()?;
-    case.chance()?;
+fn evaluate(cx: &RuleContext) -> Result<Vec<RuleMatch>, Unmeasured> {
+    let q = cx.q;
+    cx.captures()?;
+    cx.baseline_loss()?;
     if q.points.is_empty() {
         return Err(NO_STEPS);
     }
     if q.points.iter().all(|p| p.update.is_none()) {
         return Err(NO_UPDATES);
     }
-    let run = case.held(1, |c| c.noprog);
-    let whole = || Some(hit(case, &stretch(case, 0)?, run?));
-    let end = || ended(case).and_then(|(from, run)| Some(hit(case, &stretch(case, from)?, run)));
+    let run = cx.trailing_run(1, |c| c.no_progress);
+    let whole = || Some(hit(cx, &stretch(cx, 0)?, run?));
+    let end = || ended(cx).and_then(|(from, run)| Some(hit(cx, &stretch(cx, from)?, run)));
     Ok(whole().or_else(end).into_iter().collect())
 }
 
@@ -62,29 +62,29 @@ struct Stretch {
 }
 
 /// The steps from this one on, where they are enough and their ways too short.
-fn stretch(case: &Case, from: u64) -> Option<Stretch> {
-    let q = case.q;
+fn stretch(cx: &RuleContext, from: u64) -> Option<Stretch> {
+    let q = cx.q;
     let steps: u64 = q.record.steps.iter().filter(|s| s.step >= from).map(|s| s.steps).sum();
-    let ways: Vec<f64> = q.matrices.iter().map(|&i| way(case, i, from)).collect();
+    let ways: Vec<f64> = q.matrices.iter().map(|&i| way(cx, i, from)).collect();
     let largest = ways.iter().copied().fold(0.0, f64::max);
     let median = series::median(&mut ways.clone())?;
     // Where nothing moved at all, the run has stalled.
-    let short = largest > 0.0 && median < case.get(&MEDIAN) && largest < case.get(&LARGEST);
-    let enough = steps >= case.count(&STEPS) as u64;
+    let short = largest > 0.0 && median < cx.get(&MEDIAN) && largest < cx.get(&LARGEST);
+    let enough = steps >= cx.count(&STEPS) as u64;
     (enough && short && ways.iter().all(|w| !w.is_nan())).then_some(Stretch { from, steps, median, largest })
 }
 
 /// The step since which a schedule has held the rate far below what it was, and its captured epochs, where
 /// they are half of all or more.
-fn ended<'c>(case: &'c Case) -> Option<(u64, &'c [Capture<'c>])> {
-    let all = &case.q.captures;
-    let low = case.get(&SCHEDULE) * case.q.record.header.run.lr;
-    let run = case.held(all.len().div_ceil(2), |c| c.near && c.lr < low)?;
+fn ended<'c>(cx: &'c RuleContext) -> Option<(u64, &'c [Capture<'c>])> {
+    let all = &cx.q.captures;
+    let low = cx.get(&SCHEDULE) * cx.q.record.header.run.lr;
+    let run = cx.trailing_run(all.len().div_ceil(2), |c| c.at_baseline && c.lr < low)?;
     let before = all[..all.len() - run.len()].last()?;
     Some((before.step + 1, run))
 }
 
-fn hit(case: &Case, stretch: &Stretch, run: &[Capture]) -> Hit {
+fn hit(cx: &RuleContext, stretch: &Stretch, run: &[Capture]) -> RuleMatch {
     let Stretch { from, steps, median, largest } = *stretch;
     let (first_epoch, last_epoch) = span(run);
     let steps_meant = match (from, run.last()) {
@@ -99,12 +99,12 @@ fn hit(case: &Case, stretch: &Stretch, run: &[Capture]) -> Hit {
         "the run creeps: {steps_meant} together moved the median layer by at most {} of its size (limit {}), \
          the one that went furthest by {} (limit {}), and {}",
         percent(median),
-        percent(case.get(&MEDIAN)),
+        percent(cx.get(&MEDIAN)),
         percent(largest),
-        percent(case.get(&LARGEST)),
+        percent(cx.get(&LARGEST)),
         if from == 0 { "there is no progress" } else { "the loss is no better than guessing" },
     );
-    Hit {
+    RuleMatch {
         kind: Kind::Slow,
         severity: Severity::Warning,
         layers: Vec::new(),
@@ -112,7 +112,7 @@ fn hit(case: &Case, stretch: &Stretch, run: &[Capture]) -> Hit {
         last_epoch,
         first_step: None,
         value: median,
-        threshold: case.get(&MEDIAN),
+        threshold: cx.get(&MEDIAN),
         quantity: "update over weight, summed over all steps, median over layers",
         message,
         evidence: BTreeMap::from([
@@ -124,9 +124,9 @@ fn hit(case: &Case, stretch: &Stretch, run: &[Capture]) -> Hit {
 
 /// The sum of a layer's updates over its weights, from this step on; of several steps in one point, the middle between the
 /// smallest and the largest for each.
-fn way(case: &Case, index: usize, from: u64) -> f64 {
-    let floor = case.q.layer(index).map_or(f64::MIN_POSITIVE, |l| l.least_weight_norm());
-    let steps = case.q.record.steps.iter().filter(|s| s.step >= from);
+fn way(cx: &RuleContext, index: usize, from: u64) -> f64 {
+    let floor = cx.q.layer(index).map_or(f64::MIN_POSITIVE, |l| l.least_weight_norm());
+    let steps = cx.q.record.steps.iter().filter(|s| s.step >= from);
     let points = steps.filter_map(|s| Some((s.steps, s.layer(index)?)));
     let ratio = |u: f64, w: f64| u / w.max(floor);
     points

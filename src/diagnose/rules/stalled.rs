@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::super::Severity;
-use super::super::cause::Kind;
-use super::super::quantities::{Capture, LEAST_PULL};
-use super::super::rule::{Case, Hit, NO_UPDATES, Rule, Unmeasured};
+use super::super::causes::Kind;
+use super::super::quantities::{Capture, MIN_ELASTICITY};
+use super::super::rule::{NO_UPDATES, Rule, RuleContext, RuleMatch, Unmeasured};
 use super::super::settings::Param;
 use crate::record::LayerCapture;
 use crate::text::number;
@@ -38,9 +38,9 @@ pub static STALLED: Rule = Rule {
     evaluate: stalled,
 };
 
-fn stalled(case: &Case) -> Result<Vec<Hit>, Unmeasured> {
-    let q = case.q;
-    let captures = case.captures()?;
+fn stalled(cx: &RuleContext) -> Result<Vec<RuleMatch>, Unmeasured> {
+    let q = cx.q;
+    let captures = cx.captures()?;
     if q.matrices.is_empty() {
         return Ok(Vec::new());
     }
@@ -49,13 +49,13 @@ fn stalled(case: &Case) -> Result<Vec<Hit>, Unmeasured> {
     }
     let top_lr = captures.iter().map(|c| c.lr).chain([q.record.header.run.lr]).fold(0.0, f64::max);
     // A rate that is unknown is not known to be low.
-    let free = |c: &Capture| c.lr.is_nan() || c.lr >= case.get(&SCHEDULE) * top_lr;
-    if never_updated(case) && captures.last().is_some_and(free) {
-        return Ok(vec![never_hit(case, captures)]);
+    let free = |c: &Capture| c.lr.is_nan() || c.lr >= cx.get(&SCHEDULE) * top_lr;
+    if never_updated(cx) && captures.last().is_some_and(free) {
+        return Ok(vec![never_hit(cx, captures)]);
     }
-    let limit = case.get(&SMALL);
-    let still = |c: &Capture| c.noprog && free(c) && c.largest_update().is_some_and(|u| u < limit);
-    let Some(run) = case.held(case.count(&CAPTURES), still) else { return Ok(Vec::new()) };
+    let limit = cx.get(&SMALL);
+    let still = |c: &Capture| c.no_progress && free(c) && c.largest_update().is_some_and(|u| u < limit);
+    let Some(run) = cx.trailing_run(cx.count(&CAPTURES), still) else { return Ok(Vec::new()) };
     let value = run.iter().filter_map(Capture::largest_update).fold(0.0, f64::max);
     let epoch = |c: Option<&Capture>| c.map_or(0, |c| c.epoch);
     let message = format!(
@@ -65,7 +65,7 @@ fn stalled(case: &Case) -> Result<Vec<Hit>, Unmeasured> {
         number(value),
         number(limit),
     );
-    Ok(vec![Hit {
+    Ok(vec![RuleMatch {
         kind: Kind::Stalled,
         severity: Severity::Error,
         layers: q.matrices.clone(),
@@ -80,17 +80,17 @@ fn stalled(case: &Case) -> Result<Vec<Hit>, Unmeasured> {
     }])
 }
 
-fn never_updated(case: &Case) -> bool {
-    let q = case.q;
+fn never_updated(cx: &RuleContext) -> bool {
+    let q = cx.q;
     let largest = |c: &Capture, i: usize| c.layers.get(i).and_then(LayerCapture::update_norm).map(|u| u.max);
     let zero = |c: &Capture| q.matrices.iter().all(|&i| largest(c, i).is_none_or(|u| u == 0.0));
     let points_zero = q.points.iter().all(|p| p.update.is_none_or(|u| u.1 == 0.0));
     q.captures.iter().all(zero) && points_zero
 }
 
-fn never_hit(case: &Case, captures: &[Capture]) -> Hit {
-    let no_gradient = case.q.all_gradients_zero();
-    let faint = captures.iter().all(|c| c.strongest().is_none_or(|(_, e)| e < LEAST_PULL));
+fn never_hit(cx: &RuleContext, captures: &[Capture]) -> RuleMatch {
+    let no_gradient = cx.q.all_gradients_zero();
+    let faint = captures.iter().all(|c| c.strongest().is_none_or(|(_, e)| e < MIN_ELASTICITY));
     let why = if no_gradient {
         "because every gradient of a weight was exactly 0"
     } else if faint {
@@ -98,20 +98,20 @@ fn never_hit(case: &Case, captures: &[Capture]) -> Hit {
     } else {
         "although gradients arrived"
     };
-    Hit {
+    RuleMatch {
         // With gradients it is the optimizer's fault; without, a consequence of what keeps them away.
         kind: if no_gradient || faint { Kind::Stalled } else { Kind::NeverUpdated },
         severity: Severity::Error,
-        layers: case.q.matrices.clone(),
+        layers: cx.q.matrices.clone(),
         first_epoch: captures.first().map_or(0, |c| c.epoch),
         last_epoch: captures.last().map_or(0, |c| c.epoch),
         first_step: Some(0),
         value: 0.0,
-        threshold: case.get(&SMALL),
+        threshold: cx.get(&SMALL),
         quantity: "largest update over weight of any layer",
         message: format!(
             "no weight matrix has ever changed: every update of {} was exactly 0, {why}",
-            case.names(&case.q.matrices)
+            cx.names(&cx.q.matrices)
         ),
         evidence: BTreeMap::from([("gradients_zero".to_owned(), no_gradient.into())]),
     }

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::super::Severity;
-use super::super::cause::Kind;
-use super::super::rule::{Case, Hit, NO_EPOCH, Rule, Unmeasured};
+use super::super::causes::Kind;
+use super::super::rule::{NO_EPOCH, Rule, RuleContext, RuleMatch, Unmeasured};
 use super::super::settings::Param;
 use crate::record::LayerCapture;
 use crate::text::number;
@@ -37,8 +37,8 @@ pub static SYMMETRIC: Rule = Rule {
     evaluate,
 };
 
-fn evaluate(case: &Case) -> Result<Vec<Hit>, Unmeasured> {
-    let q = case.q;
+fn evaluate(cx: &RuleContext) -> Result<Vec<RuleMatch>, Unmeasured> {
+    let q = cx.q;
     // The start of a full-batch run is its first captured epoch: not to be counted twice.
     let apart = q.record.epochs.first().is_none_or(|e| e.step > 0);
     let start = q.start.filter(|_| apart);
@@ -53,7 +53,7 @@ fn evaluate(case: &Case) -> Result<Vec<Hit>, Unmeasured> {
     if !wide.is_empty() && !wide.iter().any(measured) {
         return Err(Unmeasured("the record does not say how far the rows of weights are from each other"));
     }
-    let tolerance = case.get(&TOLERANCE);
+    let tolerance = cx.get(&TOLERANCE);
     let mut deviations: Vec<(usize, f64, bool)> = Vec::new();
     for &i in &wide {
         let rows: Option<Vec<Rows>> = captures.iter().take(2).map(|c| Rows::of(c.get(i)?)).collect();
@@ -63,11 +63,11 @@ fn evaluate(case: &Case) -> Result<Vec<Hit>, Unmeasured> {
             deviations.push((i, largest, rows.iter().all(|r| r.no_gradient)));
         }
     }
-    let enough = deviations.len() as f64 >= case.get(&ZERO_SHARE) * q.matrices.len() as f64;
+    let enough = deviations.len() as f64 >= cx.get(&ZERO_SHARE) * q.matrices.len() as f64;
     deviations.retain(|(_, _, no_gradient)| !no_gradient || enough);
     // Dropout, say, may tell units apart after all.
     let still = |i: usize| last.get(i).and_then(Rows::of).is_some_and(|r| r.weight <= tolerance);
-    deviations.retain(|(i, _, _)| q.harm || still(*i));
+    deviations.retain(|(i, _, _)| q.failing || still(*i));
     let layers: Vec<usize> = deviations.iter().map(|(i, _, _)| *i).collect();
     if layers.is_empty() {
         return Ok(Vec::new());
@@ -76,12 +76,12 @@ fn evaluate(case: &Case) -> Result<Vec<Hit>, Unmeasured> {
     let message = format!(
         "the units of {} are copies of each other from the first step: their weights and their gradients \
          differ by no more than {} (limit {}), so that each layer does the work of a single unit",
-        case.names(&layers),
+        cx.names(&layers),
         number(value),
         number(tolerance),
     );
     let last_epoch = q.captures.last().map_or(0, |c| c.epoch);
-    Ok(vec![Hit {
+    Ok(vec![RuleMatch {
         kind: Kind::Symmetric,
         severity: Severity::Error,
         layers,

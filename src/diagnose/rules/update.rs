@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::super::Severity;
-use super::super::cause::Kind;
+use super::super::causes::Kind;
 use super::super::quantities::{self, Capture};
-use super::super::rule::{Case, Hit, NO_STEPS, NO_UPDATES, Rule, Unmeasured};
+use super::super::rule::{NO_STEPS, NO_UPDATES, Rule, RuleContext, RuleMatch, Unmeasured};
 use super::super::series::{self, Point};
 use super::super::settings::Param;
 use super::super::text::{self, percent};
@@ -85,43 +85,43 @@ const LOSS_NEXT: usize = 10;
 /// Steps over which a later loss is taken.
 const LOSS_LATER: usize = 5;
 
-fn high(case: &Case) -> Result<Vec<Hit>, Unmeasured> {
-    if case.q.points.is_empty() && case.q.captures.is_empty() {
+fn high(cx: &RuleContext) -> Result<Vec<RuleMatch>, Unmeasured> {
+    if cx.q.points.is_empty() && cx.q.captures.is_empty() {
         return Err(NO_STEPS);
     }
-    if case.q.points.iter().all(|p| p.update.is_none()) && !case.q.has_updates() {
+    if cx.q.points.iter().all(|p| p.update.is_none()) && !cx.q.has_updates() {
         return Err(NO_UPDATES);
     }
-    Ok(burst(case).or_else(|| drift(case)).or_else(|| mild(case)).into_iter().collect())
+    Ok(burst(cx).or_else(|| drift(cx)).or_else(|| mild(cx)).into_iter().collect())
 }
 
-fn burst(case: &Case) -> Option<Hit> {
-    let (q, limit) = (case.q, case.get(&LIMIT));
+fn burst(cx: &RuleContext) -> Option<RuleMatch> {
+    let (q, limit) = (cx.q, cx.get(&LIMIT));
     let points = &q.points;
     if points.iter().all(|p| p.updates_from(limit) == 0) {
         return None;
     }
-    let stuck = q.captures.last().is_some_and(|c| c.noprog);
+    let stuck = q.captures.last().is_some_and(|c| c.no_progress);
     let later = largest_later_loss(points);
-    let silenced = silenced(case);
+    let silenced = silenced(cx);
     let first = points.iter().enumerate().position(|(i, point)| {
         if point.updates_from(limit) == 0 {
             return false;
         }
-        let end = point.step + case.count(&WINDOW) as u64;
+        let end = point.step + cx.count(&WINDOW) as u64;
         let often =
             points[i..].iter().take_while(|p| p.step < end).map(|p| p.updates_from(limit)).sum::<u64>()
-                >= case.count(&COUNT) as u64;
-        let reach = point.last_step() + case.count(&BEFORE) as u64;
+                >= cx.count(&COUNT) as u64;
+        let reach = point.last_step() + cx.count(&BEFORE) as u64;
         let breaks =
             q.broken.as_ref().and_then(|b| b.step).is_some_and(|s| (point.step..=reach).contains(&s));
         let kills = || stuck && silenced.iter().any(|(s, _)| *s > i && points[*s].step <= reach);
         // One step as large as the weights leaves nothing of what they were.
         let replaces = || {
-            let largest = point.update.is_some_and(|u| u.1 >= case.get(&WAY));
-            largest && stuck && worse(case, i, &later)
+            let largest = point.update.is_some_and(|u| u.1 >= cx.get(&WAY));
+            largest && stuck && worse(cx, i, &later)
         };
-        breaks || kills() || replaces() || often && (q.broken.is_some() || stuck || worse(case, i, &later))
+        breaks || kills() || replaces() || often && (q.broken.is_some() || stuck || worse(cx, i, &later))
     })?;
     let point = &points[first];
     let later_high = points[first..].iter().filter(|p| p.updates_from(limit) > 0);
@@ -129,8 +129,8 @@ fn burst(case: &Case) -> Option<Hit> {
     let count: u64 = later_high.clone().map(|p| p.updates_from(limit)).sum();
     let value = later_high.filter_map(|p| p.update).map(|u| u.1).fold(0.0, f64::max);
     let loss = q.captures.last().map(|c| c.loss).or(points.last().map(|p| p.loss.last));
-    let open = q.chance.is_some_and(|ch| !loss.is_some_and(|l| l <= case.get(&LOSS_SHARE) * ch));
-    let severity = case.with_harm(if open { Severity::Warning } else { Severity::Info });
+    let open = q.baseline_loss.is_some_and(|ch| !loss.is_some_and(|l| l <= cx.get(&LOSS_SHARE) * ch));
+    let severity = cx.error_if_failing(if open { Severity::Warning } else { Severity::Info });
     let message = format!(
         "the optimizer's steps were too large: from step {} (epoch {}) on, {} moved the median layer by {} \
          of its size or more (at worst {}; healthy is {}). The loss was {} before and is {} at the end.",
@@ -143,7 +143,7 @@ fn burst(case: &Case) -> Option<Hit> {
         number(loss_before(points, first)),
         number(loss.unwrap_or(f64::NAN)),
     );
-    Some(Hit {
+    Some(RuleMatch {
         kind: Kind::UpdateHigh,
         severity,
         layers: Vec::new(),
@@ -158,10 +158,10 @@ fn burst(case: &Case) -> Option<Hit> {
     })
 }
 
-fn mild(case: &Case) -> Option<Hit> {
-    let limit = case.get(&MILD);
+fn mild(cx: &RuleContext) -> Option<RuleMatch> {
+    let limit = cx.get(&MILD);
     let above = |c: &Capture| c.median_update().is_some_and(|u| u > limit);
-    let run = case.held(case.count(&MILD_CAPTURES), above)?;
+    let run = cx.trailing_run(cx.count(&MILD_CAPTURES), above)?;
     let value = run.iter().filter_map(Capture::median_update).fold(0.0, f64::max);
     let message = format!(
         "the optimizer's steps are large: the median step of an epoch moves the median layer by {} of its \
@@ -171,9 +171,9 @@ fn mild(case: &Case) -> Option<Hit> {
         percent(limit),
         healthy(),
     );
-    Some(Hit {
+    Some(RuleMatch {
         kind: Kind::UpdateHigh,
-        severity: if case.q.harm { Severity::Warning } else { Severity::Info },
+        severity: if cx.q.failing { Severity::Warning } else { Severity::Info },
         layers: Vec::new(),
         first_epoch: run.first()?.epoch,
         last_epoch: run.last()?.epoch,
@@ -198,34 +198,34 @@ fn loss_before(points: &[Point], at: usize) -> f64 {
     series::median(&mut losses).unwrap_or(f64::NAN)
 }
 
-fn worse(case: &Case, at: usize, later: &[f64]) -> bool {
-    let (points, before) = (&case.q.points, loss_before(&case.q.points, at));
+fn worse(cx: &RuleContext, at: usize, later: &[f64]) -> bool {
+    let (points, before) = (&cx.q.points, loss_before(&cx.q.points, at));
     let next = points.get(at + 1..at + 1 + LOSS_NEXT).unwrap_or_default();
     let next = series::median(&mut next.iter().map(|p| p.loss.last).collect::<Vec<_>>());
-    next.is_some_and(|l| l > case.get(&WORSE) * before)
-        || later.get(at + 1).is_some_and(|l| *l > case.get(&MUCH_WORSE) * before)
+    next.is_some_and(|l| l > cx.get(&WORSE) * before)
+        || later.get(at + 1).is_some_and(|l| *l > cx.get(&MUCH_WORSE) * before)
 }
 
 /// The points from which on a layer that had a gradient has none, or takes no step, to the end; with the
 /// layer. A step that silences it ends all steps, so that there are no three of them.
-fn silenced(case: &Case) -> Vec<(usize, usize)> {
-    let steps = &case.q.record.steps;
+fn silenced(cx: &RuleContext) -> Vec<(usize, usize)> {
+    let steps = &cx.q.record.steps;
     let silent =
         |step: &Step, i: usize| step.layer(i).is_some_and(|l| l.grad_l2.max == 0.0 || l.update_l2.max == 0.0);
     let from = |i: &usize| steps.iter().rposition(|s| !silent(s, *i)).map(|last| (last + 1, *i));
     let mut silenced: Vec<_> =
-        case.q.matrices.iter().filter_map(from).filter(|(from, _)| *from < steps.len()).collect();
+        cx.q.matrices.iter().filter_map(from).filter(|(from, _)| *from < steps.len()).collect();
     silenced.sort_unstable();
     silenced
 }
 
 /// Steps none of which is large by itself, and which together have carried the network to where no gradient
 /// reaches it.
-fn drift(case: &Case) -> Option<Hit> {
-    let (points, limit) = (&case.q.points, case.get(&WAY));
-    case.q.captures.last().filter(|c| c.noprog)?;
-    let (end, layer) = silenced(case).into_iter().next()?;
-    let (window, after) = (case.count(&WINDOW) as u64, case.count(&AFTER) as u64);
+fn drift(cx: &RuleContext) -> Option<RuleMatch> {
+    let (points, limit) = (&cx.q.points, cx.get(&WAY));
+    cx.q.captures.last().filter(|c| c.no_progress)?;
+    let (end, layer) = silenced(cx).into_iter().next()?;
+    let (window, after) = (cx.count(&WINDOW) as u64, cx.count(&AFTER) as u64);
     let way = |i: usize| -> f64 {
         let within = points[i..end].iter().take_while(|p| p.step < points[i].step + window);
         within.filter_map(|p| Some(p.steps as f64 * f64::midpoint(p.update?.0, p.update?.1))).sum()
@@ -243,11 +243,11 @@ fn drift(case: &Case) -> Option<Hit> {
         percent(limit),
         healthy(),
         last.step,
-        case.names(&[layer]),
+        cx.names(&[layer]),
     );
-    Some(Hit {
+    Some(RuleMatch {
         kind: Kind::UpdateHigh,
-        severity: case.with_harm(Severity::Warning),
+        severity: cx.error_if_failing(Severity::Warning),
         layers: Vec::new(),
         first_epoch: point.epoch,
         last_epoch: last.epoch,

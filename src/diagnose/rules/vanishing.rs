@@ -8,9 +8,9 @@
 use std::collections::BTreeMap;
 
 use super::super::Severity;
-use super::super::cause::Kind;
+use super::super::causes::Kind;
 use super::super::quantities::Capture;
-use super::super::rule::{Case, Hit, NO_GRADIENTS, Rule, Unmeasured};
+use super::super::rule::{NO_GRADIENTS, Rule, RuleContext, RuleMatch, Unmeasured};
 use super::super::settings::Param;
 use super::super::text;
 use crate::text::number;
@@ -72,39 +72,40 @@ pub static DEPTH: Rule = Rule {
     evaluate: depth,
 };
 
-fn depth(case: &Case) -> Result<Vec<Hit>, Unmeasured> {
-    case.captures()?;
-    case.chance()?;
-    if !case.q.has_gradients() {
+fn depth(cx: &RuleContext) -> Result<Vec<RuleMatch>, Unmeasured> {
+    cx.captures()?;
+    cx.baseline_loss()?;
+    if !cx.q.has_gradients() {
         return Err(NO_GRADIENTS);
     }
     let under = |c: &Capture, limit: f64| c.depth_ratio().is_some_and(|p| p < limit);
-    let (error, warning) = (case.get(&ERROR), case.get(&WARNING));
-    if let Some(run) = case.held(case.count(&CAPTURES), |c| c.left && under(c, error)) {
-        return Ok(depth_hit(case, run, error, Severity::Error).into_iter().collect());
+    let (error, warning) = (cx.get(&ERROR), cx.get(&WARNING));
+    if let Some(run) = cx.trailing_run(cx.count(&CAPTURES), |c| c.unconverged && under(c, error)) {
+        return Ok(depth_hit(cx, run, error, Severity::Error).into_iter().collect());
     }
-    let Some(run) = case.held(case.count(&WARNING_CAPTURES), |c| c.noprog && under(c, warning)) else {
+    let Some(run) = cx.trailing_run(cx.count(&WARNING_CAPTURES), |c| c.no_progress && under(c, warning))
+    else {
         return Ok(Vec::new());
     };
     let late = |c: &Capture| {
-        c.epoch + 1 >= case.get(&ERROR_EPOCHS) as u64 && c.step + 1 >= case.get(&ERROR_STEPS) as u64
+        c.epoch + 1 >= cx.get(&ERROR_EPOCHS) as u64 && c.step + 1 >= cx.get(&ERROR_STEPS) as u64
     };
     let late = run.last().is_some_and(late);
-    let severity = if late { case.with_harm(Severity::Warning) } else { Severity::Warning };
-    Ok(depth_hit(case, run, warning, severity).into_iter().collect())
+    let severity = if late { cx.error_if_failing(Severity::Warning) } else { Severity::Warning };
+    Ok(depth_hit(cx, run, warning, severity).into_iter().collect())
 }
 
-fn depth_hit(case: &Case, run: &[Capture], limit: f64, severity: Severity) -> Option<Hit> {
+fn depth_hit(cx: &RuleContext, run: &[Capture], limit: f64, severity: Severity) -> Option<RuleMatch> {
     let ratio = |c: &&Capture| c.depth_ratio().unwrap_or(f64::INFINITY);
     let worst = run.iter().min_by(|a, b| ratio(a).total_cmp(&ratio(b)))?;
     let value = worst.depth_ratio()?;
     let (first, weakest) = worst.pulled().next()?;
     let (strong, strongest) = worst.strongest()?;
-    let mut layers = affected(case, worst, case.get(&AFFECTED) * strongest);
+    let mut layers = affected(cx, worst, cx.get(&AFFECTED) * strongest);
     if layers.is_empty() {
         layers.push(first);
     }
-    let [front, back] = [first, strong].map(|l| case.names(&[l]));
+    let [front, back] = [first, strong].map(|l| cx.names(&[l]));
     let message = format!(
         "the gradient vanishes on its way back to {front}, which receives only {} of the pull that {back} does \
          (limit {}), since epoch {}. Relative to weights and loss it shrinks from layer to layer, so that {} \
@@ -112,7 +113,7 @@ fn depth_hit(case: &Case, run: &[Capture], limit: f64, severity: Severity) -> Op
         number(value),
         number(limit),
         run.first()?.epoch,
-        case.names(&layers),
+        cx.names(&layers),
         if layers.len() == 1 { "learns" } else { "learn" },
     );
     let evidence = [
@@ -122,7 +123,7 @@ fn depth_hit(case: &Case, run: &[Capture], limit: f64, severity: Severity) -> Op
         ("strongest_elasticity", text::value(strongest)),
         ("worst_epoch", worst.epoch.into()),
     ];
-    Some(Hit {
+    Some(RuleMatch {
         kind: Kind::VanishingDepth,
         severity,
         layers,
@@ -139,8 +140,8 @@ fn depth_hit(case: &Case, run: &[Capture], limit: f64, severity: Severity) -> Op
 
 /// Layers from the front whose running maximum stays under the limit; a gradient that has become
 /// exactly zero on its way to them counts as well.
-fn affected(case: &Case, capture: &Capture, limit: f64) -> Vec<usize> {
-    let pulls = case.q.matrices.iter().filter_map(|&i| Some((i, (*capture.pull.get(i)?)?)));
+fn affected(cx: &RuleContext, capture: &Capture, limit: f64) -> Vec<usize> {
+    let pulls = cx.q.matrices.iter().filter_map(|&i| Some((i, (*capture.elasticity.get(i)?)?)));
     pulls.take_while(|(_, e)| *e < limit).map(|(i, _)| i).collect()
 }
 
@@ -168,17 +169,21 @@ pub static ALL: Rule = Rule {
     evaluate: all,
 };
 
-fn all(case: &Case) -> Result<Vec<Hit>, Unmeasured> {
-    case.captures()?;
-    case.chance()?;
-    if !case.q.has_gradients() {
+fn all(cx: &RuleContext) -> Result<Vec<RuleMatch>, Unmeasured> {
+    cx.captures()?;
+    cx.baseline_loss()?;
+    if !cx.q.has_gradients() {
         return Err(NO_GRADIENTS);
     }
-    let floor = case.get(&FLOOR);
+    let floor = cx.get(&FLOOR);
     let weak = |c: &Capture| {
-        c.near && c.strongest().is_some_and(|(_, e)| e <= floor) && !was_pulled(c, &case.q.matrices)
+        c.at_baseline && c.strongest().is_some_and(|(_, e)| e <= floor) && !was_pulled(c, &cx.q.matrices)
     };
-    Ok(case.held(case.count(&CAPTURES), weak).and_then(|run| all_hit(case, run, floor)).into_iter().collect())
+    Ok(cx
+        .trailing_run(cx.count(&CAPTURES), weak)
+        .and_then(|run| all_hit(cx, run, floor))
+        .into_iter()
+        .collect())
 }
 
 /// Whether some step of the epoch pulled at a layer as those of learning networks do, though most may not
@@ -191,19 +196,19 @@ fn was_pulled(capture: &Capture, matrices: &[usize]) -> bool {
     })
 }
 
-fn all_hit(case: &Case, run: &[Capture], floor: f64) -> Option<Hit> {
+fn all_hit(cx: &RuleContext, run: &[Capture], floor: f64) -> Option<RuleMatch> {
     let pull = |c: &&Capture| c.strongest().map_or(f64::INFINITY, |(_, e)| e);
     let worst = run.iter().min_by(|a, b| pull(a).total_cmp(&pull(b)))?;
     let (strong, value) = worst.strongest()?;
     let since = run.first()?.epoch;
-    let first_epoch = vanishing_since(case, since);
+    let first_epoch = vanishing_since(cx, since);
     let mut message = if value == 0.0 {
         format!("no weight receives any gradient since epoch {}: every one is exactly 0", since)
     } else {
         format!(
             "no layer is pulled: even {}, the strongest, has an elasticity of {} (limit {}) since epoch {}, \
              and the loss is hardly better than guessing",
-            case.names(&[strong]),
+            cx.names(&[strong]),
             number(value),
             number(floor),
             since,
@@ -213,8 +218,8 @@ fn all_hit(case: &Case, run: &[Capture], floor: f64) -> Option<Hit> {
         message += &format!("; on the way to the first layers it has vanished since epoch {first_epoch}");
     }
     let measured =
-        case.q.matrices.iter().copied().filter(|&i| worst.pull.get(i).is_some_and(Option::is_some));
-    Some(Hit {
+        cx.q.matrices.iter().copied().filter(|&i| worst.elasticity.get(i).is_some_and(Option::is_some));
+    Some(RuleMatch {
         kind: Kind::VanishingAll,
         severity: Severity::Error,
         layers: measured.collect(),
@@ -225,15 +230,15 @@ fn all_hit(case: &Case, run: &[Capture], floor: f64) -> Option<Hit> {
         threshold: floor,
         quantity: "largest elasticity of any layer",
         message,
-        evidence: BTreeMap::from([("strongest_layer".to_owned(), case.names(&[strong]).into())]),
+        evidence: BTreeMap::from([("strongest_layer".to_owned(), cx.names(&[strong]).into())]),
     })
 }
 
 /// Where the captures before this epoch vanished with depth without a break, the first of them: a network
 /// that has given up on its first layers ends with no gradient anywhere, and that is one fault, not two.
-fn vanishing_since(case: &Case, epoch: u64) -> u64 {
-    let vanished = |c: &&Capture| c.left && c.depth_ratio().is_some_and(|p| p < ERROR.default);
-    let before = case.q.captures.iter().rev().skip_while(|c| c.epoch >= epoch);
+fn vanishing_since(cx: &RuleContext, epoch: u64) -> u64 {
+    let vanished = |c: &&Capture| c.unconverged && c.depth_ratio().is_some_and(|p| p < ERROR.default);
+    let before = cx.q.captures.iter().rev().skip_while(|c| c.epoch >= epoch);
     before.take_while(vanished).last().map_or(epoch, |c| c.epoch)
 }
 

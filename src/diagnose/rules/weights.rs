@@ -5,9 +5,9 @@
 use std::collections::BTreeMap;
 
 use super::super::Severity;
-use super::super::cause::Kind;
+use super::super::causes::Kind;
 use super::super::quantities::{Capture, Quantities};
-use super::super::rule::{Case, Hit, NO_EPOCH, Unmeasured};
+use super::super::rule::{NO_EPOCH, RuleContext, RuleMatch, Unmeasured};
 use super::super::text;
 use super::symmetry::{TOLERANCE, ZERO_SHARE};
 use crate::record::LayerCapture;
@@ -26,24 +26,24 @@ const ONE_FILE: Unmeasured =
 const INTENDED: f64 = 0.5;
 
 /// What a rule says of a record with weights alone.
-pub fn evaluate(rule: &str, case: &Case) -> Result<Vec<Hit>, Unmeasured> {
-    if case.q.captures.is_empty() {
+pub fn evaluate(rule: &str, cx: &RuleContext) -> Result<Vec<RuleMatch>, Unmeasured> {
+    if cx.q.captures.is_empty() {
         return Err(NO_EPOCH);
     }
     match rule {
-        "non-finite" => Ok(non_finite(case).into_iter().collect()),
-        "symmetric" => Ok(symmetric(case).into_iter().collect()),
-        "stalled" | "layer-frozen" if case.q.captures.len() < 2 => Err(ONE_FILE),
-        "stalled" => Ok(stalled(case).into_iter().collect()),
-        "layer-frozen" => Ok(frozen(case).into_iter().collect()),
+        "non-finite" => Ok(non_finite(cx).into_iter().collect()),
+        "symmetric" => Ok(symmetric(cx).into_iter().collect()),
+        "stalled" | "layer-frozen" if cx.q.captures.len() < 2 => Err(ONE_FILE),
+        "stalled" => Ok(stalled(cx).into_iter().collect()),
+        "layer-frozen" => Ok(frozen(cx).into_iter().collect()),
         _ => Err(NOT_IN_WEIGHTS),
     }
 }
 
-fn hit(case: &Case, kind: Kind, severity: Severity, layers: Vec<usize>) -> Hit {
-    let captures = &case.q.captures;
+fn hit(cx: &RuleContext, kind: Kind, severity: Severity, layers: Vec<usize>) -> RuleMatch {
+    let captures = &cx.q.captures;
     let epoch = |c: Option<&Capture>| c.map_or(0, |c| c.epoch);
-    Hit {
+    RuleMatch {
         kind,
         severity,
         layers,
@@ -59,11 +59,11 @@ fn hit(case: &Case, kind: Kind, severity: Severity, layers: Vec<usize>) -> Hit {
 }
 
 /// The first file in which a weight or bias is not a number.
-fn non_finite(case: &Case) -> Option<Hit> {
+fn non_finite(cx: &RuleContext) -> Option<RuleMatch> {
     let odd = |d: &Distribution| d.nan() + d.infinities();
     let of_layer = |l: &LayerCapture| odd(&l.weight) + l.bias.as_ref().map_or(0, odd);
     let broken = |c: &&Capture| c.layers.iter().any(|l| of_layer(l) > 0);
-    let capture = case.q.captures.iter().find(broken)?;
+    let capture = cx.q.captures.iter().find(broken)?;
     let layers: Vec<usize> =
         (0..capture.layers.len()).filter(|i| of_layer(&capture.layers[*i]) > 0).collect();
     let values: u64 = capture.layers.iter().map(of_layer).sum();
@@ -74,24 +74,24 @@ fn non_finite(case: &Case) -> Option<Hit> {
          back to a checkpoint before it, and record the training from there.",
         count(values),
         counted(of, "parameter"),
-        case.names(&layers),
+        cx.names(&layers),
         if values == 1 { "is" } else { "are" },
-        case.q.record.file_of(capture.epoch),
+        cx.q.record.file_of(capture.epoch),
     );
-    Some(Hit {
+    Some(RuleMatch {
         first_epoch: capture.epoch,
         value: values as f64,
         quantity: "weights and biases that are NaN or infinite",
         message,
-        ..hit(case, Kind::NonFinite, Severity::Error, layers)
+        ..hit(cx, Kind::NonFinite, Severity::Error, layers)
     })
 }
 
 /// Layers whose rows are equal in the last file. Their gradients might still take them apart, unless
 /// training has moved them before and did not.
-fn symmetric(case: &Case) -> Option<Hit> {
-    let q = case.q;
-    let tolerance = case.get(&TOLERANCE);
+fn symmetric(cx: &RuleContext) -> Option<RuleMatch> {
+    let q = cx.q;
+    let tolerance = cx.get(&TOLERANCE);
     let deviation = |l: &LayerCapture| {
         if l.weight.l2() == 0.0 { Some(0.0) } else { l.weight_row_deviation.filter(|d| !d.is_nan()) }
     };
@@ -103,7 +103,7 @@ fn symmetric(case: &Case) -> Option<Hit> {
     // Zeros may be meant so: the last layer of a residual branch, half of the matrices of an adapter.
     let is_zero = |i: &usize| last.layers.get(*i).is_some_and(|l| l.weight.l2() == 0.0);
     let zeros = layers.iter().filter(|i| is_zero(i)).count();
-    if zeros as f64 <= case.get(&ZERO_SHARE) * q.matrices.len() as f64 {
+    if zeros as f64 <= cx.get(&ZERO_SHARE) * q.matrices.len() as f64 {
         layers.retain(|i| !is_zero(i));
     }
     if layers.is_empty() {
@@ -122,18 +122,18 @@ fn symmetric(case: &Case) -> Option<Hit> {
     let message = format!(
         "the units of {} are copies of each other in {}: their rows of weights differ by no more than {} \
          (limit {}). {more}",
-        case.names(&layers),
+        cx.names(&layers),
         q.record.file_of(last.epoch),
         number(value),
         number(tolerance),
     );
     let severity = if kept { Severity::Error } else { Severity::Warning };
-    Some(Hit {
+    Some(RuleMatch {
         value,
         threshold: tolerance,
         quantity: "largest distance of a row of weights from the rows' mean, over its norm",
         message,
-        ..hit(case, Kind::Symmetric, severity, layers)
+        ..hit(cx, Kind::Symmetric, severity, layers)
     })
 }
 
@@ -148,35 +148,35 @@ fn never_changes(q: &Quantities, index: usize) -> bool {
 }
 
 /// That nothing changed at all.
-fn stalled(case: &Case) -> Option<Hit> {
-    let q = case.q;
+fn stalled(cx: &RuleContext) -> Option<RuleMatch> {
+    let q = cx.q;
     let count = q.record.header.layers.len();
     if count == 0 || !(0..count).all(|i| never_changes(q, i)) {
         return None;
     }
-    let hit = hit(case, Kind::NeverUpdated, Severity::Error, q.matrices.clone());
+    let hit = hit(cx, Kind::NeverUpdated, Severity::Error, q.matrices.clone());
     let message = format!(
         "no weight differs between {} and {}: whatever happened between them, no step changed a weight. Look \
          whether the optimizer was given these parameters, and whether the files are of different moments.",
         q.record.file_of(hit.first_epoch),
         q.record.file_of(hit.last_epoch),
     );
-    Some(Hit { quantity: "change between files over weight, largest of all layers", message, ..hit })
+    Some(RuleMatch { quantity: "change between files over weight, largest of all layers", message, ..hit })
 }
 
 /// Matrices that stay as they are while other layers change.
-fn frozen(case: &Case) -> Option<Hit> {
-    let q = case.q;
+fn frozen(cx: &RuleContext) -> Option<RuleMatch> {
+    let q = cx.q;
     let layers: Vec<usize> = q.matrices.iter().copied().filter(|&i| never_changes(q, i)).collect();
-    if layers.is_empty() || stalled(case).is_some() {
+    if layers.is_empty() || stalled(cx).is_some() {
         return None;
     }
     let intended = layers.len() as f64 > INTENDED * q.matrices.len() as f64;
     let severity = if intended { Severity::Info } else { Severity::Warning };
-    let hit = hit(case, Kind::Frozen, severity, layers);
+    let hit = hit(cx, Kind::Frozen, severity, layers);
     let message = format!(
         "{} {} to the last bit in all {} files, while other layers change. {}",
-        case.names(&hit.layers),
+        cx.names(&hit.layers),
         if hit.layers.len() == 1 { "is the same" } else { "are the same" },
         q.captures.len(),
         if intended {
@@ -185,7 +185,7 @@ fn frozen(case: &Case) -> Option<Hit> {
             "Frozen by intent, or never given to the optimizer; a checkpoint does not tell which."
         }
     );
-    Some(Hit { quantity: "change between files over weight", message, ..hit })
+    Some(RuleMatch { quantity: "change between files over weight", message, ..hit })
 }
 
 /// In words, where nothing is wrong: what was looked at, and how far it changed.

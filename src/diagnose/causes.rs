@@ -5,7 +5,7 @@
 //! gave the right root in 283 of 287 faulty runs.
 
 use super::Severity;
-use super::rule::Hit;
+use super::rule::RuleMatch;
 
 /// What kind of fault a finding shows, earliest cause first: the order is the rank.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -14,20 +14,20 @@ pub enum Kind {
     RanksDiffer,
     OutputActivation,
     TargetScale,
-    InputScale(Extreme),
+    InputScale(Direction),
     Symmetric,
     /// Before what comes of it: clipped far enough, no weight ever moves.
     ClipDominated,
     /// Gradients arrive and no weight ever moved.
     NeverUpdated,
-    BornDead(Silence),
+    BornDead(DeathCause),
     BornSaturated,
-    InitScale(Extreme),
+    InitScale(Direction),
     /// After what holds before the first step: without a gradient nothing but the decay acts.
     DecayDominated,
     ExplodingDepth,
     /// A layer that is cut off from a gradient, or from the optimizer, while its neighbours are not.
-    Miswired,
+    Disconnected,
     /// Gains and the like that nothing uses, which harms nothing else.
     Unused,
     OutputSaturated,
@@ -52,14 +52,14 @@ pub enum Kind {
 
 /// In which direction inputs or initial weights are off.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Extreme {
+pub enum Direction {
     Small,
     Large,
 }
 
 /// Why a layer is silent from the start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Silence {
+pub enum DeathCause {
     /// The bias holds every unit below zero; without it some would fire.
     Bias,
     /// Nothing but zeros comes in.
@@ -87,8 +87,8 @@ impl Kind {
 
     /// What somebody has done to the code or the data: nothing else in the run has made it so.
     fn is_put_in(self) -> bool {
-        use Kind::{InputScale, Miswired, OutputActivation, RanksDiffer, TargetScale, Unused};
-        matches!(self, RanksDiffer | OutputActivation | TargetScale | InputScale(_) | Miswired | Unused)
+        use Kind::{Disconnected, InputScale, OutputActivation, RanksDiffer, TargetScale, Unused};
+        matches!(self, RanksDiffer | OutputActivation | TargetScale | InputScale(_) | Disconnected | Unused)
     }
 
     /// What a network is before the first step: nothing that training does has made it so.
@@ -105,12 +105,12 @@ impl Kind {
             _ if effect == Note || effect.is_put_in() => false,
             // What stands behind the network cannot have made it what it was before the first step.
             OutputActivation | TargetScale => !effect.is_from_the_start() && effect != NeverUpdated,
-            InputScale(Extreme::Small) => {
+            InputScale(Direction::Small) => {
                 effect.is_dead()
                     || effect.is_standstill()
                     || matches!(effect, DecayDominated | OutputSaturated)
             }
-            InputScale(Extreme::Large) => !matches!(effect, Symmetric | NeverUpdated | InitScale(_)),
+            InputScale(Direction::Large) => !matches!(effect, Symmetric | NeverUpdated | InitScale(_)),
             Symmetric => effect != NonFinite,
             NeverUpdated => !effect.is_from_the_start() && effect != NonFinite,
             ClipDominated => {
@@ -123,13 +123,13 @@ impl Kind {
                     || effect.is_burst()
                     || matches!(effect, DecayDominated | OutputSaturated | LaterSaturated)
             }
-            InitScale(Extreme::Small) => {
+            InitScale(Direction::Small) => {
                 effect.is_dead()
                     || effect.is_standstill()
                     || matches!(effect, DecayDominated | OutputSaturated)
             }
-            BornSaturated | InitScale(Extreme::Large) => true,
-            Miswired => effect.is_standstill(),
+            BornSaturated | InitScale(Direction::Large) => true,
+            Disconnected => effect.is_standstill(),
             OutputSaturated => effect.is_dead() || effect.is_standstill() || effect.is_burst(),
             LaterDead | LaterSaturated => effect.is_dead() || effect.is_standstill() || effect.is_saturated(),
             ExplodingDepth | ExplodingTime | UpdateHigh | NonFinite => true,
@@ -158,9 +158,9 @@ impl Kind {
     /// The kind without what distinguishes its findings: the rank.
     fn rank(self) -> Kind {
         match self {
-            Kind::BornDead(_) => Kind::BornDead(Silence::Bias),
-            Kind::InitScale(_) => Kind::InitScale(Extreme::Small),
-            Kind::InputScale(_) => Kind::InputScale(Extreme::Small),
+            Kind::BornDead(_) => Kind::BornDead(DeathCause::Bias),
+            Kind::InitScale(_) => Kind::InitScale(Direction::Small),
+            Kind::InputScale(_) => Kind::InputScale(Direction::Small),
             kind => kind,
         }
     }
@@ -170,8 +170,8 @@ impl Kind {
 ///
 /// `captured` are the captured epochs: onsets known to the epoch only are compared with one capture
 /// of slack.
-pub fn causes(hits: &[Hit], captured: &[u64]) -> Vec<Option<usize>> {
-    let explains = |g: &Hit, f: &Hit| {
+pub fn causes(hits: &[RuleMatch], captured: &[u64]) -> Vec<Option<usize>> {
+    let explains = |g: &RuleMatch, f: &RuleMatch| {
         g.severity > Severity::Info
             && precedes(g, f)
             && !starts_later(g, f, captured)
@@ -186,12 +186,12 @@ pub fn causes(hits: &[Hit], captured: &[u64]) -> Vec<Option<usize>> {
 }
 
 /// Rank first; among dead layers the earlier and then the shallower one.
-pub fn order(hit: &Hit) -> (Kind, u64, usize) {
+pub fn order(hit: &RuleMatch) -> (Kind, u64, usize) {
     (hit.kind.rank(), hit.first_epoch, hit.layers.first().copied().unwrap_or(0))
 }
 
 /// Whether `g` comes before `f` in the order of causes: what keeps the graph free of circles.
-fn precedes(g: &Hit, f: &Hit) -> bool {
+fn precedes(g: &RuleMatch, f: &RuleMatch) -> bool {
     // Too large an update makes gradients explode as an explosion makes updates too large: whichever
     // came first. A rank alone would make two roots of one learning rate.
     let bursts = g.kind.is_burst() && f.kind.is_burst();
@@ -205,7 +205,7 @@ fn precedes(g: &Hit, f: &Hit) -> bool {
     g.kind.rank() < f.kind.rank()
 }
 
-fn starts_later(g: &Hit, f: &Hit, captured: &[u64]) -> bool {
+fn starts_later(g: &RuleMatch, f: &RuleMatch, captured: &[u64]) -> bool {
     if let (Some(a), Some(b)) = (g.first_step, f.first_step) {
         return a > b;
     }
@@ -219,8 +219,8 @@ mod tests {
     use super::*;
 
     /// A finding of this kind about this layer that began in this epoch, at this step if known.
-    fn hit(kind: Kind, layer: usize, epoch: u64, step: Option<u64>) -> Hit {
-        Hit {
+    fn hit(kind: Kind, layer: usize, epoch: u64, step: Option<u64>) -> RuleMatch {
+        RuleMatch {
             kind,
             severity: Severity::Error,
             layers: vec![layer],
@@ -235,27 +235,27 @@ mod tests {
         }
     }
 
-    fn explained(hits: &[Hit]) -> Vec<Option<usize>> {
+    fn explained(hits: &[RuleMatch]) -> Vec<Option<usize>> {
         causes(hits, &[0, 1, 2, 3, 4, 5, 6, 7, 8, 9])
     }
 
-    const BORN: Kind = BornDead(Silence::Bias);
+    const BORN: Kind = BornDead(DeathCause::Bias);
     const ALL: [Kind; 33] = [
         RanksDiffer,
         OutputActivation,
         TargetScale,
-        InputScale(Extreme::Small),
-        InputScale(Extreme::Large),
+        InputScale(Direction::Small),
+        InputScale(Direction::Large),
         Symmetric,
         ClipDominated,
         NeverUpdated,
         BORN,
         BornSaturated,
-        InitScale(Extreme::Small),
-        InitScale(Extreme::Large),
+        InitScale(Direction::Small),
+        InitScale(Direction::Large),
         DecayDominated,
         ExplodingDepth,
-        Miswired,
+        Disconnected,
         Unused,
         OutputSaturated,
         ExplodingTime,
@@ -302,7 +302,7 @@ mod tests {
         InitScale(Large): DecayDominated, ExplodingDepth, OutputSaturated, ExplodingTime, UpdateHigh, LaterDead, LaterSaturated, NonFinite, VanishingTime, VanishingDepth, VanishingAll, Stalled, Frozen, Slow, DeadUnits, DormantUnits, ConstantOutput, Plateau
         DecayDominated: OutputSaturated, ExplodingTime, UpdateHigh, LaterDead, LaterSaturated, VanishingTime, VanishingDepth, VanishingAll, Stalled, Frozen, Slow, DeadUnits, DormantUnits, ConstantOutput, Plateau
         ExplodingDepth: OutputSaturated, ExplodingTime, UpdateHigh, LaterDead, LaterSaturated, NonFinite, VanishingTime, VanishingDepth, VanishingAll, Stalled, Frozen, Slow, DeadUnits, DormantUnits, ConstantOutput, Plateau
-        Miswired: VanishingTime, VanishingDepth, VanishingAll, Stalled, Frozen, Slow, DeadUnits, DormantUnits, ConstantOutput, Plateau
+        Disconnected: VanishingTime, VanishingDepth, VanishingAll, Stalled, Frozen, Slow, DeadUnits, DormantUnits, ConstantOutput, Plateau
         Unused:
         OutputSaturated: ExplodingTime, UpdateHigh, LaterDead, VanishingTime, VanishingDepth, VanishingAll, Stalled, Frozen, Slow, DeadUnits, DormantUnits, ConstantOutput, Plateau
         ExplodingTime: UpdateHigh, LaterDead, LaterSaturated, NonFinite, VanishingTime, VanishingDepth, VanishingAll, Stalled, Frozen, Slow, DeadUnits, DormantUnits, ConstantOutput, Plateau
@@ -370,7 +370,7 @@ mod tests {
 
     #[test]
     fn there_are_no_circles() {
-        let all: Vec<Hit> = ALL
+        let all: Vec<RuleMatch> = ALL
             .into_iter()
             .chain(ALL)
             .enumerate()

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::super::Severity;
-use super::super::cause::Kind;
+use super::super::causes::Kind;
 use super::super::quantities::Capture;
-use super::super::rule::{Case, Hit, Rule, Unmeasured, span};
+use super::super::rule::{Rule, RuleContext, RuleMatch, Unmeasured, span};
 use super::super::settings::Param;
 use super::super::text;
 use crate::record::LayerKind;
@@ -41,9 +41,9 @@ pub static EXPECTED_ZERO: Rule = Rule {
     evaluate,
 };
 
-fn evaluate(case: &Case) -> Result<Vec<Hit>, Unmeasured> {
-    case.captures()?;
-    Ok([biases(case), frozen(case), converged(case)].into_iter().flatten().collect())
+fn evaluate(cx: &RuleContext) -> Result<Vec<RuleMatch>, Unmeasured> {
+    cx.captures()?;
+    Ok([biases(cx), frozen(cx), converged(cx)].into_iter().flatten().collect())
 }
 
 fn note(
@@ -53,9 +53,9 @@ fn note(
     limit: f64,
     quantity: &'static str,
     message: String,
-) -> Hit {
+) -> RuleMatch {
     let (first_epoch, last_epoch) = span(run);
-    Hit {
+    RuleMatch {
         kind: Kind::Note,
         severity: Severity::Info,
         layers,
@@ -70,31 +70,30 @@ fn note(
     }
 }
 
-fn biases(case: &Case) -> Option<Hit> {
-    let layers = &case.q.record.header.layers;
+fn biases(cx: &RuleContext) -> Option<RuleMatch> {
+    let layers = &cx.q.record.header.layers;
     let before = |i: &usize| layers.get(i + 1).is_some_and(|l| l.kind == LayerKind::BatchNorm);
     let ratio = |c: &Capture, i: usize| {
         let layer = c.layers.get(i)?;
         let ratio = layer.bias_grad.as_ref()?.l2() / layer.weight_grad.as_ref()?.l2();
         Some(ratio).filter(|r| r.is_finite())
     };
-    let limit = case.get(&BIAS);
-    let last = case.q.captures.last()?;
-    let tiny: Vec<(usize, f64)> = case
-        .q
-        .matrices
-        .iter()
-        .copied()
-        .filter(before)
-        .filter_map(|i| Some((i, ratio(last, i)?)))
-        .filter(|(_, r)| *r < limit)
-        .collect();
+    let limit = cx.get(&BIAS);
+    let last = cx.q.captures.last()?;
+    let tiny: Vec<(usize, f64)> =
+        cx.q.matrices
+            .iter()
+            .copied()
+            .filter(before)
+            .filter_map(|i| Some((i, ratio(last, i)?)))
+            .filter(|(_, r)| *r < limit)
+            .collect();
     let value = tiny.iter().map(|t| t.1).reduce(f64::max)?;
     let layers: Vec<usize> = tiny.into_iter().map(|t| t.0).collect();
     let message = format!(
         "the bias of {} receives next to no gradient ({} of what its weights do), as it should: batch \
          normalisation takes any shift away again",
-        case.names(&layers),
+        cx.names(&layers),
         number(value),
     );
     Some(note(
@@ -107,14 +106,14 @@ fn biases(case: &Case) -> Option<Hit> {
     ))
 }
 
-fn frozen(case: &Case) -> Option<Hit> {
-    let layers = case.q.record.header.layers.iter().enumerate();
+fn frozen(cx: &RuleContext) -> Option<RuleMatch> {
+    let layers = cx.q.record.header.layers.iter().enumerate();
     let frozen: Vec<usize> =
         layers.filter(|(_, l)| l.kind.is_matrix() && !l.trainable).map(|(i, _)| i).collect();
     if frozen.is_empty() {
         return None;
     }
-    let names = text::names(&case.q.record.header.layers, &frozen, &frozen);
+    let names = text::names(&cx.q.record.header.layers, &frozen, &frozen);
     let rest = if frozen.len() == 1 {
         "is not to be trained, and stays as it is"
     } else {
@@ -122,21 +121,21 @@ fn frozen(case: &Case) -> Option<Hit> {
     };
     let message = format!("{names} {rest}");
     // Named, but not listed: a finding about a layer would point pictures and readers at it.
-    Some(note(Vec::new(), &case.q.captures, 0.0, 0.0, "update over weight", message))
+    Some(note(Vec::new(), &cx.q.captures, 0.0, 0.0, "update over weight", message))
 }
 
-fn converged(case: &Case) -> Option<Hit> {
-    case.q.chance?;
-    let limit = case.get(&SMALL);
-    let small = |c: &Capture| !c.left && c.depth_ratio().is_some_and(|p| p < limit);
-    let run = case.held(1, small)?;
+fn converged(cx: &RuleContext) -> Option<RuleMatch> {
+    cx.q.baseline_loss?;
+    let limit = cx.get(&SMALL);
+    let small = |c: &Capture| !c.unconverged && c.depth_ratio().is_some_and(|p| p < limit);
+    let run = cx.trailing_run(1, small)?;
     let last = run.last()?;
     let value = last.depth_ratio()?;
     let (first, _) = last.pulled().next()?;
     let message = format!(
         "the gradient of {} is small ({} of the pull on the strongest layer) because there is next to nothing \
          left to learn: the loss is {}",
-        case.names(&[first]),
+        cx.names(&[first]),
         number(value),
         number(last.loss),
     );

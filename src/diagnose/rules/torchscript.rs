@@ -8,9 +8,9 @@
 use std::collections::BTreeMap;
 
 use super::super::Severity;
-use super::super::cause::{Kind, Silence};
+use super::super::causes::{DeathCause, Kind};
 use super::super::quantities::Capture;
-use super::super::rule::{Case, Hit, Unmeasured, span};
+use super::super::rule::{RuleContext, RuleMatch, Unmeasured, span};
 use crate::record::{LayerCapture, ZeroRows};
 
 const NO_ROWS: Unmeasured = Unmeasured(
@@ -40,11 +40,12 @@ const INDIRECT: &str = "This is an indirect test, for activations were not measu
                         for good, or that nothing looks at, get no gradient either.";
 
 /// Layers without a gradient in any unit, in front of or at a layer that lets none pass.
-pub fn dead_layers(case: &Case) -> Result<Vec<Hit>, Unmeasured> {
-    measured(case)?;
+pub fn dead_layers(cx: &RuleContext) -> Result<Vec<RuleMatch>, Unmeasured> {
+    measured(cx)?;
     let dead: Vec<usize> =
-        hidden(case).into_iter().filter(|&i| case.held(1, |c| is_dead(c, i)).is_some()).collect();
-    let Some(run) = case.held(1, |c| dead.iter().all(|&i| is_dead(c, i))).filter(|_| !dead.is_empty()) else {
+        hidden(cx).into_iter().filter(|&i| cx.trailing_run(1, |c| is_dead(c, i)).is_some()).collect();
+    let Some(run) = cx.trailing_run(1, |c| dead.iter().all(|&i| is_dead(c, i))).filter(|_| !dead.is_empty())
+    else {
         return Ok(Vec::new());
     };
     // What was vanishing may have got below the smallest number; and where no gradient is left anywhere, the
@@ -53,9 +54,9 @@ pub fn dead_layers(case: &Case) -> Result<Vec<Hit>, Unmeasured> {
     if !run.iter().all(|c| learns_elsewhere(c, &dead)) || run.iter().any(faded) {
         return Ok(Vec::new());
     }
-    let born = run.len() == case.q.captures.len() && run.first().is_some_and(|c| c.epoch == 0);
+    let born = run.len() == cx.q.captures.len() && run.first().is_some_and(|c| c.epoch == 0);
     let (first_epoch, last_epoch) = span(run);
-    let names = case.names(&dead);
+    let names = cx.names(&dead);
     let (were, it) = if dead.len() == 1 { ("was", "it") } else { ("were", "they") };
     let since = if born {
         format!("{names} {were} born dead")
@@ -67,7 +68,7 @@ pub fn dead_layers(case: &Case) -> Result<Vec<Hit>, Unmeasured> {
         1 => "the batch of every epoch".to_owned(),
         n => format!("all {n} batches of an epoch"),
     };
-    let bias = bias_mean(case, &dead);
+    let bias = bias_mean(cx, &dead);
     let because = match bias {
         Some(mean) if mean < 0.0 => {
             format!(", the bias of the last being {} on average", crate::text::number(mean))
@@ -79,10 +80,10 @@ pub fn dead_layers(case: &Case) -> Result<Vec<Hit>, Unmeasured> {
          {batches_of}{because}. {INDIRECT} The last layer of them lets nothing back, so that neither {it} nor what stands in \
          front can learn: its bias and initial weights are the first place to look."
     );
-    let silence = if bias.is_some_and(|mean| mean < 0.0) { Silence::Bias } else { Silence::Weights };
-    Ok(vec![Hit {
+    let silence = if bias.is_some_and(|mean| mean < 0.0) { DeathCause::Bias } else { DeathCause::Weights };
+    Ok(vec![RuleMatch {
         kind: if born { Kind::BornDead(silence) } else { Kind::LaterDead },
-        severity: case.with_harm(Severity::Warning),
+        severity: cx.error_if_failing(Severity::Warning),
         first_epoch,
         last_epoch,
         first_step: born.then_some(0),
@@ -113,10 +114,10 @@ pub struct Test {
 }
 
 /// Which units are as dead, as far as gradients tell.
-pub fn dead_units(case: &Case) -> Result<Test, Unmeasured> {
-    measured(case)?;
+pub fn dead_units(cx: &RuleContext) -> Result<Test, Unmeasured> {
+    measured(cx)?;
     Ok(Test {
-        layers: hidden(case),
+        layers: hidden(cx),
         share: |c, i| zero_rows(c, i).map(|rows| rows.zero as f64 / rows.units.max(1) as f64),
         are: "get no gradient in any batch",
         like: ", as dead units do",
@@ -125,15 +126,15 @@ pub fn dead_units(case: &Case) -> Result<Test, Unmeasured> {
     })
 }
 
-fn measured(case: &Case) -> Result<(), Unmeasured> {
-    let captures = case.captures()?;
+fn measured(cx: &RuleContext) -> Result<(), Unmeasured> {
+    let captures = cx.captures()?;
     let any = captures.iter().any(|c| c.layers.iter().any(|l| l.zero_rows.is_some()));
     if any { Ok(()) } else { Err(NO_ROWS) }
 }
 
 /// The matrices in front of the last, which may well give the output: that has no nonlinearity to be silent.
-fn hidden(case: &Case) -> Vec<usize> {
-    let mut matrices = case.q.matrices.clone();
+fn hidden(cx: &RuleContext) -> Vec<usize> {
+    let mut matrices = cx.q.matrices.clone();
     matrices.pop();
     matrices
 }
@@ -155,8 +156,8 @@ fn learns_elsewhere(capture: &Capture, dead: &[usize]) -> bool {
 }
 
 /// Mean bias of the last of these layers, before the first step where that is known.
-fn bias_mean(case: &Case, dead: &[usize]) -> Option<f64> {
-    let layers = case.q.start.or(case.q.captures.first().map(|c| c.layers))?;
+fn bias_mean(cx: &RuleContext, dead: &[usize]) -> Option<f64> {
+    let layers = cx.q.start.or(cx.q.captures.first().map(|c| c.layers))?;
     layers.get(*dead.last()?)?.bias.as_ref()?.mean()
 }
 
