@@ -107,6 +107,7 @@ test: libtorch ## check format and lints, run every test, with and without libto
 		|| echo "No Python packages here: the tests with TensorBoard and junitparser are skipped."
 	@command -v parallel >/dev/null || echo "No GNU parallel here: its part of a test is skipped."
 	$(CARGO) fmt --all --check
+	rustfmt --edition 2024 --check src/diagnose/rules/*.rs
 	$(CARGO) clippy --all-targets --locked $(SLIM) -- -D warnings
 	$(CARGO) build --locked $(SLIM)
 	$(RUN_TESTS) $(SLIM)
@@ -196,6 +197,7 @@ msrv: libtorch ## check that the oldest compiler of Cargo.toml builds it (fetche
 
 fmt: ## format the code
 	$(CARGO) fmt --all
+	rustfmt --edition 2024 src/diagnose/rules/*.rs # declared by a macro, which cargo fmt does not look into
 
 clean: ## delete what was built
 	$(CARGO) clean

@@ -4,222 +4,219 @@
 //! kind that can have that effect. Calibrated on 1,728 labelled runs of a PyTorch prototype, where it
 //! gave the right root in 283 of 287 faulty runs.
 
-use super::Severity;
-use super::rule::RuleMatch;
+use std::mem::discriminant;
 
-/// What kind of fault a finding shows, earliest cause first: the order is the rank.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Kind {
-    /// Ranks of a distributed run that train models of their own.
-    RanksDiffer,
-    OutputActivation,
-    TargetScale,
-    InputScale(Direction),
-    Symmetric,
-    /// Before what comes of it: clipped far enough, no weight ever moves.
-    ClipDominated,
-    /// Gradients arrive and no weight ever moved.
-    NeverUpdated,
-    BornDead(DeathCause),
-    BornSaturated,
-    InitScale(Direction),
-    /// After what holds before the first step: without a gradient nothing but the decay acts.
-    DecayDominated,
-    ExplodingDepth,
-    /// A layer that is cut off from a gradient, or from the optimizer, while its neighbours are not.
-    Disconnected,
-    /// Gains and the like that nothing uses, which harms nothing else.
-    Unused,
-    OutputSaturated,
-    ExplodingTime,
-    UpdateHigh,
-    LaterDead,
-    LaterSaturated,
-    NonFinite,
-    VanishingTime,
-    VanishingDepth,
-    VanishingAll,
-    Stalled,
-    Frozen,
-    Slow,
-    DeadUnits,
-    DormantUnits,
-    ConstantOutput,
-    Plateau,
-    /// Worth knowing, and neither cause nor consequence.
-    Note,
+use super::fault::{Direction, Kind, RuleMatch};
+use super::finding::Severity;
+use Direction::{Large, Small};
+use Effect::{In, Is};
+use Effects::{All, AllBut, Nothing, Only};
+use Group::{Burst, Dead, FromTheStart, PutIn, Saturated, Stagnation, Standstill};
+use Kind::*;
+
+/// One kind of fault: the groups that it belongs to, and the kinds that it can have as an effect.
+struct Row {
+    kind: Kind,
+    groups: &'static [Group],
+    explains: Effects,
 }
 
-/// In which direction inputs or initial weights are off.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Direction {
-    Small,
-    Large,
+/// Kinds that are caused by the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Group {
+    /// Somebody has done it to the code or the data, or it stands by itself: nothing explains it.
+    PutIn,
+    /// The network is so before the first step: nothing that training does has made it so.
+    FromTheStart,
+    Dead,
+    Saturated,
+    /// Too large an update makes gradients explode as an explosion makes updates too large.
+    Burst,
+    /// Comes of gradients that do not arrive, or of weights that do not move.
+    Standstill,
+    /// Comes of weights that do not move where gradients do arrive.
+    Stagnation,
 }
 
-/// Why a layer is silent from the start.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum DeathCause {
-    /// The bias holds every unit below zero; without it some would fire.
-    Bias,
-    /// Nothing but zeros comes in.
-    Input,
-    /// The weighted inputs are negative by themselves.
-    Weights,
+/// One kind, or all of a group.
+enum Effect {
+    Is(Kind),
+    In(Group),
 }
 
-impl Kind {
-    fn is_dead(self) -> bool {
-        matches!(self, Kind::BornDead(_) | Kind::LaterDead)
-    }
+/// The effects of a kind, among those that rank lower.
+enum Effects {
+    Nothing,
+    All,
+    Only(&'static [Effect]),
+    AllBut(&'static [Effect]),
+}
 
-    /// What comes of gradients that do not arrive, or weights that do not move.
-    fn is_standstill(self) -> bool {
-        use Kind::{Stalled, VanishingAll, VanishingDepth, VanishingTime};
-        matches!(self, VanishingTime | VanishingDepth | VanishingAll | Stalled) || self.is_stagnation()
-    }
+const fn row(kind: Kind, groups: &'static [Group], explains: Effects) -> Row {
+    Row { kind, groups, explains }
+}
 
-    /// What comes of it where gradients do arrive.
-    fn is_stagnation(self) -> bool {
-        use Kind::{ConstantOutput, DeadUnits, DormantUnits, Frozen, Plateau, Slow};
-        matches!(self, Frozen | Slow | DeadUnits | DormantUnits | ConstantOutput | Plateau)
-    }
+/// What explains what, earliest cause first: the order is the rank. A kind with a direction ranks where its
+/// first row stands. A kind that has no row ranks last, and is neither cause nor consequence.
+#[rustfmt::skip]
+const TABLE: &[Row] = &[
+    row(RanksDiffer,       &[PutIn],                  Nothing),
+    // These stand behind the network: they cannot have made it what it was before the first step.
+    row(OutputActivation,  &[PutIn],                  AllBut(&[In(FromTheStart), Is(NeverUpdated)])),
+    row(TargetScale,       &[PutIn],                  AllBut(&[In(FromTheStart), Is(NeverUpdated)])),
+    row(InputScale(Small), &[PutIn],                  Only(&[In(Dead), In(Standstill), Is(DecayDominated), Is(OutputSaturated)])),
+    row(InputScale(Large), &[PutIn],                  AllBut(&[Is(Symmetric), Is(NeverUpdated), Is(InitScale(Small)), Is(InitScale(Large))])),
+    row(Symmetric,         &[FromTheStart],           AllBut(&[Is(NonFinite)])),
+    // Before what comes of it: clipped far enough, no weight ever moves.
+    row(ClipDominated,     &[],                       Only(&[Is(NeverUpdated), Is(Stalled), In(Stagnation)])),
+    row(NeverUpdated,      &[],                       AllBut(&[In(FromTheStart), Is(NonFinite)])),
+    row(BORN_DEAD,         &[FromTheStart, Dead],     Only(&[In(Dead), In(Standstill), In(Burst), Is(DecayDominated), Is(OutputSaturated), Is(LaterSaturated)])),
+    row(BornSaturated,     &[FromTheStart, Saturated], All),
+    row(InitScale(Small),  &[FromTheStart],           Only(&[In(Dead), In(Standstill), Is(DecayDominated), Is(OutputSaturated)])),
+    row(InitScale(Large),  &[FromTheStart],           All),
+    // After what holds before the first step: without a gradient nothing but the decay acts.
+    row(DecayDominated,    &[],                       AllBut(&[In(FromTheStart), Is(NonFinite)])),
+    row(ExplodingDepth,    &[FromTheStart],           All),
+    row(Disconnected,      &[PutIn],                  Only(&[In(Standstill)])),
+    row(Unused,            &[PutIn],                  Nothing),
+    row(OutputSaturated,   &[],                       Only(&[In(Dead), In(Standstill), In(Burst)])),
+    row(ExplodingTime,     &[Burst],                  All),
+    row(UpdateHigh,        &[Burst],                  All),
+    row(LaterDead,         &[Dead],                   Only(&[In(Dead), In(Standstill), In(Saturated)])),
+    row(LaterSaturated,    &[Saturated],              Only(&[In(Dead), In(Standstill), In(Saturated)])),
+    row(NonFinite,         &[],                       All),
+    row(VanishingTime,     &[Standstill],             Only(&[Is(VanishingDepth), Is(VanishingAll), In(Stagnation)])),
+    row(VanishingDepth,    &[Standstill],             Only(&[Is(VanishingAll), In(Stagnation)])),
+    // Where no layer is pulled, none moves.
+    row(VanishingAll,      &[Standstill],             Only(&[Is(Stalled), In(Stagnation)])),
+    row(Stalled,           &[Standstill],             Only(&[Is(Frozen), Is(Slow), Is(ConstantOutput), Is(Plateau)])),
+    row(Frozen,            &[Standstill, Stagnation], Only(&[Is(ConstantOutput), Is(Plateau)])),
+    row(Slow,              &[Standstill, Stagnation], Only(&[Is(ConstantOutput), Is(Plateau)])),
+    row(DeadUnits,         &[Standstill],             All),
+    row(DormantUnits,      &[Standstill, Stagnation], All),
+    row(ConstantOutput,    &[Standstill, Stagnation], All),
+    row(Plateau,           &[Standstill, Stagnation], Nothing),
+    row(Independent,       &[PutIn],                  Nothing),
+];
 
-    /// What somebody has done to the code or the data: nothing else in the run has made it so.
-    fn is_put_in(self) -> bool {
-        use Kind::{Disconnected, InputScale, OutputActivation, RanksDiffer, TargetScale, Unused};
-        matches!(self, RanksDiffer | OutputActivation | TargetScale | InputScale(_) | Disconnected | Unused)
-    }
+/// Stands for every cause of death in the table.
+const BORN_DEAD: Kind = BornDead(super::fault::DeathCause::Bias);
 
-    /// What a network is before the first step: nothing that training does has made it so.
-    fn is_from_the_start(self) -> bool {
-        use Kind::{BornDead, BornSaturated, ExplodingDepth, InitScale, Symmetric};
-        matches!(self, Symmetric | BornDead(_) | BornSaturated | InitScale(_) | ExplodingDepth)
-    }
+/// The place of a kind in the table: the smaller, the earlier as a cause.
+fn rank(kind: Kind) -> usize {
+    TABLE.iter().position(|row| discriminant(&row.kind) == discriminant(&kind)).unwrap_or(TABLE.len())
+}
 
-    /// Whether a fault of this kind can have that effect; who ranks higher is asked elsewhere.
-    fn can_cause(self, effect: Kind) -> bool {
-        use Kind::*;
-        match self {
-            Note | RanksDiffer | Unused => false,
-            _ if effect == Note || effect.is_put_in() => false,
-            // What stands behind the network cannot have made it what it was before the first step.
-            OutputActivation | TargetScale => !effect.is_from_the_start() && effect != NeverUpdated,
-            InputScale(Direction::Small) => {
-                effect.is_dead()
-                    || effect.is_standstill()
-                    || matches!(effect, DecayDominated | OutputSaturated)
-            }
-            InputScale(Direction::Large) => !matches!(effect, Symmetric | NeverUpdated | InitScale(_)),
-            Symmetric => effect != NonFinite,
-            NeverUpdated => !effect.is_from_the_start() && effect != NonFinite,
-            ClipDominated => {
-                matches!(effect, NeverUpdated | Stalled) || effect.is_stagnation() && effect != DeadUnits
-            }
-            DecayDominated => !effect.is_from_the_start() && effect != NonFinite,
-            BornDead(_) => {
-                effect.is_dead()
-                    || effect.is_standstill()
-                    || effect.is_burst()
-                    || matches!(effect, DecayDominated | OutputSaturated | LaterSaturated)
-            }
-            InitScale(Direction::Small) => {
-                effect.is_dead()
-                    || effect.is_standstill()
-                    || matches!(effect, DecayDominated | OutputSaturated)
-            }
-            BornSaturated | InitScale(Direction::Large) => true,
-            Disconnected => effect.is_standstill(),
-            OutputSaturated => effect.is_dead() || effect.is_standstill() || effect.is_burst(),
-            LaterDead | LaterSaturated => effect.is_dead() || effect.is_standstill() || effect.is_saturated(),
-            ExplodingDepth | ExplodingTime | UpdateHigh | NonFinite => true,
-            VanishingTime => {
-                matches!(effect, VanishingDepth | VanishingAll)
-                    || effect.is_stagnation() && effect != DeadUnits
-            }
-            VanishingDepth => effect == VanishingAll || effect.is_stagnation() && effect != DeadUnits,
-            // Where no layer is pulled, none moves.
-            VanishingAll => effect == Stalled || effect.is_stagnation() && effect != DeadUnits,
-            Stalled | Slow => matches!(effect, Frozen | Slow | ConstantOutput | Plateau),
-            Frozen => matches!(effect, ConstantOutput | Plateau),
-            DeadUnits | DormantUnits | ConstantOutput => true,
-            Plateau => false,
-        }
-    }
+fn row_of(kind: Kind) -> Option<&'static Row> {
+    TABLE.iter().find(|row| row.kind == kind).or_else(|| TABLE.get(rank(kind)))
+}
 
-    fn is_saturated(self) -> bool {
-        matches!(self, Kind::BornSaturated | Kind::LaterSaturated)
-    }
+fn is_in(kind: Kind, group: Group) -> bool {
+    row_of(kind).is_some_and(|row| row.groups.contains(&group))
+}
 
-    fn is_burst(self) -> bool {
-        matches!(self, Kind::ExplodingTime | Kind::UpdateHigh)
-    }
+/// Whether both are in this group.
+fn are_in(a: Kind, b: Kind, group: Group) -> bool {
+    is_in(a, group) && is_in(b, group)
+}
 
-    /// The kind without what distinguishes its findings: the rank.
-    fn rank(self) -> Kind {
-        match self {
-            Kind::BornDead(_) => Kind::BornDead(DeathCause::Bias),
-            Kind::InitScale(_) => Kind::InitScale(Direction::Small),
-            Kind::InputScale(_) => Kind::InputScale(Direction::Small),
-            kind => kind,
+impl Effect {
+    fn covers(&self, kind: Kind) -> bool {
+        match *self {
+            Is(one) => one == kind,
+            In(group) => is_in(kind, group),
         }
     }
 }
 
-/// For every hit, the index of the one that explains it: the highest-ranked explainer.
+/// Whether a fault of one kind can have the other as an effect, whatever their ranks.
+fn can_cause(cause: Kind, effect: Kind) -> bool {
+    let (Some(cause), Some(_)) = (row_of(cause), row_of(effect)) else { return false };
+    if is_in(effect, PutIn) {
+        return false;
+    }
+    match cause.explains {
+        Nothing => false,
+        All => true,
+        Only(effects) => effects.iter().any(|e| e.covers(effect)),
+        AllBut(effects) => !effects.iter().any(|e| e.covers(effect)),
+    }
+}
+
+/// For every match, the index of the one that explains it: the highest-ranked explainer.
 ///
 /// `captured` are the captured epochs: onsets known to the epoch only are compared with one capture
 /// of slack.
-pub fn causes(hits: &[RuleMatch], captured: &[u64]) -> Vec<Option<usize>> {
-    let explains = |g: &RuleMatch, f: &RuleMatch| {
-        g.severity > Severity::Info
-            && precedes(g, f)
-            && !starts_later(g, f, captured)
-            && g.kind.can_cause(f.kind)
-    };
-    hits.iter()
-        .map(|f| {
-            let explainers = hits.iter().enumerate().filter(|(_, g)| explains(g, f));
-            explainers.min_by_key(|(_, g)| order(g)).map(|(i, _)| i)
+pub fn causes(matches: &[RuleMatch], captured: &[u64]) -> Vec<Option<usize>> {
+    matches
+        .iter()
+        .map(|effect| {
+            let explainers =
+                matches.iter().enumerate().filter(|(_, cause)| explains(cause, effect, captured));
+            explainers.min_by_key(|(_, cause)| order(cause)).map(|(i, _)| i)
         })
         .collect()
 }
 
-/// Rank first; among dead layers the earlier and then the shallower one.
-pub fn order(hit: &RuleMatch) -> (Kind, u64, usize) {
-    (hit.kind.rank(), hit.first_epoch, hit.layers.first().copied().unwrap_or(0))
+fn explains(cause: &RuleMatch, effect: &RuleMatch, captured: &[u64]) -> bool {
+    cause.severity > Severity::Info
+        && precedes(cause, effect)
+        && !starts_later(cause, effect, captured)
+        && can_cause(cause.kind, effect.kind)
 }
 
-/// Whether `g` comes before `f` in the order of causes: what keeps the graph free of circles.
+/// The place of a match among causes: rank first; among dead layers the earlier and then the shallower one.
+pub fn order(found: &RuleMatch) -> (usize, u64, usize) {
+    (rank(found.kind), found.first_epoch, found.layers.first().copied().unwrap_or(0))
+}
+
+/// Whether `g` comes before `f` in the order of causes, which keeps the graph free of circles.
 fn precedes(g: &RuleMatch, f: &RuleMatch) -> bool {
-    // Too large an update makes gradients explode as an explosion makes updates too large: whichever
-    // came first. A rank alone would make two roots of one learning rate.
-    let bursts = g.kind.is_burst() && f.kind.is_burst();
-    if let (true, Some(a), Some(b)) = (bursts, g.first_step, f.first_step) {
-        return (a, g.kind) < (b, f.kind);
+    // Of two bursts, whichever came first. A rank alone would make two roots of one learning rate.
+    if let (true, Some(a), Some(b)) = (are_in(g.kind, f.kind, Burst), g.first_step, f.first_step) {
+        return (a, rank(g.kind)) < (b, rank(f.kind));
     }
     // Of layers in the same state, the earlier and then the shallower one.
-    if g.kind.is_dead() && f.kind.is_dead() || g.kind.is_saturated() && f.kind.is_saturated() {
+    if are_in(g.kind, f.kind, Dead) || are_in(g.kind, f.kind, Saturated) {
         return order(g) < order(f);
     }
-    g.kind.rank() < f.kind.rank()
+    rank(g.kind) < rank(f.kind)
 }
 
 fn starts_later(g: &RuleMatch, f: &RuleMatch, captured: &[u64]) -> bool {
     if let (Some(a), Some(b)) = (g.first_step, f.first_step) {
         return a > b;
     }
-    let place = |epoch: u64| captured.partition_point(|e| *e < epoch);
-    place(g.first_epoch) > place(f.first_epoch) + 1
+    let [a, b] = [g, f].map(|found| captured.partition_point(|epoch| *epoch < found.first_epoch));
+    a > b + 1
+}
+
+/// Leaves of what is no fault by itself a note: of units that hardly do anything where nothing explains
+/// them; and of dead units and a plateau where a fault that ranks above them is the root of the failing,
+/// which alone makes them a warning.
+pub fn settle(matches: &mut [RuleMatch], captured: &[u64]) {
+    let explained_by = causes(matches, captured);
+    let otherwise_explained = matches.iter().zip(&explained_by).any(|(found, cause)| {
+        cause.is_none() && found.severity > Severity::Info && rank(found.kind) < rank(DeadUnits)
+    });
+    for (found, cause) in matches.iter_mut().zip(&explained_by) {
+        let noted = match found.kind {
+            DormantUnits => true,
+            DeadUnits | Plateau => otherwise_explained,
+            _ => false,
+        };
+        if noted && cause.is_none() {
+            found.severity = Severity::Info;
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::Kind::*;
     use super::*;
 
     /// A finding of this kind about this layer that began in this epoch, at this step if known.
-    fn hit(kind: Kind, layer: usize, epoch: u64, step: Option<u64>) -> RuleMatch {
+    fn found(kind: Kind, layer: usize, epoch: u64, step: Option<u64>) -> RuleMatch {
         RuleMatch {
             kind,
             severity: Severity::Error,
@@ -239,49 +236,16 @@ mod tests {
         causes(hits, &[0, 1, 2, 3, 4, 5, 6, 7, 8, 9])
     }
 
-    const BORN: Kind = BornDead(DeathCause::Bias);
-    const ALL: [Kind; 33] = [
-        RanksDiffer,
-        OutputActivation,
-        TargetScale,
-        InputScale(Direction::Small),
-        InputScale(Direction::Large),
-        Symmetric,
-        ClipDominated,
-        NeverUpdated,
-        BORN,
-        BornSaturated,
-        InitScale(Direction::Small),
-        InitScale(Direction::Large),
-        DecayDominated,
-        ExplodingDepth,
-        Disconnected,
-        Unused,
-        OutputSaturated,
-        ExplodingTime,
-        UpdateHigh,
-        LaterDead,
-        LaterSaturated,
-        NonFinite,
-        VanishingTime,
-        VanishingDepth,
-        VanishingAll,
-        Stalled,
-        Frozen,
-        Slow,
-        DeadUnits,
-        DormantUnits,
-        ConstantOutput,
-        Plateau,
-        Note,
-    ];
+    fn kinds() -> impl Iterator<Item = Kind> {
+        TABLE.iter().map(|row| row.kind)
+    }
 
     #[test]
     fn what_explains_what() {
         let mut table = String::new();
-        for g in ALL {
-            let effects = ALL.into_iter().filter(|f| {
-                *f != g && explained(&[hit(g, 0, 0, None), hit(*f, 1, 0, None)]) == [None, Some(0)]
+        for g in kinds() {
+            let effects = kinds().filter(|f| {
+                *f != g && explained(&[found(g, 0, 0, None), found(*f, 1, 0, None)]) == [None, Some(0)]
             });
             let names: Vec<_> = effects.map(|k| format!("{k:?}")).collect();
             table += format!("{g:?}: {}", names.join(", ")).trim_end();
@@ -320,25 +284,25 @@ mod tests {
         DormantUnits: ConstantOutput, Plateau
         ConstantOutput: Plateau
         Plateau:
-        Note:
+        Independent:
         ");
     }
 
     #[test]
     fn a_cause_does_not_start_later_but_for_a_capture() {
         for (cause, effect, explains) in [(0, 0, true), (1, 0, true), (2, 0, false), (5, 9, true)] {
-            let hits = [hit(UpdateHigh, 0, cause, None), hit(ConstantOutput, 4, effect, None)];
+            let hits = [found(UpdateHigh, 0, cause, None), found(ConstantOutput, 4, effect, None)];
             assert_eq!(explained(&hits)[1].is_some(), explains);
         }
         for (cause, effect, explains) in [(30, 30, true), (31, 30, false)] {
-            let hits = [hit(UpdateHigh, 0, 3, Some(cause)), hit(NonFinite, 0, 3, Some(effect))];
+            let hits = [found(UpdateHigh, 0, 3, Some(cause)), found(NonFinite, 0, 3, Some(effect))];
             assert_eq!(explained(&hits)[1].is_some(), explains);
         }
     }
 
     #[test]
     fn captures_may_be_epochs_apart() {
-        let hits = [hit(UpdateHigh, 0, 40, None), hit(ConstantOutput, 4, 20, None)];
+        let hits = [found(UpdateHigh, 0, 40, None), found(ConstantOutput, 4, 20, None)];
         assert_eq!(causes(&hits, &[0, 20, 40, 60])[1], Some(0));
         assert_eq!(causes(&hits, &[0, 20, 30, 40])[1], None);
     }
@@ -346,36 +310,38 @@ mod tests {
     #[test]
     fn the_first_of_two_dead_layers_is_to_blame() {
         // The shallower of two born dead, whatever the order of the findings.
-        assert_eq!(explained(&[hit(BORN, 3, 0, Some(0)), hit(BORN, 1, 0, Some(0))]), [Some(1), None]);
+        assert_eq!(
+            explained(&[found(BORN_DEAD, 3, 0, Some(0)), found(BORN_DEAD, 1, 0, Some(0))]),
+            [Some(1), None]
+        );
         // The earlier of two that died, though deeper.
-        assert_eq!(explained(&[hit(LaterDead, 1, 5, None), hit(LaterDead, 3, 4, None)]), [Some(1), None]);
-        assert_eq!(explained(&[hit(LaterDead, 1, 0, None), hit(BORN, 3, 0, Some(0))]), [Some(1), None]);
+        assert_eq!(explained(&[found(LaterDead, 1, 5, None), found(LaterDead, 3, 4, None)]), [Some(1), None]);
+        assert_eq!(
+            explained(&[found(LaterDead, 1, 0, None), found(BORN_DEAD, 3, 0, Some(0))]),
+            [Some(1), None]
+        );
     }
 
     #[test]
-    fn of_a_burst_of_updates_and_one_of_gradients_the_first_is_to_blame() {
-        let update = |step| hit(UpdateHigh, 0, step / 10, Some(step));
-        let gradient = |step| hit(ExplodingTime, 0, step / 10, Some(step));
-        assert_eq!(explained(&[gradient(40), update(3)]), [Some(1), None]);
-        assert_eq!(explained(&[gradient(40), update(41)]), [None, Some(0)]);
-        assert_eq!(explained(&[gradient(40), update(40)]), [None, Some(0)]);
+    fn the_first_of_a_burst_of_updates_and_one_of_gradients_is_to_blame() {
+        let gradient = found(ExplodingTime, 0, 4, Some(40));
+        for (step, explained_by) in [(3, [Some(1), None]), (41, [None, Some(0)]), (40, [None, Some(0)])] {
+            let update = found(UpdateHigh, 0, step / 10, Some(step));
+            assert_eq!(explained(&[gradient.clone(), update]), explained_by);
+        }
     }
 
     #[test]
     fn an_info_explains_nothing() {
-        let mut info = hit(UpdateHigh, 0, 0, None);
+        let mut info = found(UpdateHigh, 0, 0, None);
         info.severity = Severity::Info;
-        assert_eq!(explained(&[info, hit(Plateau, 0, 0, None)]), [None, None]);
+        assert_eq!(explained(&[info, found(Plateau, 0, 0, None)]), [None, None]);
     }
 
     #[test]
     fn there_are_no_circles() {
-        let all: Vec<RuleMatch> = ALL
-            .into_iter()
-            .chain(ALL)
-            .enumerate()
-            .map(|(i, k)| hit(k, i % 5, (i % 3) as u64, None))
-            .collect();
+        let all: Vec<RuleMatch> =
+            kinds().chain(kinds()).enumerate().map(|(i, k)| found(k, i % 5, (i % 3) as u64, None)).collect();
         let causes = explained(&all);
         for start in 0..all.len() {
             let path = std::iter::successors(Some(start), |i| causes[*i]);

@@ -157,9 +157,15 @@ impl<'a> Quantities<'a> {
     }
 }
 
+/// First and last epoch of captures in a row.
+pub fn span(run: &[Capture]) -> (u64, u64) {
+    let [first, last] = [run.first(), run.last()].map(|c| c.map_or(0, |c| c.epoch));
+    (first, last)
+}
+
 impl Capture<'_> {
-    /// The layers that are pulled at all, in forward order: (layer, elasticity).
-    pub fn pulled(&self) -> impl Iterator<Item = (usize, f64)> + '_ {
+    /// The layers that a gradient reaches, in forward order: (layer, elasticity).
+    pub fn reached(&self) -> impl Iterator<Item = (usize, f64)> + '_ {
         let measured = self.elasticity.iter().enumerate().filter_map(|(i, e)| Some((i, (*e)?)));
         measured.filter(|(i, e)| *e > 0.0 || self.faded[*i])
     }
@@ -173,9 +179,9 @@ impl Capture<'_> {
     /// Weakest over strongest elasticity: of the first layer that is pulled, as a share of the
     /// largest. `None` for fewer than two layers.
     pub fn depth_ratio(&self) -> Option<f64> {
-        let (first, e) = self.pulled().next()?;
+        let (first, e) = self.reached().next()?;
         let (last, max) = self.strongest()?;
-        (first != last || self.pulled().nth(1).is_some()).then_some(e / max)
+        (first != last || self.reached().nth(1).is_some()).then_some(e / max)
     }
 
     /// Median over layers of the epoch's median update.

@@ -93,7 +93,7 @@ fn relu5_with_bias_minus_8_was_born_dead_by_its_bias() {
         assert_eq!((d.findings[0].first_epoch, d.findings[0].first_step), (0, Some(0)));
         assert!(d.findings.iter().skip(1).all(|f| f.caused_by.is_some() && f.remedies.is_empty()));
         assert!(d.findings.iter().any(|f| f.rule == "stalled"));
-        assert_eq!(d.findings[0].remedies[0].flag, "--bias 0 --norm batch-pre");
+        assert_eq!(d.findings[0].remedies[0].flags(), "--bias 0 --norm batch-pre");
         assert!(d.headline.starts_with(
             "fc1 was born dead: all 3 units are silent on all 640 samples, largest pre-activation -7.97, because \
              its bias is -8"
@@ -126,7 +126,7 @@ fn teaching_networks_in_words() {
             let cause = f.caused_by.map_or("root".into(), |i| format!("because of {i}"));
             text += &format!("  [{}] {} {}: {}\n", f.severity.name(), f.rule, cause, f.message);
             for r in &f.remedies {
-                text += &format!("      {}  ({})\n", r.flag, r.why);
+                text += &format!("      {}  ({})\n", r.flags(), r.why);
             }
         }
     }
@@ -384,7 +384,7 @@ fn messages_and_remedies() {
         let root = d.roots().next().unwrap();
         text += &format!("{} [{}]\n{}\n", root.rule, root.severity.name(), root.message);
         for r in &root.remedies {
-            text += &format!("    {}  ({})\n", r.flag, r.why);
+            text += &format!("    {}  ({})\n", r.flags(), r.why);
         }
     }
     insta::assert_snapshot!("messages", text);
