@@ -56,7 +56,7 @@ const fn row(kind: Kind, groups: &'static [Group], explains: Effects) -> Row {
     Row { kind, groups, explains }
 }
 
-/// What explains what, earliest cause first: the order is the rank. A kind with a direction ranks where its
+/// The table of causes and effects, earliest cause first: the order is the rank. A kind with a direction ranks where its
 /// first row stands. A kind that has no row ranks last, and is neither cause nor consequence.
 #[rustfmt::skip]
 const TABLE: &[Row] = &[

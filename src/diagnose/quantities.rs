@@ -5,7 +5,8 @@
 //! of 726 healthy prototype runs looked vanished.
 
 use super::series::{self, Point};
-use crate::record::{Epoch, Firing, Layer, LayerCapture, LayerKind, NonFinite, Record};
+use crate::record::{Epoch, Firing, Layer, LayerCapture, LayerKind, Record};
+use crate::stats::Distribution;
 
 /// Share of the loss of guessing above which there is something left to learn. Below it gradients may
 /// be small because the run has converged. Calibrated with the limits of
@@ -29,7 +30,7 @@ pub const MIN_ELASTICITY: f64 = 1e-3;
 /// Update over weight of healthy runs in their first epoch, SGD and Adam alike.
 pub const HEALTHY_UPDATE: [f64; 2] = [0.002, 0.04];
 
-/// What rules look at, computed once a diagnosis.
+/// The quantities that rules look at, computed once a diagnosis.
 pub struct Quantities<'a> {
     pub record: &'a Record,
     /// Mean loss of the best constant prediction, where it is known and positive.
@@ -118,10 +119,7 @@ impl<'a> Quantities<'a> {
 
     /// Whether any epoch holds gradients of the matrices.
     pub fn has_gradients(&self) -> bool {
-        let holds = |c: &Capture| {
-            self.matrices.iter().any(|&i| c.layers.get(i).is_some_and(|l| l.gradient_norm().is_some()))
-        };
-        self.captures.iter().any(holds)
+        self.captured_matrices().any(|layer| layer.gradient_norm().is_some())
     }
 
     /// Whether any epoch holds updates of the matrices.
@@ -131,8 +129,12 @@ impl<'a> Quantities<'a> {
 
     /// Whether no capture of any matrix has a gradient other than zero.
     pub fn all_gradients_zero(&self) -> bool {
-        let zero = |l: &LayerCapture| l.gradient_norm().is_none_or(|g| g.max == 0.0);
-        self.captures.iter().all(|c| self.matrices.iter().filter_map(|&i| c.layers.get(i)).all(zero))
+        self.captured_matrices().filter_map(LayerCapture::gradient_norm).all(|g| g.max == 0.0)
+    }
+
+    /// Every matrix at every capture.
+    fn captured_matrices(&self) -> impl Iterator<Item = &LayerCapture> {
+        self.captures.iter().flat_map(|c| self.matrices.iter().filter_map(|&i| c.layers.get(i)))
     }
 
     /// ‖W‖_F/√n_out of a matrix before the first step: the RMS length of its rows.
@@ -262,19 +264,17 @@ fn initial_loss(points: &[Point], epochs: &[&Epoch]) -> f64 {
 }
 
 fn broken(record: &Record) -> Option<Broken> {
-    let index = |name: &str| record.header.layers.iter().position(|l| l.name == name);
-    let place = |epoch, step, at: &NonFinite| Broken {
-        epoch,
-        step: Some(step),
-        stage: at.stage.clone(),
-        layer: at.layer.as_deref().and_then(index),
-    };
-    let named = record.steps.iter().find_map(|s| Some(place(s.epoch, s.step, s.non_finite.as_ref()?)));
     // A record of another source may not name the place; its numbers still tell.
+    let named = record.steps.iter().find_map(|s| Some((s, s.non_finite.as_ref()?)));
     named
+        .map(|(step, at)| Broken {
+            epoch: step.epoch,
+            step: Some(step.step),
+            stage: at.stage.clone(),
+            layer: record.header.layers.iter().position(|l| Some(&l.name) == at.layer.as_ref()),
+        })
         .or_else(|| {
-            let bad = |s: &&crate::record::Step| !(s.loss.min.is_finite() && s.loss.max.is_finite());
-            let step = record.steps.iter().find(bad)?;
+            let step = record.steps.iter().find(|s| !(s.loss.min.is_finite() && s.loss.max.is_finite()))?;
             // Of several steps in one point it is not known which.
             let exact = (step.steps == 1).then_some(step.step);
             Some(Broken { epoch: step.epoch, step: exact, stage: "loss".into(), layer: None })
@@ -283,17 +283,19 @@ fn broken(record: &Record) -> Option<Broken> {
 }
 
 fn broken_epoch(epoch: &Epoch) -> Option<Broken> {
-    let at = |stage: &str, layer| Broken { epoch: epoch.epoch, step: None, stage: stage.into(), layer };
-    let hit = |d: &crate::stats::Distribution| d.nan() + d.infinities() > 0;
-    let weight = epoch.layers.iter().position(|l| hit(&l.weight) || l.bias.as_ref().is_some_and(hit));
-    if let Some(layer) = weight {
-        return Some(at("weight", Some(layer)));
-    }
-    let put_out = |l: &LayerCapture| l.activations.as_ref().is_some_and(|a| hit(&a.pre) || hit(&a.post));
-    if let Some(layer) = epoch.layers.iter().position(put_out) {
-        return Some(at("activation", Some(layer)));
-    }
-    let gradient = |l: &LayerCapture| [&l.weight_grad, &l.bias_grad].into_iter().flatten().any(hit);
-    let first = epoch.layers.iter().rposition(gradient);
-    first.map(|layer| at("gradient", Some(layer)))
+    let layers = &epoch.layers;
+    let weight = layers.iter().position(|l| is_broken(Some(&l.weight)) || is_broken(l.bias.as_ref()));
+    let activation = layers.iter().position(|l| {
+        l.activations.as_ref().is_some_and(|a| is_broken(Some(&a.pre)) || is_broken(Some(&a.post)))
+    });
+    // Gradients go backward: the last layer was first.
+    let gradient =
+        layers.iter().rposition(|l| is_broken(l.weight_grad.as_ref()) || is_broken(l.bias_grad.as_ref()));
+    let places = [("weight", weight), ("activation", activation), ("gradient", gradient)];
+    let (stage, layer) = places.into_iter().find_map(|(stage, layer)| Some((stage, layer?)))?;
+    Some(Broken { epoch: epoch.epoch, step: None, stage: stage.into(), layer: Some(layer) })
+}
+
+fn is_broken(values: Option<&Distribution>) -> bool {
+    values.is_some_and(|d| d.nan() + d.infinities() > 0)
 }

@@ -104,6 +104,8 @@ pub const NO_UPDATES: Unmeasured = Unmeasured("the record holds no updates of we
 const NO_START: Unmeasured = Unmeasured("the layers were not captured before the first step");
 
 impl Need {
+    /// Checks that a record holds it.
+    ///
     /// # Errors
     /// Where the record lacks it.
     pub fn check(self, q: &Quantities) -> Result<(), Unmeasured> {

@@ -8,7 +8,7 @@ use crate::stats::{Distribution, Spread};
 
 use super::{Diagnosis, Finding, Settings, diagnose};
 
-/// What guessing costs in these records.
+/// The baseline loss of these records.
 pub const BASELINE_LOSS: f64 = 0.693;
 /// Samples of the training set.
 pub const SAMPLES: u64 = 640;
@@ -227,7 +227,7 @@ impl Fake {
         });
     }
 
-    /// What the rules say.
+    /// The diagnosis at the default settings.
     pub fn diagnose(&self) -> Diagnosis {
         diagnose(&self.record, &Settings::default())
     }

@@ -32,7 +32,7 @@ pub static RULE: Rule = Rule {
                    these reach 92% zeros at 100% accuracy. A layer beside a residual link may be dead \
                    without harm.",
     trials: "Dead by its bias: bias 0 or BatchNorm 4 of 4; leaky ReLU 1 of 4; GELU, Adam, learning rate x \
-               10 0 of 4. Killed later: BatchNorm 4 of 4, leaky ReLU with slope 0.2 1 of 4; others 0.",
+             10 0 of 4. Killed later: BatchNorm 4 of 4, leaky ReLU with slope 0.2 1 of 4; others 0.",
     needs: &[],
     evaluate,
     on_weights: None,

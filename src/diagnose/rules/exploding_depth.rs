@@ -50,7 +50,7 @@ pub static RULE: Rule = Rule {
             normalisation), or at a ratio of {total} whatever a layer's share. Error with harm, else info.",
     false_alarms: "Without harm it is only noted: Adam often rescues weights drawn from N(0, 1).",
     trials: "Huge initial weights: He 3 of 3, Xavier, BatchNorm, LayerNorm 2 of 3; clipping or learning \
-               rate / 100 1 of 3.",
+             rate / 100 1 of 3.",
     needs: &[Need::Start],
     evaluate,
     on_weights: None,

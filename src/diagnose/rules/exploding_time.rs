@@ -59,8 +59,8 @@ pub static RULE: Rule = Rule {
             info.",
     false_alarms: "Full-batch linear regression at the edge of stability. Without harm it is only noted.",
     trials: "Clipping with a tenth of the learning rate 3 of 4 where the rate is too high; the rate that \
-               this run's own update asks for 25 of 31. Growth through time: LSTM with Adam at 0.005 4 of 4; \
-               clipping, orthogonal weights 0 of 4.",
+             this run's own update asks for 25 of 31. Growth through time: LSTM with Adam at 0.005 4 of 4; \
+             clipping, orthogonal weights 0 of 4.",
     needs: &[],
     evaluate,
     on_weights: None,

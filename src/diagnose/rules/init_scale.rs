@@ -76,7 +76,7 @@ pub static RULE: Rule = Rule {
             nothing gets through it, whatever the weights.",
     false_alarms: "N(0, 1) or N(0, 0.01) rescued by Adam: only noted, once the loss falls.",
     trials: "Tiny: He, Xavier 4 of 4, BatchNorm 3 of 4; Adam or any learning rate 0 of 4. Huge: He 3 of 3, \
-               Xavier, BatchNorm, LayerNorm 2 of 3; clipping or learning rate / 100 1 of 3.",
+             Xavier, BatchNorm, LayerNorm 2 of 3; clipping or learning rate / 100 1 of 3.",
     needs: &[Need::Start],
     evaluate,
     on_weights: None,
@@ -139,7 +139,7 @@ fn through(cx: &RuleContext, start: &[LayerCapture]) -> Result<Option<RuleMatch>
         threshold: limit,
         quantity: "spread of the last hidden pre-activations over the first, before the first step",
         message,
-        ..of_weights(cx, direction, layers, worst)
+        ..match_on_weights(cx, direction, layers, worst)
     }))
 }
 
@@ -181,7 +181,7 @@ fn loud(cx: &RuleContext) -> Option<RuleMatch> {
         threshold: worse,
         quantity: "loss of the first step over that of guessing",
         message,
-        ..of_weights(cx, Direction::Large, layers, longest)
+        ..match_on_weights(cx, Direction::Large, layers, longest)
     })
 }
 
@@ -197,7 +197,7 @@ fn drawn(cx: &RuleContext, rows: f64) -> String {
 }
 
 /// A fault of the initial weights of these layers, with rows of this length, before it is put into words.
-fn of_weights(cx: &RuleContext, direction: Direction, layers: Vec<usize>, rows: f64) -> RuleMatch {
+fn match_on_weights(cx: &RuleContext, direction: Direction, layers: Vec<usize>, rows: f64) -> RuleMatch {
     let warned = direction == Direction::Large && lasts(cx);
     RuleMatch {
         kind: Kind::InitScale(direction),

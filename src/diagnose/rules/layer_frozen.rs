@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::shared::weights::{never_changes, nothing_changes, of_files, two_files};
+use super::shared::weights::{match_in_files, never_changes, nothing_changes, two_files};
 use crate::diagnose::fault::{Kind, RuleMatch};
 use crate::diagnose::finding::Severity;
 use crate::diagnose::param::Param;
@@ -57,7 +57,7 @@ pub static RULE: Rule = Rule {
     false_alarms: "Layers frozen by intent are told apart by what the record says of them. A layer that is \
                    alone in being dead, or in front of a dead one, follows from that.",
     trials: "A wiring fault is in the code: a detached tensor, a parameter that the optimizer was not \
-               given. Otherwise the remedy belongs to its cause.",
+             given. Otherwise the remedy belongs to its cause.",
     needs: &[Need::Epoch, Need::Gradients, Need::Updates],
     evaluate,
     on_weights: Some(on_weights),
@@ -279,7 +279,7 @@ fn on_weights(cx: &RuleContext) -> Evaluation {
     Ok(vec![RuleMatch {
         quantity: "change between files over weight",
         message,
-        ..of_files(cx, Kind::Frozen, severity, layers)
+        ..match_in_files(cx, Kind::Frozen, severity, layers)
     }])
 }
 

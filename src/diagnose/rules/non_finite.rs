@@ -1,6 +1,6 @@
 //! NaN and infinity.
 
-use super::shared::weights::of_files;
+use super::shared::weights::match_in_files;
 use crate::diagnose::fault::{Kind, RuleMatch};
 use crate::diagnose::finding::Severity;
 use crate::diagnose::quantities::Broken;
@@ -25,7 +25,7 @@ pub static RULE: Rule = Rule {
     fires: "Error at the first NaN or infinity. It is no threshold, so it has no parameters.",
     false_alarms: "None known. A loss scaler that skips overflowing steps by intent would be reported.",
     trials: "Belongs to what came before it: most often update-high or exploding-time. On its own: a \
-               smaller learning rate, standardised inputs, He or Xavier weights.",
+             smaller learning rate, standardised inputs, He or Xavier weights.",
     needs: &[Need::StepsOrEpoch],
     evaluate,
     on_weights: Some(on_weights),
@@ -131,7 +131,7 @@ fn on_weights(cx: &RuleContext) -> Evaluation {
         value: values as f64,
         quantity: "weights and biases that are NaN or infinite",
         message,
-        ..of_files(cx, Kind::NonFinite, Severity::Error, layers)
+        ..match_in_files(cx, Kind::NonFinite, Severity::Error, layers)
     }])
 }
 

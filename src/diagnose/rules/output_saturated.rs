@@ -20,7 +20,7 @@ pub static RULE: Rule = Rule {
             the output from 0 or 1, at mean pre-activations of 17 and more.",
     false_alarms: "None known.",
     trials: "Smaller weights or bias at the output; a loss that takes logits; standardised targets and no \
-               squashing for regression.",
+             squashing for regression.",
     needs: &[Need::Epoch, Need::BaselineLoss],
     evaluate,
     on_weights: None,

@@ -27,7 +27,7 @@ pub static RULE: Rule = Rule {
             the training loss fell over the same time.",
     false_alarms: "The accuracy may rise all the same, where a network only becomes surer of its mistakes.",
     trials: "Fewer epochs, more data, dropout or weight decay; the test result is that of the epoch with \
-               the best dev score anyway.",
+             the best dev score anyway.",
     needs: &[Need::Epoch],
     evaluate,
     on_weights: None,

@@ -48,7 +48,7 @@ pub static RULE: Rule = Rule {
             deviations: the run is short, not stuck.",
     false_alarms: "A plateau that the run would have left later; targets that the inputs do not determine.",
     trials: "Belong to its cause. Where none is found: Adam with 1e-3; learning rate x 1000 where updates \
-               are small.",
+             are small.",
     needs: &[Need::Epoch, Need::BaselineLoss],
     evaluate,
     on_weights: None,

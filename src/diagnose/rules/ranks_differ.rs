@@ -34,7 +34,7 @@ pub static RULE: Rule = Rule {
     false_alarms: "Parameters that are meant to differ from rank to rank (sharded or expert weights), and \
                    gradients that are captured before they are reduced (no_sync).",
     trials: "Begin with the same weights on all ranks (DistributedDataParallel does), change weights on all \
-               or on none, and keep every parameter in the reduction. It is in the script, not in a flag.",
+             or on none, and keep every parameter in the reduction. It is in the script, not in a flag.",
     needs: &[],
     evaluate,
     on_weights: None,

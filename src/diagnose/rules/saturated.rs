@@ -29,7 +29,7 @@ pub static RULE: Rule = Rule {
                    it learns, and none once there is nothing left to learn: a converged network is sure of \
                    itself.",
     trials: "Bias 0, Xavier or standardised inputs, whichever is off; BatchNorm; ReLU with He, which has \
-               no flat upper end.",
+             no flat upper end.",
     needs: &[Need::Epoch, Need::BaselineLoss],
     evaluate,
     on_weights: None,

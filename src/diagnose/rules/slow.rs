@@ -215,8 +215,8 @@ mod tests {
         let cosine = [Change::LearningRateDecay("cosine".into()), rate.clone()];
         for (decay, left, changes) in [
             ("exponential:0.5", 0.9e-2, cosine.as_slice()),
-            ("exponential:0.5", 1.1e-2, &[rate.clone()]),
-            ("cosine", 0.0, &[rate.clone()]),
+            ("exponential:0.5", 1.1e-2, std::slice::from_ref(&rate)),
+            ("cosine", 0.0, std::slice::from_ref(&rate)),
         ] {
             let mut fake = creeping(1e-5, 8);
             fake.record.header.run.lr_decay = Some(decay.into());

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::shared::weights::{nothing_changes, of_files, two_files};
+use super::shared::weights::{match_in_files, nothing_changes, two_files};
 use crate::diagnose::fault::{Kind, RuleMatch};
 use crate::diagnose::finding::Severity;
 use crate::diagnose::param::Param;
@@ -39,7 +39,7 @@ pub static RULE: Rule = Rule {
             maximum.",
     false_alarms: "A learning rate too small where one layer still moves is missed.",
     trials: "Learning rate x 1000 or Adam with 1e-3; learning rate x 10 is not enough. Where gradients \
-               are zero, the remedy belongs to what makes them so.",
+             are zero, the remedy belongs to what makes them so.",
     needs: &[Need::Epoch],
     evaluate,
     on_weights: Some(on_weights),
@@ -138,7 +138,7 @@ fn on_weights(cx: &RuleContext) -> Evaluation {
     if !nothing_changes(q) {
         return Ok(Vec::new());
     }
-    let found = of_files(cx, Kind::NeverUpdated, Severity::Error, q.matrices.clone());
+    let found = match_in_files(cx, Kind::NeverUpdated, Severity::Error, q.matrices.clone());
     let message = format!(
         "no weight differs between {} and {}: whatever happened between them, no step changed a weight. Look \
          whether the optimizer was given these parameters, and whether the files are of different moments.",

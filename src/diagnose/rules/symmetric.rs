@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::shared::weights::{change_of, of_files};
+use super::shared::weights::{change_of, match_in_files};
 use crate::diagnose::fault::{Kind, RuleMatch};
 use crate::diagnose::finding::Severity;
 use crate::diagnose::param::Param;
@@ -192,7 +192,7 @@ fn on_weights(cx: &RuleContext) -> Evaluation {
         threshold: tolerance,
         quantity: "largest distance of a row of weights from the rows' mean, over its norm",
         message,
-        ..of_files(cx, Kind::Symmetric, severity, layers)
+        ..match_in_files(cx, Kind::Symmetric, severity, layers)
     }])
 }
 

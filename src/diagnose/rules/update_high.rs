@@ -83,9 +83,9 @@ pub static RULE: Rule = Rule {
     false_alarms: "Weights that start near zero grow quickly by right. Bursts that the run gets over are \
                    only noted. TheDeepChecker's range for log10 of the ratio, -4 to -1, alarms at these.",
     trials: "SGD: learning rate / 100 4 of 4, Adam 1e-3 3 of 4, clipping with learning rate / 10 3 of 4; \
-               learning rate / 10 1 of 4; clipping or warm-up alone 0 of 4. Adam: learning rate / 100 4 of \
-               4, / 10 2 of 4; clipping, warm-up, BatchNorm 0. Best single prescription: the rate at which \
-               this run's first update would have been 0.01, 25 of 31.",
+             learning rate / 10 1 of 4; clipping or warm-up alone 0 of 4. Adam: learning rate / 100 4 of \
+             4, / 10 2 of 4; clipping, warm-up, BatchNorm 0. Best single prescription: the rate at which \
+             this run's first update would have been 0.01, 25 of 31.",
     needs: &[Need::StepsOrEpoch],
     evaluate,
     on_weights: None,

@@ -32,7 +32,7 @@ pub static RULE: Rule = Rule {
             than guessing.",
     false_alarms: "None at the end of the prototype's healthy runs. Layers that start at zero are left out.",
     trials: "As vanishing-depth: tiny initial weights He or Xavier 4 of 4, BatchNorm 3 of 4. Inputs x \
-               1e-3: standardise 4 of 4; Adam or learning rate x 100 0 of 4.",
+             1e-3: standardise 4 of 4; Adam or learning rate x 100 0 of 4.",
     needs: &[Need::Epoch, Need::BaselineLoss, Need::Gradients],
     evaluate,
     on_weights: None,

@@ -71,9 +71,9 @@ pub static RULE: Rule = Rule {
     false_alarms: "Weights drawn from N(0, 0.01) or N(0, 1) that Adam rescues: alarms for 1 to 8 epochs. \
                    Converged runs are excluded, since there is nothing left to learn.",
     trials: "Tiny initial weights: He or Xavier 4 of 4, BatchNorm 3 of 4; Adam or any learning rate 0 of \
-               4. Deep sigmoid: ReLU with He, tanh with Xavier or BatchNorm 3 of 3; Xavier alone, \
-               LayerNorm, Adam, learning rate x 100 0 of 3. Deep without normalisation: residual links 3 of \
-               4, BatchNorm 2 of 4, He 1 of 4; LayerNorm, Adam 0 of 4.",
+             4. Deep sigmoid: ReLU with He, tanh with Xavier or BatchNorm 3 of 3; Xavier alone, \
+             LayerNorm, Adam, learning rate x 100 0 of 3. Deep without normalisation: residual links 3 of \
+             4, BatchNorm 2 of 4, He 1 of 4; LayerNorm, Adam 0 of 4.",
     needs: &[Need::Epoch, Need::BaselineLoss, Need::Gradients],
     evaluate,
     on_weights: None,

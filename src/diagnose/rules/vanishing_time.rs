@@ -40,8 +40,8 @@ pub static RULE: Rule = Rule {
     false_alarms: "Where only the end of a sequence matters, nothing is lost with its beginning: 6 of 6 healthy \
                    runs of such sequences, of 50 to 70 steps, had the same shares. Without harm it is only noted.",
     trials: "A plain layer that is to remember the first of 60 steps, with Adam, over 5 seeds: a GRU whose \
-               biases begin at 1 5 of 5, orthogonal weights 3 of 5; over one seed, an LSTM or a GRU with biases \
-               of their own 0 of 2. Shorter sequences help any cell.",
+             biases begin at 1 5 of 5, orthogonal weights 3 of 5; over one seed, an LSTM or a GRU with biases \
+             of their own 0 of 2. Shorter sequences help any cell.",
     needs: &[Need::Epoch],
     evaluate,
     on_weights: None,

@@ -11,6 +11,8 @@ use crate::diagnose::rule::{RuleContext, Unmeasured};
 const ONE_FILE: Unmeasured =
     Unmeasured("one file tells nothing of change: give an earlier checkpoint of the same run before it");
 
+/// Checks that there are files to compare.
+///
 /// # Errors
 /// Where there is but one file.
 pub fn two_files(cx: &RuleContext) -> Result<(), Unmeasured> {
@@ -18,7 +20,7 @@ pub fn two_files(cx: &RuleContext) -> Result<(), Unmeasured> {
 }
 
 /// A fault of these layers in all files, before it is put into words.
-pub fn of_files(cx: &RuleContext, kind: Kind, severity: Severity, layers: Vec<usize>) -> RuleMatch {
+pub fn match_in_files(cx: &RuleContext, kind: Kind, severity: Severity, layers: Vec<usize>) -> RuleMatch {
     let (first_epoch, last_epoch) = span(&cx.q.captures);
     RuleMatch {
         kind,
