@@ -106,6 +106,7 @@ test: test-slim test-train ## check format and lints, run every test, with and w
 
 test-slim: test-tools ## the part of it that needs no libtorch
 	$(CARGO) fmt --all --check
+	rustfmt --edition 2024 --check src/diagnose/rules/*.rs
 	$(CARGO) clippy --all-targets --locked $(SLIM) -- -D warnings
 	$(RUN_TESTS) $(SLIM)
 
@@ -204,6 +205,7 @@ msrv: libtorch ## check that the oldest compiler of Cargo.toml builds it (fetche
 
 fmt: ## format the code
 	$(CARGO) fmt --all
+	rustfmt --edition 2024 src/diagnose/rules/*.rs # declared by a macro, which cargo fmt does not look into
 
 clean: ## delete what was built
 	$(CARGO) clean

@@ -228,7 +228,7 @@ fn remedies(diagnosis: &Diagnosis) -> Vec<Vec<String>> {
     for rank in 0..most {
         for root in &roots {
             let Some(remedy) = root.remedies.get(rank) else { continue };
-            let words: Vec<String> = remedy.flag.split_whitespace().map(str::to_owned).collect();
+            let words: Vec<String> = remedy.flags().split_whitespace().map(str::to_owned).collect();
             if words.first().is_some_and(|w| w.starts_with("--")) && !flags.contains(&words) {
                 flags.push(words);
             }

@@ -114,14 +114,15 @@ fn root(text: &mut String, paint: &Paint, finding: &Finding, record: &Record) {
     let more = finding.message.split_once(". ").map_or("", |(_, more)| more);
     text.push_str(&if more.is_empty() { String::new() } else { fill(more, columns(), "  ") });
     if let Some(remedy) = finding.remedies.first() {
-        let whole = with_flags(&record.header.command, &remedy.flag).unwrap_or_else(|| remedy.flag.clone());
+        let flags = remedy.flags();
+        let whole = with_flags(&record.header.command, &flags).unwrap_or(flags);
         let _ = writeln!(text, "  try:  {}", paint.bold(&whole));
         for line in lines(&remedy.why, "        ") {
             let _ = writeln!(text, "{}", paint.dim(&line));
         }
     }
     for remedy in finding.remedies.iter().skip(1) {
-        let _ = writeln!(text, "  or:   {}", paint.bold(&remedy.flag));
+        let _ = writeln!(text, "  or:   {}", paint.bold(&remedy.flags()));
         for line in lines(&remedy.why, "        ") {
             let _ = writeln!(text, "{}", paint.dim(&line));
         }

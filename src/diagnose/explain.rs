@@ -1,13 +1,14 @@
 //! `gradscope explain RULE`: written from the same definitions that the rules are evaluated by.
 
+use super::param::Source;
 use super::rule::Rule;
-use super::settings::{SettingsError, Source, find};
+use super::settings::{SettingsError, find};
 use crate::text::{fill, number};
 
 /// Width that the text is filled to.
 const WIDTH: usize = 88;
 
-/// What a rule measures, when it fires, its limits with their sources, its false alarms, its remedies.
+/// The text on a rule: what it measures, when it fires, its limits with their sources, its false alarms, its remedies.
 ///
 /// # Errors
 /// Where there is no such rule.
@@ -16,15 +17,12 @@ pub fn explain(rule: &str) -> Result<String, SettingsError> {
 }
 
 impl Rule {
-    /// See [`explain`].
+    /// The text of [`explain`] for this rule.
     pub fn explain(&self) -> String {
         let mut text = format!("{} (family {})\n", self.name, self.family);
         text += &fill(&format!("{}.", self.summary), WIDTH, "");
-        let mut section = |title: &str, body: &str| {
-            text += &format!("\n{title}\n{}", fill(&self.with_limits(body), WIDTH, "  "))
-        };
-        section("What it measures", self.measures);
-        section("When it fires", self.fires);
+        text += &self.section("What it measures", self.measures);
+        text += &self.section("When it fires", self.fires);
         if !self.params.is_empty() {
             text += "\nLimits\n";
             for p in self.params {
@@ -34,34 +32,42 @@ impl Rule {
             text += &fill(&self.sources(), WIDTH, "  ");
             text += &format!("  Change one with --set {}.{}=VALUE.\n", self.name, self.params[0].name);
         }
-        let mut section = |title: &str, body: &str| {
-            text += &format!("\n{title}\n{}", fill(&self.with_limits(body), WIDTH, "  "))
-        };
-        section("False alarms", self.false_alarms);
-        section("Remedies, as they fared in trials", self.remedies);
+        text += &self.section("False alarms", self.false_alarms);
+        text += &self.section("Remedies, as they fared in trials", self.trials);
         text
     }
 
-    /// Where the limits come from, the usual source last.
+    fn section(&self, title: &str, body: &str) -> String {
+        format!("\n{title}\n{}", fill(&self.with_limits(body), WIDTH, "  "))
+    }
+
+    /// The sources of the limits in words, the usual source last.
     fn sources(&self) -> String {
-        let of = |source: Source| -> Option<String> {
-            let named = self.params.iter().filter(|p| p.source == source).map(|p| p.name);
-            let named = named.collect::<Vec<_>>().join(", ");
-            (!named.is_empty()).then(|| format!("{named}: {}", source.words()))
-        };
-        let odd: Vec<String> = [Source::Guess, Source::Corpus].into_iter().filter_map(of).collect();
-        let rest = of(Source::Calibrated).map(|_| Source::Calibrated.words());
-        match (odd.as_slice(), rest) {
-            ([], _) => format!("All {}.", Source::Calibrated.words()),
-            (odd, Some(rest)) => format!("{}; the others {rest}.", odd.join("; ")),
-            (odd, None) => format!("{}.", odd.join("; ")),
+        let odd: Vec<String> = [Source::Guess, Source::Corpus]
+            .into_iter()
+            .filter_map(|source| self.limits_from(source))
+            .collect();
+        let usual = Source::Calibrated.words();
+        if odd.is_empty() {
+            format!("All {usual}.")
+        } else if self.limits_from(Source::Calibrated).is_some() {
+            format!("{}; the others {usual}.", odd.join("; "))
+        } else {
+            format!("{}.", odd.join("; "))
         }
     }
 
+    /// The names of the limits from this source, with its words; `None` where there are none.
+    fn limits_from(&self, source: Source) -> Option<String> {
+        let named = self.params.iter().filter(|p| p.source == source).map(|p| p.name);
+        let named = named.collect::<Vec<_>>().join(", ");
+        (!named.is_empty()).then(|| format!("{named}: {}", source.words()))
+    }
+
     fn with_limits(&self, body: &str) -> String {
-        let put =
-            |text: String, p: &super::Param| text.replace(&format!("{{{}}}", p.name), &number(p.default));
-        self.params.iter().fold(body.to_owned(), put)
+        self.params
+            .iter()
+            .fold(body.to_owned(), |text, p| text.replace(&format!("{{{}}}", p.name), &number(p.default)))
     }
 }
 

@@ -1,7 +1,8 @@
 //! `--fail-on`: which findings make the exit status 1.
 
+use super::finding::{Finding, Severity};
+use super::rules::rules;
 use super::settings::{SettingsError, near};
-use super::{Finding, Severity, rules};
 
 /// Findings that a caller wants to fail on, parsed once.
 ///
@@ -44,7 +45,6 @@ impl FailOn {
             self.severity = Some(self.severity.map_or(severity, |s| s.min(severity)));
             return Ok(());
         }
-        let known = || rules().flat_map(|r| [r.name, r.family]);
         match known().find(|name| *name == word) {
             Some(name) => self.names.push(name),
             None => {
@@ -65,9 +65,15 @@ impl FailOn {
 
     /// Whether this finding is one of them.
     pub fn matches(&self, finding: &Finding) -> bool {
-        let named = || self.names.iter().any(|n| *n == finding.rule || *n == finding.family);
-        self.severity.is_some_and(|s| finding.severity >= s) || (finding.severity > Severity::Info && named())
+        self.severity.is_some_and(|s| finding.severity >= s)
+            || finding.severity > Severity::Info
+                && self.names.iter().any(|n| *n == finding.rule || *n == finding.family)
     }
+}
+
+/// Names of rules and of families.
+fn known() -> impl Iterator<Item = &'static str> {
+    rules().flat_map(|r| [r.name, r.family])
 }
 
 #[cfg(test)]

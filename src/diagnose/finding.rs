@@ -1,4 +1,4 @@
-//! What a diagnosis says.
+//! A diagnosis: the verdict, and the findings behind it.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::remedy::Remedy;
 use crate::record::number;
 
 /// One rule that fired, with the number and the limit behind it.
@@ -36,7 +37,7 @@ pub struct Finding {
     #[serde(with = "number")]
     #[schemars(with = "number::MaybeFinite")]
     pub threshold: f64,
-    /// What `value` is, with its unit: "share of units that never fired".
+    /// The name of `value`, with its unit: "share of units that never fired".
     pub quantity: String,
     /// Whether no other finding explains it.
     pub root: bool,
@@ -46,7 +47,7 @@ pub struct Finding {
     pub message: String,
     /// Further numbers behind it, by name.
     pub evidence: BTreeMap<String, Value>,
-    /// What to change, best first. Of a consequence: empty, a remedy belongs to the root.
+    /// Changes that help, best first. Of a consequence: empty, a remedy belongs to the root.
     pub remedies: Vec<Remedy>,
 }
 
@@ -59,7 +60,7 @@ impl Finding {
         }
     }
 
-    /// What to sort by so that the worst come first, and causes before what follows from them.
+    /// The key that sorts the worst first, and causes before what follows from them.
     pub fn rank(&self) -> (Reverse<Severity>, bool) {
         (Reverse(self.severity), !self.root)
     }
@@ -88,15 +89,6 @@ impl Severity {
     }
 }
 
-/// Something to change.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Remedy {
-    /// Flags of `gradscope run` that can be pasted after the command.
-    pub flag: String,
-    /// Why it helps, in one sentence.
-    pub why: String,
-}
-
 /// The verdict in one word, from good to bad.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
@@ -105,7 +97,7 @@ pub enum Verdict {
     Healthy,
     /// A warning and no error.
     Warning,
-    /// An error.
+    /// At least one error.
     Unhealthy,
 }
 
@@ -139,7 +131,7 @@ pub struct Diagnosis {
 pub struct NotMeasured {
     /// Name of the rule.
     pub rule: String,
-    /// What the record lacks.
+    /// The part of a record that is missing, in words.
     pub why: String,
 }
 
@@ -152,7 +144,7 @@ impl Diagnosis {
     /// Names of the layers that pictures point at: those of roots and of errors. A milder consequence
     /// (an output that hardly varies, say) would hide where the trouble is.
     pub fn flagged_layers(&self) -> BTreeSet<String> {
-        let told = |f: &&Finding| f.root || f.severity == Severity::Error;
-        self.findings.iter().filter(told).flat_map(|f| f.layers.iter().cloned()).collect()
+        let told = self.findings.iter().filter(|f| f.root || f.severity == Severity::Error);
+        told.flat_map(|f| f.layers.iter().cloned()).collect()
     }
 }

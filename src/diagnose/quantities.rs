@@ -5,18 +5,19 @@
 //! of 726 healthy prototype runs looked vanished.
 
 use super::series::{self, Point};
-use crate::record::{Epoch, Firing, Layer, LayerCapture, LayerKind, NonFinite, Record};
+use crate::record::{Epoch, Firing, Layer, LayerCapture, LayerKind, Record};
+use crate::stats::Distribution;
 
 /// Share of the loss of guessing above which there is something left to learn. Below it gradients may
 /// be small because the run has converged. Calibrated with the limits of
 /// the rules, as are the next two.
-const LEFT_TO_LEARN: f64 = 0.1;
+const UNCONVERGED: f64 = 0.1;
 /// Share of the loss of guessing from which nothing has been learned.
-const NOTHING_LEARNED: f64 = 0.9;
+const AT_BASELINE: f64 = 0.9;
 /// Share of the loss at the start (at most that of guessing) from which there is no progress.
 const NO_PROGRESS: f64 = 0.9;
 /// Captures in a row without progress that make harm; one may be a bad batch.
-const HARM_CAPTURES: usize = 2;
+const FAILING_CAPTURES: usize = 2;
 
 /// Share of the strongest elasticity below which a layer's gradient counts as vanishing when it reaches
 /// exactly 0; far below any limit of the rules, since float32 has 38 decades to fall through.
@@ -24,16 +25,16 @@ const FADING: f64 = 1e-6;
 
 /// The least elasticity of the strongest layer at which a missing gradient or update says anything of the
 /// wiring or the optimizer: below it float32 loses both by itself.
-pub const LEAST_PULL: f64 = 1e-3;
+pub const MIN_ELASTICITY: f64 = 1e-3;
 
 /// Update over weight of healthy runs in their first epoch, SGD and Adam alike.
 pub const HEALTHY_UPDATE: [f64; 2] = [0.002, 0.04];
 
-/// What rules look at, computed once a diagnosis.
+/// The quantities that rules look at, computed once a diagnosis.
 pub struct Quantities<'a> {
     pub record: &'a Record,
     /// Mean loss of the best constant prediction, where it is known and positive.
-    pub chance: Option<f64>,
+    pub baseline_loss: Option<f64>,
     /// Indices of the layers whose weight is a matrix that the optimizer may change.
     pub matrices: Vec<usize>,
     /// Whole captured epochs; a partial one only where there is no other.
@@ -44,7 +45,7 @@ pub struct Quantities<'a> {
     /// The first NaN or infinity.
     pub broken: Option<Broken>,
     /// The run is being harmed: a non-finite value, or no progress at the last captures.
-    pub harm: bool,
+    pub failing: bool,
 }
 
 /// A captured epoch.
@@ -57,14 +58,14 @@ pub struct Capture<'a> {
     pub loss: f64,
     pub layers: &'a [LayerCapture],
     /// Something left to learn. A loss that is not finite leaves everything.
-    pub left: bool,
+    pub unconverged: bool,
     /// Nothing learned: no better than guessing.
-    pub near: bool,
+    pub at_baseline: bool,
     /// No progress since the start.
-    pub noprog: bool,
+    pub no_progress: bool,
     /// The elasticity ‖W‖·‖g‖/L of every layer of the header, with the epoch's median gradient;
     /// `None` for what is no trainable matrix, has weights of zero, or is not finite.
-    pub pull: Vec<Option<f64>>,
+    pub elasticity: Vec<Option<f64>>,
     /// Layers whose elasticity is 0 because a gradient that was vanishing fell below the smallest
     /// float32.
     pub faded: Vec<bool>,
@@ -82,9 +83,9 @@ pub struct Broken {
 }
 
 impl<'a> Quantities<'a> {
-    pub fn of(record: &'a Record) -> Self {
+    pub fn new(record: &'a Record) -> Self {
         let header = &record.header;
-        let chance = Some(header.data.chance_loss).filter(|c| c.is_finite() && *c > 0.0);
+        let baseline_loss = Some(header.data.chance_loss).filter(|c| c.is_finite() && *c > 0.0);
         let matrices: Vec<usize> = (0..)
             .zip(&header.layers)
             .filter(|(_, l)| l.kind.is_matrix() && l.trainable)
@@ -94,8 +95,10 @@ impl<'a> Quantities<'a> {
         let whole = record.epochs.iter().any(|e| !e.partial);
         let epochs: Vec<&Epoch> = record.epochs.iter().filter(|e| !(whole && e.partial)).collect();
         let initial_loss = initial_loss(&points, &epochs);
-        let mut captures: Vec<_> =
-            epochs.iter().map(|e| capture(e, &header.layers, &matrices, chance, initial_loss)).collect();
+        let mut captures: Vec<_> = epochs
+            .iter()
+            .map(|e| capture(e, &header.layers, &matrices, baseline_loss, initial_loss))
+            .collect();
         follow_fading(&mut captures, &matrices);
         let start = match (record.steps.first(), record.epochs.first()) {
             (Some(s), _) if s.step == 0 && s.capture.is_some() => s.capture.as_deref(),
@@ -103,9 +106,10 @@ impl<'a> Quantities<'a> {
             _ => None,
         };
         let broken = broken(record);
-        let stuck = captures.iter().rev().take(HARM_CAPTURES).all(|c| c.noprog) && !captures.is_empty();
-        let harm = broken.is_some() || stuck;
-        Self { record, chance, matrices, captures, start, points, broken, harm }
+        let stuck =
+            captures.iter().rev().take(FAILING_CAPTURES).all(|c| c.no_progress) && !captures.is_empty();
+        let failing = broken.is_some() || stuck;
+        Self { record, baseline_loss, matrices, captures, start, points, broken, failing }
     }
 
     /// The layer of this index in the header.
@@ -115,10 +119,7 @@ impl<'a> Quantities<'a> {
 
     /// Whether any epoch holds gradients of the matrices.
     pub fn has_gradients(&self) -> bool {
-        let holds = |c: &Capture| {
-            self.matrices.iter().any(|&i| c.layers.get(i).is_some_and(|l| l.gradient_norm().is_some()))
-        };
-        self.captures.iter().any(holds)
+        self.captured_matrices().any(|layer| layer.gradient_norm().is_some())
     }
 
     /// Whether any epoch holds updates of the matrices.
@@ -128,8 +129,12 @@ impl<'a> Quantities<'a> {
 
     /// Whether no capture of any matrix has a gradient other than zero.
     pub fn all_gradients_zero(&self) -> bool {
-        let zero = |l: &LayerCapture| l.gradient_norm().is_none_or(|g| g.max == 0.0);
-        self.captures.iter().all(|c| self.matrices.iter().filter_map(|&i| c.layers.get(i)).all(zero))
+        self.captured_matrices().filter_map(LayerCapture::gradient_norm).all(|g| g.max == 0.0)
+    }
+
+    /// Every matrix at every capture.
+    fn captured_matrices(&self) -> impl Iterator<Item = &LayerCapture> {
+        self.captures.iter().flat_map(|c| self.matrices.iter().filter_map(|&i| c.layers.get(i)))
     }
 
     /// ‖W‖_F/√n_out of a matrix before the first step: the RMS length of its rows.
@@ -154,25 +159,31 @@ impl<'a> Quantities<'a> {
     }
 }
 
+/// First and last epoch of captures in a row.
+pub fn span(run: &[Capture]) -> (u64, u64) {
+    let [first, last] = [run.first(), run.last()].map(|c| c.map_or(0, |c| c.epoch));
+    (first, last)
+}
+
 impl Capture<'_> {
-    /// The layers that are pulled at all, in forward order: (layer, elasticity).
-    pub fn pulled(&self) -> impl Iterator<Item = (usize, f64)> + '_ {
-        let measured = self.pull.iter().enumerate().filter_map(|(i, e)| Some((i, (*e)?)));
+    /// The layers that a gradient reaches, in forward order: (layer, elasticity).
+    pub fn reached(&self) -> impl Iterator<Item = (usize, f64)> + '_ {
+        let measured = self.elasticity.iter().enumerate().filter_map(|(i, e)| Some((i, (*e)?)));
         measured.filter(|(i, e)| *e > 0.0 || self.faded[*i])
     }
 
     /// The strongest elasticity and its layer.
     pub fn strongest(&self) -> Option<(usize, f64)> {
-        let measured = self.pull.iter().enumerate().filter_map(|(i, e)| Some((i, (*e)?)));
+        let measured = self.elasticity.iter().enumerate().filter_map(|(i, e)| Some((i, (*e)?)));
         measured.max_by(|a, b| a.1.total_cmp(&b.1))
     }
 
     /// Weakest over strongest elasticity: of the first layer that is pulled, as a share of the
     /// largest. `None` for fewer than two layers.
     pub fn depth_ratio(&self) -> Option<f64> {
-        let (first, e) = self.pulled().next()?;
+        let (first, e) = self.reached().next()?;
         let (last, max) = self.strongest()?;
-        (first != last || self.pulled().nth(1).is_some()).then_some(e / max)
+        (first != last || self.reached().nth(1).is_some()).then_some(e / max)
     }
 
     /// Median over layers of the epoch's median update.
@@ -196,17 +207,17 @@ fn capture<'a>(
     epoch: &'a Epoch,
     layers: &[Layer],
     matrices: &[usize],
-    chance: Option<f64>,
+    baseline_loss: Option<f64>,
     initial_loss: f64,
 ) -> Capture<'a> {
     // As bad as can be: no comparison with NaN holds.
     let loss = if epoch.train_loss.is_nan() { f64::INFINITY } else { epoch.train_loss };
-    let left = chance.is_some_and(|ch| loss > LEFT_TO_LEARN * ch);
-    let mut pull = vec![None; layers.len()];
+    let unconverged = baseline_loss.is_some_and(|baseline| loss > UNCONVERGED * baseline);
+    let mut elasticity = vec![None; layers.len()];
     let mut updates = vec![None; layers.len()];
     for &i in matrices {
         let (Some(layer), Some(captured)) = (layers.get(i), epoch.layers.get(i)) else { continue };
-        pull[i] = captured.elasticity(layer, loss);
+        elasticity[i] = captured.elasticity(layer, loss);
         let weight = captured.weight_norm().max(layer.least_weight_norm());
         updates[i] = captured.update_norm().map(|u| u.median / weight).filter(|u| !u.is_nan());
     }
@@ -216,11 +227,12 @@ fn capture<'a>(
         lr: epoch.lr,
         loss,
         layers: &epoch.layers,
-        left,
-        near: chance.is_some_and(|ch| loss >= NOTHING_LEARNED * ch),
-        noprog: left && chance.is_some_and(|ch| loss >= NO_PROGRESS * initial_loss.min(ch)),
+        unconverged,
+        at_baseline: baseline_loss.is_some_and(|baseline| loss >= AT_BASELINE * baseline),
+        no_progress: unconverged
+            && baseline_loss.is_some_and(|baseline| loss >= NO_PROGRESS * initial_loss.min(baseline)),
         faded: vec![false; layers.len()],
-        pull,
+        elasticity,
         update: updates,
     }
 }
@@ -228,11 +240,11 @@ fn capture<'a>(
 /// A gradient of exactly 0 usually says something else than a small one (a dead or frozen layer), and
 /// such layers are skipped. One that was vanishing when it was last seen has only gone on to do so.
 fn follow_fading(captures: &mut [Capture], matrices: &[usize]) {
-    let mut vanishing = vec![false; captures.first().map_or(0, |c| c.pull.len())];
+    let mut vanishing = vec![false; captures.first().map_or(0, |c| c.elasticity.len())];
     for capture in captures {
         let strongest = capture.strongest().map_or(0.0, |(_, e)| e);
         for &i in matrices {
-            match capture.pull[i] {
+            match capture.elasticity[i] {
                 Some(e) if e > 0.0 => vanishing[i] = e < FADING * strongest,
                 Some(_) => capture.faded[i] = vanishing[i],
                 None => {}
@@ -252,19 +264,17 @@ fn initial_loss(points: &[Point], epochs: &[&Epoch]) -> f64 {
 }
 
 fn broken(record: &Record) -> Option<Broken> {
-    let index = |name: &str| record.header.layers.iter().position(|l| l.name == name);
-    let place = |epoch, step, at: &NonFinite| Broken {
-        epoch,
-        step: Some(step),
-        stage: at.stage.clone(),
-        layer: at.layer.as_deref().and_then(index),
-    };
-    let named = record.steps.iter().find_map(|s| Some(place(s.epoch, s.step, s.non_finite.as_ref()?)));
     // A record of another source may not name the place; its numbers still tell.
+    let named = record.steps.iter().find_map(|s| Some((s, s.non_finite.as_ref()?)));
     named
+        .map(|(step, at)| Broken {
+            epoch: step.epoch,
+            step: Some(step.step),
+            stage: at.stage.clone(),
+            layer: record.header.layers.iter().position(|l| Some(&l.name) == at.layer.as_ref()),
+        })
         .or_else(|| {
-            let bad = |s: &&crate::record::Step| !(s.loss.min.is_finite() && s.loss.max.is_finite());
-            let step = record.steps.iter().find(bad)?;
+            let step = record.steps.iter().find(|s| !(s.loss.min.is_finite() && s.loss.max.is_finite()))?;
             // Of several steps in one point it is not known which.
             let exact = (step.steps == 1).then_some(step.step);
             Some(Broken { epoch: step.epoch, step: exact, stage: "loss".into(), layer: None })
@@ -273,17 +283,19 @@ fn broken(record: &Record) -> Option<Broken> {
 }
 
 fn broken_epoch(epoch: &Epoch) -> Option<Broken> {
-    let at = |stage: &str, layer| Broken { epoch: epoch.epoch, step: None, stage: stage.into(), layer };
-    let hit = |d: &crate::stats::Distribution| d.nan() + d.infinities() > 0;
-    let weight = epoch.layers.iter().position(|l| hit(&l.weight) || l.bias.as_ref().is_some_and(hit));
-    if let Some(layer) = weight {
-        return Some(at("weight", Some(layer)));
-    }
-    let put_out = |l: &LayerCapture| l.activations.as_ref().is_some_and(|a| hit(&a.pre) || hit(&a.post));
-    if let Some(layer) = epoch.layers.iter().position(put_out) {
-        return Some(at("activation", Some(layer)));
-    }
-    let gradient = |l: &LayerCapture| [&l.weight_grad, &l.bias_grad].into_iter().flatten().any(hit);
-    let first = epoch.layers.iter().rposition(gradient);
-    first.map(|layer| at("gradient", Some(layer)))
+    let layers = &epoch.layers;
+    let weight = layers.iter().position(|l| is_broken(Some(&l.weight)) || is_broken(l.bias.as_ref()));
+    let activation = layers.iter().position(|l| {
+        l.activations.as_ref().is_some_and(|a| is_broken(Some(&a.pre)) || is_broken(Some(&a.post)))
+    });
+    // Gradients go backward: the last layer was first.
+    let gradient =
+        layers.iter().rposition(|l| is_broken(l.weight_grad.as_ref()) || is_broken(l.bias_grad.as_ref()));
+    let places = [("weight", weight), ("activation", activation), ("gradient", gradient)];
+    let (stage, layer) = places.into_iter().find_map(|(stage, layer)| Some((stage, layer?)))?;
+    Some(Broken { epoch: epoch.epoch, step: None, stage: stage.into(), layer: Some(layer) })
+}
+
+fn is_broken(values: Option<&Distribution>) -> bool {
+    values.is_some_and(|d| d.nan() + d.infinities() > 0)
 }

@@ -1,78 +1,20 @@
-//! Which rules are on, and with which limits.
+//! The user's settings: which rules are on, and with which limits.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use thiserror::Error;
 
+use super::param::{Limits, Param};
 use super::rule::Rule;
-use super::rules::RULES;
+use super::rules::rules;
 use crate::text::similar;
-
-/// A limit of a rule that `--set RULE.PARAM=VALUE` can change.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Param {
-    /// Name after the rule's, as in `vanishing-depth.error`.
-    pub name: &'static str,
-    /// Value where nothing else is set.
-    pub default: f64,
-    /// Whether only whole numbers from 1 make sense (captures, steps, units).
-    pub whole: bool,
-    /// Why this value.
-    pub why: &'static str,
-    /// Where it comes from.
-    pub source: Source,
-}
-
-/// Where a limit comes from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Source {
-    /// Tried on the labelled runs of a prototype.
-    Calibrated,
-    /// Moved up and down over the labelled runs of the corpus.
-    Corpus,
-    /// Plausible, and nothing that was tried depends on it.
-    Guess,
-}
-
-impl Source {
-    /// In words.
-    pub fn words(self) -> &'static str {
-        match self {
-            Source::Calibrated => "calibrated on 1,728 labelled runs of a PyTorch prototype",
-            Source::Corpus => "moved up and down over the labelled runs of the corpus (docs/corpus.md)",
-            Source::Guess => "a guess",
-        }
-    }
-}
-
-impl Param {
-    /// A limit that a measured quantity is compared with.
-    pub(super) const fn limit(name: &'static str, default: f64, why: &'static str) -> Self {
-        Self { name, default, whole: false, why, source: Source::Calibrated }
-    }
-
-    /// A number of things.
-    pub(super) const fn count(name: &'static str, default: u32, why: &'static str) -> Self {
-        Self { name, default: default as f64, whole: true, why, source: Source::Calibrated }
-    }
-
-    /// The same, moved up and down over the corpus.
-    pub(super) const fn bracketed(self) -> Self {
-        Self { source: Source::Corpus, ..self }
-    }
-
-    /// The same with nothing but plausibility behind it.
-    pub(super) const fn guessed(self) -> Self {
-        Self { source: Source::Guess, ..self }
-    }
-}
 
 /// Rules switched off and limits changed by the user. The default leaves every rule on, with its own
 /// limits.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Settings {
     off: BTreeSet<&'static str>,
-    limits: BTreeMap<(&'static str, &'static str), f64>,
+    pub(super) limits: Limits,
 }
 
 impl Settings {
@@ -90,9 +32,11 @@ impl Settings {
     /// # Errors
     /// Where it is not of that form, names something unknown, or the value makes no sense.
     pub fn set(&mut self, assignment: &str) -> Result<(), SettingsError> {
-        let malformed = || SettingsError::Malformed { text: assignment.into() };
-        let (left, right) = assignment.split_once('=').ok_or_else(malformed)?;
-        let (rule, name) = left.trim().split_once('.').ok_or_else(malformed)?;
+        let parts =
+            assignment.split_once('=').and_then(|(left, right)| Some((left.trim().split_once('.')?, right)));
+        let Some(((rule, name), right)) = parts else {
+            return Err(SettingsError::Malformed { text: assignment.into() });
+        };
         let rule = find(rule)?;
         let param = rule.params.iter().find(|p| p.name == name).ok_or_else(|| {
             let known = rule.params.iter().map(|p| p.name);
@@ -109,18 +53,13 @@ impl Settings {
                 default: param.default,
             });
         };
-        self.limits.insert((rule.name, param.name), value);
+        self.limits.set(rule.name, param, value);
         Ok(())
     }
 
     /// Whether a rule is to be evaluated.
     pub fn is_on(&self, rule: &str) -> bool {
         !self.off.contains(rule)
-    }
-
-    /// What a limit is.
-    pub(super) fn limit(&self, rule: &'static str, param: &Param) -> f64 {
-        self.limits.get(&(rule, param.name)).copied().unwrap_or(param.default)
     }
 }
 
@@ -132,42 +71,42 @@ fn sensible(param: &Param, value: f64) -> bool {
     }
 }
 
-/// What can be wrong with the name of a rule or the value of a limit.
+/// The ways in which the name of a rule or the value of a limit can be wrong.
 #[derive(Clone, Debug, Error, PartialEq)]
 pub enum SettingsError {
     /// Not of the form RULE.PARAM=VALUE.
     #[error("{text:?} is not of the form RULE.PARAM=VALUE, such as vanishing-depth.error=1e-3")]
     Malformed {
-        /// What was given.
+        /// The text that was given.
         text: String,
     },
     /// No such rule.
     #[error("unknown rule {name:?}: {near}")]
     UnknownRule {
-        /// What was given.
+        /// The text that was given.
         name: String,
-        /// What there is.
+        /// The names that there are.
         near: Near,
     },
     /// The rule has no such parameter.
     #[error("rule {rule} has no parameter {name:?}: {near}")]
     UnknownParam {
-        /// The rule.
+        /// Name of the rule.
         rule: &'static str,
-        /// What was given.
+        /// The text that was given.
         name: String,
-        /// What there is.
+        /// The names that there are.
         near: Near,
     },
     /// A word of `--fail-on` that means nothing.
     #[error("--fail-on {word:?} is no rule, family or severity: {near}")]
     UnknownWord {
-        /// What was given.
+        /// The text that was given.
         word: String,
-        /// What there is.
+        /// The names that there are.
         near: Near,
     },
-    /// What is never found, so that nothing can fail on it.
+    /// A rule or family that is switched off, so that nothing can fail on it.
     #[error("--fail-on {name} would never fail: --off switches it off")]
     FailsOnWhatIsOff {
         /// The rule or family.
@@ -176,15 +115,15 @@ pub enum SettingsError {
     /// A value that the parameter cannot have.
     #[error("{rule}.{param} cannot be {value:?}: it must be {wanted} (its default is {default})")]
     BadValue {
-        /// The rule.
+        /// Name of the rule.
         rule: &'static str,
-        /// Its parameter.
+        /// Name of its parameter.
         param: &'static str,
-        /// What was given.
+        /// The text that was given.
         value: String,
-        /// What would be right.
+        /// The values that it can have, in words.
         wanted: &'static str,
-        /// Its default.
+        /// The default of that parameter.
         default: f64,
     },
 }
@@ -213,9 +152,9 @@ impl std::fmt::Display for Near {
 /// # Errors
 /// Where there is none, with the names that look like it.
 pub(super) fn find(name: &str) -> Result<&'static Rule, SettingsError> {
-    RULES.iter().copied().find(|r| r.name == name).ok_or_else(|| SettingsError::UnknownRule {
+    rules().find(|r| r.name == name).ok_or_else(|| SettingsError::UnknownRule {
         name: name.into(),
-        near: near(name, RULES.iter().map(|r| r.name)),
+        near: near(name, rules().map(|r| r.name)),
     })
 }
 
@@ -244,8 +183,8 @@ mod tests {
         settings.set("vanishing-depth.error=1e-3").unwrap();
         let rule = find("vanishing-depth").unwrap();
         let param = rule.params.iter().find(|p| p.name == "error").unwrap();
-        assert_eq!(settings.limit(rule.name, param), 1e-3);
-        assert_ne!(Settings::default().limit(rule.name, param), 1e-3);
+        assert_eq!(settings.limits.get(rule.name, param), 1e-3);
+        assert_ne!(Settings::default().limits.get(rule.name, param), 1e-3);
     }
 
     #[test]

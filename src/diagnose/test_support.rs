@@ -9,8 +9,8 @@ use crate::testing::{self, SAMPLES};
 
 use super::{Diagnosis, Finding, Settings, diagnose};
 
-/// What guessing costs in these records.
-pub const CHANCE: f64 = 0.693;
+/// The baseline loss of these records.
+pub const BASELINE_LOSS: f64 = 0.693;
 
 /// A run of a multi-layer perceptron.
 #[derive(Clone)]
@@ -46,7 +46,7 @@ impl Fake {
             Activation::Relu,
             epochs,
             10,
-            |e| CHANCE * 0.9f64.powi(e as i32),
+            |e| BASELINE_LOSS * 0.9f64.powi(e as i32),
             |_, _| Norms { w: 2.0, g: 0.05, u: 0.02 },
         )
     }
@@ -54,14 +54,14 @@ impl Fake {
     /// A healthy run whose loss stays where it is.
     pub fn stuck(epochs: u64) -> Self {
         let mut fake = Self::healthy(epochs);
-        fake.set_loss(|_| CHANCE);
+        fake.set_loss(|_| BASELINE_LOSS);
         fake
     }
 
     /// A stuck run of a plain recurrent layer in front of the output.
     pub fn recurrent(epochs: u64) -> Self {
         let norms = |_, _| Norms { w: 2.0, g: 0.05, u: 0.02 };
-        let mut fake = Self::run(&[8, 8, 8, 1], Activation::Tanh, epochs, 10, |_| CHANCE, norms);
+        let mut fake = Self::run(&[8, 8, 8, 1], Activation::Tanh, epochs, 10, |_| BASELINE_LOSS, norms);
         for (layer, part) in [(0, "ih"), (1, "hh")] {
             let header = &mut fake.record.header.layers[layer];
             header.name = format!("rnn1.weight_{part}_l0");
@@ -170,7 +170,7 @@ impl Fake {
         });
     }
 
-    /// What the rules say.
+    /// The diagnosis at the default settings.
     pub fn diagnose(&self) -> Diagnosis {
         diagnose(&self.record, &Settings::default())
     }

@@ -4,10 +4,9 @@ use serde_json::Value;
 
 use crate::record::{Layer, number};
 
-/// A learning rate to two significant digits, always written out, as one would type it.
-pub fn plain(x: f64) -> String {
-    let rounded: f64 = format!("{x:.1e}").parse().unwrap_or(x);
-    format!("{rounded}")
+/// A number to two significant digits: a value that one would type.
+pub fn two_digits(x: f64) -> f64 {
+    format!("{x:.1e}").parse().unwrap_or(x)
 }
 
 /// `1 unit`, `3 units`.
@@ -20,26 +19,33 @@ pub fn percent(share: f64) -> String {
     format!("{}%", crate::text::number(100.0 * share))
 }
 
-/// Some of the layers `of` a network (indices into the header): `fc1`, `fc1 and fc3`, `fc1 to fc4`.
+/// Some of the layers `of` a network (indices into the header), in words: `fc1`, `fc1 and fc3`, `fc1 to fc4`.
 pub fn names(all: &[Layer], of: &[usize], some: &[usize]) -> String {
-    let name = |i: &usize| all.get(*i).map_or("?", |l| l.name.as_str());
     match some {
         [] => "no layer".into(),
-        [one] => name(one).into(),
-        [one, two] => format!("{} and {}", name(one), name(two)),
+        [one] => name(all, *one).into(),
+        [one, two] => format!("{} and {}", name(all, *one), name(all, *two)),
         [first, .., last] => {
             let between = of.iter().filter(|i| (first..=last).contains(i)).count();
             if between == some.len() {
-                format!("{} to {}", name(first), name(last))
+                format!("{} to {}", name(all, *first), name(all, *last))
             } else if some.len() <= 4 {
                 let (rest, _) = some.split_at(some.len() - 1);
-                format!("{} and {}", rest.iter().map(name).collect::<Vec<_>>().join(", "), name(last))
+                format!(
+                    "{} and {}",
+                    rest.iter().map(|i| name(all, *i)).collect::<Vec<_>>().join(", "),
+                    name(all, *last)
+                )
             } else {
                 let rest = some.len() - 2;
-                format!("{}, {} and {rest} other layers", name(first), name(&some[1]))
+                format!("{}, {} and {rest} other layers", name(all, *first), name(all, some[1]))
             }
         }
     }
+}
+
+fn name(all: &[Layer], index: usize) -> &str {
+    all.get(index).map_or("?", |l| l.name.as_str())
 }
 
 /// A number in evidence: one that is not finite goes in by its name instead of being dropped.
@@ -71,8 +77,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_rate_is_written_out_as_one_would_type_it() {
-        assert_eq!(plain(0.000_123), "0.00012");
-        assert_eq!(plain(1e-7), "0.0000001");
+    fn a_rate_has_two_digits_and_is_written_out() {
+        assert_eq!(two_digits(0.000_123).to_string(), "0.00012");
+        assert_eq!(two_digits(1e-7).to_string(), "0.0000001");
     }
 }

@@ -1,11 +1,10 @@
 //! The verdict, in one word and in one sentence.
 
+use super::finding::{Finding, Severity, Verdict};
 use super::quantities::Quantities;
-use super::rules::weights;
-use super::text::{count, inside, sentence};
-use super::{Finding, Severity, Verdict};
+use super::text::{count, inside, percent, sentence};
 use crate::record::{Outcome, Task};
-use crate::text::number;
+use crate::text::{counted, number};
 
 /// In one word: what the worst finding says.
 pub fn verdict(findings: &[Finding]) -> Verdict {
@@ -29,11 +28,14 @@ pub fn headline(verdict: Verdict, findings: &[Finding], q: &Quantities) -> Strin
 
 /// The first sentence of every root's message; several roots are several faults.
 fn roots(findings: &[Finding], q: &Quantities) -> String {
-    let first = |f: &Finding| {
-        let message = f.message.split(". ").next().unwrap_or_default().trim_end_matches('.');
-        inside(message, &q.record.header.layers)
-    };
-    let roots: Vec<String> = findings.iter().filter(|f| f.root).map(first).collect();
+    let roots: Vec<String> = findings
+        .iter()
+        .filter(|f| f.root)
+        .map(|f| {
+            let message = f.message.split(". ").next().unwrap_or_default().trim_end_matches('.');
+            inside(message, &q.record.header.layers)
+        })
+        .collect();
     match roots.as_slice() {
         [] => "something is wrong, but nothing explains the rest".into(),
         [one] => one.clone(),
@@ -44,7 +46,7 @@ fn roots(findings: &[Finding], q: &Quantities) -> String {
 /// How far a run has come that nothing is wrong with.
 fn progress(q: &Quantities) -> String {
     if q.record.header.has_weights_alone() {
-        return weights::progress(q);
+        return progress_of_weights(q);
     }
     let Some(last) = q.captures.last() else {
         return match q.points.last() {
@@ -54,8 +56,9 @@ fn progress(q: &Quantities) -> String {
     };
     let after = format!("after {}", count(last.epoch + 1, "epoch"));
     let loss = number(last.loss);
-    let guessing = q.chance.map_or(String::new(), |ch| format!(", where guessing costs {}", number(ch)));
-    if last.noprog || last.near {
+    let guessing =
+        q.baseline_loss.map_or(String::new(), |ch| format!(", where guessing costs {}", number(ch)));
+    if last.no_progress || last.at_baseline {
         return format!(
             "no fault found, but little learned so far: training loss {loss} {after}{guessing}{}",
             scores(q)
@@ -64,20 +67,45 @@ fn progress(q: &Quantities) -> String {
     format!("learning: training loss {loss} {after}{guessing}{}", scores(q))
 }
 
+/// The same of weights alone: what was looked at, and how far it changed.
+fn progress_of_weights(q: &Quantities) -> String {
+    let header = &q.record.header;
+    let Some(last) = q.captures.last() else { return "no data yet: nothing has been measured".into() };
+    let parameters = header.layers.iter().map(|l| l.parameters).fold(0, u64::saturating_add);
+    let what = format!(
+        "the {} of {} are finite, and no layer's units are copies of each other",
+        counted(parameters, "parameter"),
+        counted(header.layers.len() as u64, "layer"),
+    );
+    let before = q.captures.iter().rev().nth(1).map(|c| c.epoch);
+    let (Some(before), Some(change)) = (before, last.median_update()) else {
+        return format!("{what}; whether they learn, one file does not tell");
+    };
+    format!(
+        "{what}; from {} to {} the median layer changed by {} of its size",
+        q.record.file_of(before),
+        q.record.file_of(last.epoch),
+        percent(change)
+    )
+}
+
 fn scores(q: &Quantities) -> String {
     let Some(last) = q.record.epochs.iter().rev().find(|e| !e.partial).or(q.record.epochs.last()) else {
         return String::new();
     };
     let task = q.record.header.data.task;
-    let show = |score: f64| match task {
-        Task::Classification => format!("{}%", number(100.0 * score)),
-        Task::Regression => number(score),
-    };
     if !last.train_score.is_finite() {
         return String::new();
     }
-    let dev = last.dev_score.map_or(String::new(), |s| format!(", {} on the dev set", show(s)));
-    format!("; {} {} on the training set{dev}", task.score_name(), show(last.train_score))
+    let dev = last.dev_score.map_or(String::new(), |s| format!(", {} on the dev set", score(task, s)));
+    format!("; {} {} on the training set{dev}", task.score_name(), score(task, last.train_score))
+}
+
+fn score(task: Task, score: f64) -> String {
+    match task {
+        Task::Classification => format!("{}%", number(100.0 * score)),
+        Task::Regression => number(score),
+    }
 }
 
 /// That the run did not come to its end, if so.

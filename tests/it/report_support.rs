@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use gradscope::diagnose::{Diagnosis, Finding, NotMeasured, Remedy, Severity, Verdict};
+use gradscope::diagnose::{Change, Diagnosis, Finding, NotMeasured, Remedy, Severity, Verdict};
 use gradscope::plot::{Figure, Section, Table};
 use gradscope::record::{
     Activation, Activations, End, Epoch, Firing, Header, Layer, LayerCapture, Record, Run, TestResult,
@@ -110,7 +110,7 @@ pub fn diagnosis() -> Diagnosis {
         root: true,
         evidence: [("largest_pre_activation".to_owned(), (-7.5).into())].into(),
         remedies: vec![Remedy {
-            flag: "--bias 0".into(),
+            changes: vec![Change::Bias(0.0)],
             why: "half of the samples then make a unit fire".into(),
         }],
         ..finding(

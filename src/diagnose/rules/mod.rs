@@ -1,75 +1,50 @@
-//! The catalogue: one file a family.
+//! The catalogue: one file a rule, and one line here.
 
-mod brakes;
-mod dead_relu;
-mod dormant;
-mod exploding;
-mod frozen;
-mod init;
-mod loss;
-mod non_finite;
-mod note;
-mod output;
-mod output_activation;
-mod ranks;
-mod recurrent;
-mod saturation;
-mod scale;
-mod slow;
-mod stalled;
-mod symmetry;
-pub mod unseen;
-mod update;
-mod vanishing;
-pub mod weights;
+mod shared;
 
 use super::rule::Rule;
 
-/// Every rule, in the order of the catalogue.
-pub static RULES: &[&Rule] = &[
-    &non_finite::NON_FINITE,
-    &vanishing::DEPTH,
-    &vanishing::ALL,
-    &recurrent::VANISHING_TIME,
-    &exploding::DEPTH,
-    &exploding::TIME,
-    &dead_relu::DEAD_LAYER,
-    &dead_relu::DEAD_UNITS,
-    &dormant::DORMANT_UNITS,
-    &saturation::SATURATED,
-    &saturation::OUTPUT_SATURATED,
-    &symmetry::SYMMETRIC,
-    &init::INIT_SCALE,
-    &scale::INPUT_SCALE,
-    &scale::TARGET_SCALE,
-    &output_activation::OUTPUT_ACTIVATION,
-    &output::CONSTANT,
-    &update::UPDATE_HIGH,
-    &stalled::STALLED,
-    &frozen::LAYER_FROZEN,
-    &slow::SLOW,
-    &brakes::CLIP_DOMINATED,
-    &brakes::DECAY_DOMINATED,
-    &loss::PLATEAU,
-    &loss::OVERFIT,
-    &ranks::RANKS_DIFFER,
-    &note::EXPECTED_ZERO,
-];
+/// Declares the modules of rules, and lists the rules in the same order.
+macro_rules! catalogue {
+    ($($rule:ident,)*) => {
+        $(mod $rule;)*
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+        /// Every rule with the name of its file, in the order of the catalogue.
+        pub(super) static RULES: &[(&str, &Rule)] = &[$((stringify!($rule), &$rule::RULE)),*];
+    };
+}
 
-    #[test]
-    fn names_are_unique_and_every_rule_is_described() {
-        let mut names: Vec<_> = RULES.iter().map(|r| r.name).collect();
-        names.sort_unstable();
-        names.dedup();
-        assert_eq!(names.len(), RULES.len());
-        for rule in RULES {
-            let texts = [rule.summary, rule.measures, rule.fires, rule.false_alarms, rule.remedies];
-            assert!(texts.iter().all(|t| !t.is_empty()), "{}", rule.name);
-            assert!(rule.params.iter().all(|p| !p.why.is_empty()), "{}", rule.name);
-        }
-    }
+catalogue! {
+    non_finite,
+    vanishing_depth,
+    vanishing_all,
+    vanishing_time,
+    exploding_depth,
+    exploding_time,
+    dead_layer,
+    dead_units,
+    dormant_units,
+    saturated,
+    output_saturated,
+    symmetric,
+    init_scale,
+    input_scale,
+    target_scale,
+    output_activation,
+    constant_output,
+    update_high,
+    stalled,
+    layer_frozen,
+    slow,
+    clip_dominated,
+    decay_dominated,
+    plateau,
+    overfit,
+    ranks_differ,
+    expected_zero,
+}
+
+/// Every rule there is, in the order of the catalogue.
+pub fn rules() -> impl Iterator<Item = &'static Rule> {
+    RULES.iter().map(|(_, rule)| *rule)
 }

@@ -1,46 +1,56 @@
 //! NaN and infinity.
 
-use super::super::Severity;
-use super::super::cause::Kind;
-use super::super::quantities::Broken;
-use super::super::rule::{Case, GIVEN, Hit, NO_STEPS, Rule, Unmeasured};
-use super::super::text;
+use super::shared::weights::match_in_files;
+use crate::diagnose::fault::{Kind, RuleMatch};
+use crate::diagnose::finding::Severity;
+use crate::diagnose::quantities::Broken;
+use crate::diagnose::remedy::Plan;
+use crate::diagnose::rule::{Evaluation, Need, OnPrograms, Rule, RuleContext, Scope};
+use crate::diagnose::text;
+use crate::record::LayerCapture;
+use crate::stats::Distribution;
+use crate::text::{count, counted};
 
-pub static NON_FINITE: Rule = Rule {
+/// Evidence that a script or a file gave the values, before any training.
+const GIVEN: &str = "before_training";
+
+pub static RULE: Rule = Rule {
     name: "non-finite",
     family: "non-finite",
     summary: "A NaN or infinity appeared in the loss, an activation, a gradient or a weight",
+    scope: Scope::Layer,
     params: &[],
     measures: "Every step, whether activations, loss, gradients and weights are finite: the first step, \
                stage and layer where one is not, and how large the update before it was.",
     fires: "Error at the first NaN or infinity. It is no threshold, so it has no parameters.",
     false_alarms: "None known. A loss scaler that skips overflowing steps by intent would be reported.",
-    remedies: "Belongs to what came before it: most often update-high or exploding-time. On its own: a \
-               smaller learning rate, standardised inputs, He or Xavier weights.",
+    trials: "Belongs to what came before it: most often update-high or exploding-time. On its own: a \
+             smaller learning rate, standardised inputs, He or Xavier weights.",
+    needs: &[Need::StepsOrEpoch],
     evaluate,
+    on_weights: Some(on_weights),
+    on_programs: OnPrograms::Same,
+    remedies: Some(remedies),
 };
 
-fn evaluate(case: &Case) -> Result<Vec<Hit>, Unmeasured> {
-    let q = case.q;
-    if q.points.is_empty() && q.captures.is_empty() {
-        return Err(NO_STEPS);
-    }
+fn evaluate(cx: &RuleContext) -> Evaluation {
+    let q = cx.q;
     let Some(broken) = &q.broken else { return Ok(Vec::new()) };
     let update = broken.step.and_then(|step| {
         let before = q.points.iter().take_while(|p| p.last_step() < step);
         before.last().and_then(|p| p.update).map(|(_, max)| max)
     });
-    // What a script or a file gave, and no training has made.
+    // A script or a file gave these, and no training has made them.
     let given = q
         .start
         .filter(|_| broken.step == Some(0))
         .and_then(|layers| layers.iter().position(|l| l.weight.nan() + l.weight.infinities() > 0));
-    let mut message = format!("{} became NaN or infinite {}", place(case, broken), time(broken));
+    let mut message = format!("{} became NaN or infinite {}", place(cx, broken), time(broken));
     if let Some(layer) = given {
         message = format!(
             "the weight of {} holds NaN or infinite values before the first step: whatever made or loaded it \
              is to blame, and nothing that is computed from it means anything",
-            case.names(&[layer])
+            cx.names(&[layer])
         );
     } else if let Some(u) = update {
         message +=
@@ -58,14 +68,14 @@ fn evaluate(case: &Case) -> Result<Vec<Hit>, Unmeasured> {
     if given.is_some() {
         evidence.insert(GIVEN.into(), true.into());
     }
-    Ok(vec![Hit {
+    Ok(vec![RuleMatch {
         kind: Kind::NonFinite,
         severity: Severity::Error,
         layers: given.or(broken.layer).into_iter().collect(),
         first_epoch: broken.epoch,
         last_epoch: last,
         first_step: broken.step,
-        value: worst(case),
+        value: worst(cx),
         threshold: 0.0,
         quantity: "values of one tensor that are NaN or infinite, at least",
         message,
@@ -73,8 +83,8 @@ fn evaluate(case: &Case) -> Result<Vec<Hit>, Unmeasured> {
     }])
 }
 
-fn place(case: &Case, broken: &Broken) -> String {
-    let layer = broken.layer.map(|l| case.names(&[l]));
+fn place(cx: &RuleContext, broken: &Broken) -> String {
+    let layer = broken.layer.map(|l| cx.names(&[l]));
     match (broken.stage.as_str(), layer) {
         ("loss", _) => "the loss".into(),
         ("weight", Some(layer)) => format!("a weight of {layer}"),
@@ -92,15 +102,65 @@ fn time(broken: &Broken) -> String {
 }
 
 /// The most bad values that any captured tensor held; one where only the step tells.
-fn worst(case: &Case) -> f64 {
-    let captures = case.q.record.epochs.iter().flat_map(|e| &e.layers);
+fn worst(cx: &RuleContext) -> f64 {
+    let captures = cx.q.record.epochs.iter().flat_map(|e| &e.layers);
     let tensors = captures.flat_map(|l| [Some(&l.weight), l.weight_grad.as_ref(), l.bias_grad.as_ref()]);
     tensors.flatten().map(|d| d.nan() + d.infinities()).max().unwrap_or(0).max(1) as f64
 }
 
+/// The first file in which a weight or bias is not a number.
+fn on_weights(cx: &RuleContext) -> Evaluation {
+    let Some(capture) = cx.q.captures.iter().find(|c| c.layers.iter().any(|l| bad_values(l) > 0)) else {
+        return Ok(Vec::new());
+    };
+    let layers: Vec<usize> =
+        (0..capture.layers.len()).filter(|i| bad_values(&capture.layers[*i]) > 0).collect();
+    let values: u64 = capture.layers.iter().map(bad_values).sum();
+    let all: u64 = layers.iter().map(|i| all_values(&capture.layers[*i])).sum();
+    let message = format!(
+        "{} of the {} of {} {} NaN or infinite in {}. Nothing that is computed from them means anything: go \
+         back to a checkpoint before it, and record the training from there.",
+        count(values),
+        counted(all, "parameter"),
+        cx.names(&layers),
+        if values == 1 { "is" } else { "are" },
+        cx.q.record.file_of(capture.epoch),
+    );
+    Ok(vec![RuleMatch {
+        first_epoch: capture.epoch,
+        value: values as f64,
+        quantity: "weights and biases that are NaN or infinite",
+        message,
+        ..match_in_files(cx, Kind::NonFinite, Severity::Error, layers)
+    }])
+}
+
+/// The number of weights and biases of a layer that are not finite.
+fn bad_values(layer: &LayerCapture) -> u64 {
+    [Some(&layer.weight), layer.bias.as_ref()].into_iter().flatten().map(|d| d.nan() + d.infinities()).sum()
+}
+
+/// The number of weights and biases of a layer.
+fn all_values(layer: &LayerCapture) -> u64 {
+    layer.weight.count() + layer.bias.as_ref().map_or(0, Distribution::count)
+}
+
+fn remedies(plan: &mut Plan, found: &RuleMatch) {
+    if found.evidence.contains_key(GIVEN) {
+        return;
+    }
+    if found.first_step != Some(0) {
+        return plan.too_large_steps();
+    }
+    // No update had been made: the rate cannot be the cause.
+    plan.standardise();
+    plan.initialise("no update had been made yet: the initial weights are too large");
+    plan.normalise("it keeps the size of signals from layer to layer");
+}
+
 #[cfg(test)]
 mod tests {
-    use super::super::super::test_support::{Fake, set_step};
+    use crate::diagnose::test_support::{Fake, set_step};
     use crate::record::NonFinite;
     use crate::stats::Distribution;
 

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use super::super::Severity;
-use super::super::cause::Kind;
-use super::super::rule::{Case, Hit, NO_EPOCH, Rule, Unmeasured};
-use super::super::settings::Param;
-use super::super::text;
+use crate::diagnose::fault::{Kind, RuleMatch};
+use crate::diagnose::finding::Severity;
+use crate::diagnose::param::Param;
+use crate::diagnose::rule::{Evaluation, NO_EPOCH, OnPrograms, Rule, RuleContext, Scope, Unmeasured};
+use crate::diagnose::text;
 use crate::record::{LayerCapture, Loss};
 use crate::text::number;
 
@@ -17,22 +17,27 @@ const TOLERANCE: Param = Param::limit(
      add up to 1 are no accident",
 );
 
-pub static OUTPUT_ACTIVATION: Rule = Rule {
+pub static RULE: Rule = Rule {
     name: "output-activation",
     family: "output",
     summary: "Cross-entropy, which applies a softmax itself, is fed with outputs of a softmax",
+    scope: Scope::Output,
     params: &[TOLERANCE],
     measures: "Whether the outputs that go into cross-entropy are all at least 0 and add up to 1 for every \
                sample of the captured batch.",
     fires: "Error where the sums are within {tolerance} of 1 at the first two captures. A second softmax \
             of K classes cannot give more than e/(e + K - 1) to any of them, and flattens the gradient.",
     false_alarms: "None known.",
-    remedies: "Remove the softmax 4 of 4; learning rate x 10 0 of 4. It is in the model, not in a flag.",
+    trials: "Remove the softmax 4 of 4; learning rate x 10 0 of 4. It is in the model, not in a flag.",
+    needs: &[],
     evaluate,
+    on_weights: None,
+    on_programs: OnPrograms::NotMeasured,
+    remedies: None,
 };
 
-fn evaluate(case: &Case) -> Result<Vec<Hit>, Unmeasured> {
-    let q = case.q;
+fn evaluate(cx: &RuleContext) -> Evaluation {
+    let q = cx.q;
     match q.record.header.run.loss {
         Loss::CrossEntropy => {}
         Loss::Unknown => return Err(Unmeasured("the record does not say what is minimised (loss)")),
@@ -47,16 +52,15 @@ fn evaluate(case: &Case) -> Result<Vec<Hit>, Unmeasured> {
     if captures.is_empty() {
         return Err(NO_EPOCH);
     }
-    let activations = |layers: &[LayerCapture]| layers.get(output).and_then(|l| l.activations.clone());
     let mut furthest: f64 = 0.0;
     for layers in captures {
-        let Some(a) = activations(layers).filter(|a| a.output_sum.is_some()) else {
+        let activations = layers.get(output).and_then(|l| l.activations.as_ref());
+        let Some((a, sum)) = activations.and_then(|a| Some((a, a.output_sum?))) else {
             return Err(Unmeasured("the record does not say what the outputs of a sample add up to"));
         };
-        let Some(sum) = a.output_sum else { continue };
         let off = [sum.min, sum.max].map(|s| (s - 1.0).abs());
         let negative = a.post.min().is_none_or(|min| min < 0.0);
-        if negative || !off.iter().all(|d| *d <= case.get(&TOLERANCE)) {
+        if negative || !off.iter().all(|d| *d <= cx.get(&TOLERANCE)) {
             return Ok(Vec::new());
         }
         furthest = off.into_iter().fold(furthest, f64::max);
@@ -67,12 +71,12 @@ fn evaluate(case: &Case) -> Result<Vec<Hit>, Unmeasured> {
         "{} puts out probabilities where cross-entropy wants logits: all outputs are at least 0 and add up to 1 \
          within {} (limit {}). Cross-entropy applies a softmax itself; after two of them no class can get more \
          than {}, so remove the one in the model.",
-        case.names(&[output]),
+        cx.names(&[output]),
         number(furthest),
-        number(case.get(&TOLERANCE)),
+        number(cx.get(&TOLERANCE)),
         text::percent(most),
     );
-    Ok(vec![Hit {
+    Ok(vec![RuleMatch {
         kind: Kind::OutputActivation,
         severity: Severity::Error,
         layers: vec![output],
@@ -80,7 +84,7 @@ fn evaluate(case: &Case) -> Result<Vec<Hit>, Unmeasured> {
         last_epoch: q.captures.last().map_or(0, |c| c.epoch),
         first_step: Some(0),
         value: furthest,
-        threshold: case.get(&TOLERANCE),
+        threshold: cx.get(&TOLERANCE),
         quantity: "distance of a sample's sum of outputs from 1",
         message,
         evidence: BTreeMap::from([("largest_probability".to_owned(), text::value(most))]),
@@ -89,7 +93,7 @@ fn evaluate(case: &Case) -> Result<Vec<Hit>, Unmeasured> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::test_support::Fake;
+    use crate::diagnose::test_support::Fake;
     use crate::record::{Loss, OutputSum};
 
     /// A stuck run whose outputs add up to 1 within so much; they lie between 0.3 and 0.7.

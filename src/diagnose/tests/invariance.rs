@@ -1,9 +1,9 @@
-//! What changes nothing: the scale of the loss, scale moved between layers, the order of units, the form in
+//! Changes that leave every finding as it is: the scale of the loss, scale moved between layers, the order of units, the form in
 //! which captures are kept.
 
 use super::*;
 
-/// What must not change: everything but the numbers in messages, evidence and remedies.
+/// The part of the findings that must not change: everything but the numbers in messages, evidence and remedies.
 fn essence(record: &Record) -> Vec<Finding> {
     let mut findings = diagnose(record, &Settings::default()).findings;
     for f in &mut findings {

@@ -28,7 +28,7 @@ fn annotation(finding: &Finding) -> String {
     let layer = finding.layer.as_ref().map_or(String::new(), |layer| format!(" {layer}"));
     let title = format!("{}{layer} since {}", finding.rule, finding.since());
     let mut lines = vec![finding.message.clone(), measured(finding)];
-    lines.extend(finding.remedies.first().map(|remedy| format!("try: {}: {}", remedy.flag, remedy.why)));
+    lines.extend(finding.remedies.first().map(|remedy| format!("try: {}: {}", remedy.flags(), remedy.why)));
     format!("::{command} title={}::{}\n", property(&title), data(&lines.join("\n")))
 }
 

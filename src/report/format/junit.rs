@@ -6,21 +6,9 @@
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 
 use super::{Subject, measured};
-use crate::diagnose::{Finding, Severity, rules};
+use crate::diagnose::{Finding, Scope, Severity, rules};
 use crate::report::ReportError;
 
-/// Rules about the run as a whole, which no layer can fail.
-const OF_THE_RUN: [&str; 9] = [
-    "clip-dominated",
-    "decay-dominated",
-    "exploding-time",
-    "input-scale",
-    "overfit",
-    "plateau",
-    "slow",
-    "target-scale",
-    "update-high",
-];
 /// The suite of findings that name no layer.
 const RUN: &str = "run";
 
@@ -45,8 +33,7 @@ fn suite(subject: &Subject, layer: Option<&str>) -> TestSuite {
     let here: Vec<_> = findings.iter().filter(about).copied().collect();
     for rule in rules() {
         let found: Vec<_> = here.iter().filter(|(f, _)| f.rule == rule.name).copied().collect();
-        let of_the_run = OF_THE_RUN.contains(&rule.name);
-        if found.is_empty() && of_the_run == layer.is_some() {
+        if found.is_empty() && (rule.scope == Scope::Run) == layer.is_some() {
             continue;
         }
         let mut case = TestCase::new(rule.name, status(subject, rule.name, &found));
@@ -101,20 +88,8 @@ fn told(subject: &Subject, finding: &Finding) -> String {
         lines.push(format!("follows from: {}{place}", cause.rule));
     }
     for remedy in &finding.remedies {
-        lines.push(format!("try: {}: {}", remedy.flag, remedy.why));
+        lines.push(format!("try: {}: {}", remedy.flags(), remedy.why));
     }
     lines.push(format!("gradscope explain {}", finding.rule));
     lines.join("\n")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_rules_of_the_run_are_rules() {
-        for name in OF_THE_RUN {
-            assert!(rules().any(|rule| rule.name == name), "{name}");
-        }
-    }
 }

@@ -41,7 +41,7 @@ pub(super) fn text(subject: &Subject) -> Result<String, ReportError> {
         let place = finding.layer.as_ref().map_or(String::new(), |l| format!(" of {}", plain(l)));
         let _ = writeln!(text, "To try against {}{place}:\n", finding.rule);
         for remedy in &finding.remedies {
-            let _ = writeln!(text, "- {}: {}", code(&remedy.flag), plain(&remedy.why));
+            let _ = writeln!(text, "- {}: {}", code(&remedy.flags()), plain(&remedy.why));
         }
         text.push('\n');
     }

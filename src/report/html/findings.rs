@@ -79,9 +79,9 @@ impl Card {
     fn of(finding: &Finding, record: &Record, names: &Names) -> Self {
         let alarm = finding.severity > Severity::Info;
         let fix = |r: &crate::diagnose::Remedy| Fix {
-            flag: clean(&r.flag),
+            flag: clean(&r.flags()),
             why: names.in_text(&r.why),
-            command: command::with_flags(&record.header.command, &r.flag).map(|c| clean(&c)),
+            command: command::with_flags(&record.header.command, &r.flags()).map(|c| clean(&c)),
         };
         Self {
             mark: Mark::of(finding.severity, finding.rule.as_str()),

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use super::super::Severity;
-use super::super::cause::Kind;
-use super::super::rule::{Case, Hit, Rule, Unmeasured};
-use super::super::settings::Param;
-use super::super::text;
+use crate::diagnose::fault::{Kind, RuleMatch};
+use crate::diagnose::finding::Severity;
+use crate::diagnose::param::Param;
+use crate::diagnose::rule::{Evaluation, OnPrograms, Rule, RuleContext, Scope, Unmeasured};
+use crate::diagnose::text;
 use crate::record::RankDifference;
 use crate::text::number;
 
@@ -18,10 +18,14 @@ const LIMIT: Param = Param::limit(
 )
 .guessed();
 
-pub static RANKS_DIFFER: Rule = Rule {
+/// The order in which differences arise: weights that differ make gradients differ.
+const ORDER: [&str; 3] = ["weight", "gradient", "update"];
+
+pub static RULE: Rule = Rule {
     name: "ranks-differ",
     family: "ranks",
     summary: "Ranks of a distributed run hold different weights, or make different updates",
+    scope: Scope::Layer,
     params: &[LIMIT],
     measures: "What every rank should hold a copy of (weights, gradients after their reduction, updates), \
                compared by gradscope merge: the largest difference of a norm, mean or extreme between a rank \
@@ -29,51 +33,54 @@ pub static RANKS_DIFFER: Rule = Rule {
     fires: "Error where any is above {limit}. Records of one process have nothing to compare.",
     false_alarms: "Parameters that are meant to differ from rank to rank (sharded or expert weights), and \
                    gradients that are captured before they are reduced (no_sync).",
-    remedies: "Begin with the same weights on all ranks (DistributedDataParallel does), change weights on all \
-               or on none, and keep every parameter in the reduction. It is in the script, not in a flag.",
+    trials: "Begin with the same weights on all ranks (DistributedDataParallel does), change weights on all \
+             or on none, and keep every parameter in the reduction. It is in the script, not in a flag.",
+    needs: &[],
     evaluate,
+    on_weights: None,
+    on_programs: OnPrograms::Same,
+    remedies: None,
 };
 
-fn evaluate(case: &Case) -> Result<Vec<Hit>, Unmeasured> {
-    let header = &case.q.record.header;
+fn evaluate(cx: &RuleContext) -> Evaluation {
+    let header = &cx.q.record.header;
     let Some(ranks) = &header.ranks else { return Ok(Vec::new()) };
     if ranks.rank.is_some() {
         return Err(Unmeasured(
             "this is the record of one rank: gradscope merge compares it with the others",
         ));
     }
-    let limit = case.get(&LIMIT);
+    let limit = cx.get(&LIMIT);
     let off: Vec<&RankDifference> = ranks.differences.iter().filter(|d| d.value > limit).collect();
-    // What is first off explains the others: weights that differ make gradients differ.
-    let order = ["weight", "gradient", "update"];
-    let place = |d: &RankDifference| order.iter().position(|q| *q == d.quantity).unwrap_or(order.len());
-    let index = |d: &RankDifference| header.layers.iter().position(|l| l.name == d.layer);
-    let Some(first) = off.iter().min_by_key(|d| (d.step, place(d), index(d))) else { return Ok(Vec::new()) };
-    let mut layers: Vec<usize> = off.iter().filter_map(|d| index(d)).collect();
+    // The difference that is there first explains the others.
+    let Some(first) = off.iter().min_by_key(|d| (d.step, place(d), layer_of(cx, d))) else {
+        return Ok(Vec::new());
+    };
+    let mut layers: Vec<usize> = off.iter().filter_map(|d| layer_of(cx, d)).collect();
     layers.sort_unstable();
     layers.dedup();
     let worst = off.iter().filter(|d| d.quantity == first.quantity).map(|d| d.value).fold(0.0, f64::max);
-    let kept = |q: &str| off.iter().any(|d| d.quantity == q);
-    let what: Vec<String> = order.iter().filter(|q| kept(q)).map(|q| format!("{q}s")).collect();
+    let differing = ORDER.into_iter().filter(|q| off.iter().any(|d| d.quantity == *q));
+    let what: Vec<String> = differing.map(|q| format!("{q}s")).collect();
     let message = format!(
         "rank {} does not hold what rank 0 does: {} of {} differ since step {} (epoch {}), the {} by {} of \
          its norm (limit {}). Each rank then trains a model of its own, and what is averaged between \
          them suits none.",
         first.rank,
         what.join(" and "),
-        case.names(&layers),
+        cx.names(&layers),
         first.step,
         first.epoch,
         first.quantity,
         number(worst),
         number(limit),
     );
-    Ok(vec![Hit {
+    Ok(vec![RuleMatch {
         kind: Kind::RanksDiffer,
         severity: Severity::Error,
         layers,
         first_epoch: first.epoch,
-        last_epoch: case.q.captures.last().map_or(first.epoch, |c| c.epoch.max(first.epoch)),
+        last_epoch: cx.q.captures.last().map_or(first.epoch, |c| c.epoch.max(first.epoch)),
         first_step: Some(first.step),
         value: worst,
         threshold: limit,
@@ -87,9 +94,17 @@ fn evaluate(case: &Case) -> Result<Vec<Hit>, Unmeasured> {
     }])
 }
 
+fn place(difference: &RankDifference) -> usize {
+    ORDER.iter().position(|q| *q == difference.quantity).unwrap_or(ORDER.len())
+}
+
+fn layer_of(cx: &RuleContext, difference: &RankDifference) -> Option<usize> {
+    cx.q.record.header.layers.iter().position(|l| l.name == difference.layer)
+}
+
 #[cfg(test)]
 mod tests {
-    use super::super::super::test_support::Fake;
+    use crate::diagnose::test_support::Fake;
     use crate::record::{RankDifference, Ranks};
 
     fn with(values: &[(&str, &str, u64, f64)]) -> Fake {

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use super::super::Severity;
-use super::super::cause::Kind;
-use super::super::quantities::Capture;
-use super::super::rule::{Case, Hit, Rule, Unmeasured, span};
-use super::super::settings::Param;
-use super::super::text::percent;
+use crate::diagnose::fault::{Kind, RuleMatch};
+use crate::diagnose::finding::Severity;
+use crate::diagnose::param::Param;
+use crate::diagnose::quantities::{Capture, span};
+use crate::diagnose::rule::{Evaluation, Need, OnPrograms, Rule, RuleContext, Scope, Unmeasured};
+use crate::diagnose::text::percent;
+use crate::record::Activity;
 
 const ACTIVITY: Param = Param::limit(
     "activity",
@@ -15,15 +16,19 @@ const ACTIVITY: Param = Param::limit(
     "share of the layer's mean spread, and of its mean gradient, below which a unit is dormant (Sokar and \
      others, 2023, look at 0 to 0.1 of the mean output)",
 );
+
 const SHARE: Param = Param::limit("share", 0.25, "share of a layer's units");
+
 const UNITS: Param =
     Param::count("units", 8, "least units of a layer: a quarter of three is an accident").guessed();
+
 const CAPTURES: Param = Param::count("captures", 2, "captured epochs in a row (or all there are)");
 
-pub static DORMANT_UNITS: Rule = Rule {
+pub static RULE: Rule = Rule {
     name: "dormant-units",
     family: "dormant",
     summary: "Many units of a layer that is not ReLU hardly vary and hardly receive a gradient",
+    scope: Scope::Layer,
     params: &[ACTIVITY, SHARE, UNITS, CAPTURES],
     measures: "The standard deviation over samples of each unit's output, and the norm of its weights' \
                gradient, against the means of its layer.",
@@ -31,69 +36,81 @@ pub static DORMANT_UNITS: Rule = Rule {
             at {captures} captured epochs in a row: warning where another finding explains it and the run \
             is harmed, else info. It is never a root.",
     false_alarms: "None above info without another finding.",
-    remedies: "Belong to its cause.",
+    trials: "Belong to its cause.",
+    needs: &[Need::Epoch],
     evaluate,
+    on_weights: None,
+    on_programs: OnPrograms::NotMeasured,
+    remedies: None,
 };
 
-fn evaluate(case: &Case) -> Result<Vec<Hit>, Unmeasured> {
-    let q = case.q;
-    case.captures()?;
+fn evaluate(cx: &RuleContext) -> Evaluation {
+    let q = cx.q;
     let layers: Vec<usize> = q
         .hidden()
         .filter(|&i| {
-            q.layer(i).is_some_and(|l| !l.activation.can_die() && l.units >= case.get(&UNITS) as u64)
+            q.layer(i).is_some_and(|l| !l.activation.can_die() && l.units >= cx.count(&UNITS) as u64)
         })
         .collect();
-    let activity = |c: &Capture, i: usize| {
-        c.layers.get(i).and_then(|l| l.activations.as_ref()).and_then(|a| a.activity.clone())
-    };
-    if !layers.is_empty() && !layers.iter().any(|&i| q.captures.iter().any(|c| activity(c, i).is_some())) {
+    let measured = layers.iter().any(|&i| q.captures.iter().any(|c| activity(c, i).is_some()));
+    if !layers.is_empty() && !measured {
         return Err(Unmeasured("the record does not say how much single units do"));
     }
-    let share = |c: &Capture, i: usize| {
-        let activity = activity(c, i)?;
-        Some(activity.dormant(case.get(&ACTIVITY)) as f64 / activity.std.len().max(1) as f64)
-    };
-    let limit = case.get(&SHARE);
+    let limit = cx.get(&SHARE);
     let mut found = Vec::new();
     for i in layers {
-        let many = |c: &Capture| share(c, i).is_some_and(|s| s > 0.0 && s >= limit);
-        if let Some(run) = case.held(case.count(&CAPTURES), many) {
-            let value = run.last().and_then(|c| share(c, i)).unwrap_or(0.0);
+        let run =
+            cx.trailing_run(cx.count(&CAPTURES), |c| share(cx, c, i).is_some_and(|s| s > 0.0 && s >= limit));
+        if let Some(run) = run {
+            let value = run.last().and_then(|c| share(cx, c, i)).unwrap_or(0.0);
             found.push((i, span(run), value));
         }
     }
-    let Some((worst, _, value)) = found.iter().max_by(|a, b| a.2.total_cmp(&b.2)).copied() else {
-        return Ok(Vec::new());
-    };
-    let first = found.iter().map(|(_, s, _)| s.0).min().unwrap_or(0);
+    Ok(describe(cx, &found, limit).into_iter().collect())
+}
+
+fn activity<'c>(capture: &'c Capture, layer: usize) -> Option<&'c Activity> {
+    capture.layers.get(layer)?.activations.as_ref()?.activity.as_ref()
+}
+
+/// The share of a layer's units that are dormant.
+fn share(cx: &RuleContext, capture: &Capture, layer: usize) -> Option<f64> {
+    let activity = activity(capture, layer)?;
+    Some(activity.dormant(cx.get(&ACTIVITY)) as f64 / activity.std.len().max(1) as f64)
+}
+
+/// The finding about these layers, each with its first and last epoch and its share.
+fn describe(cx: &RuleContext, found: &[(usize, (u64, u64), f64)], limit: f64) -> Option<RuleMatch> {
+    let (worst, _, value) = found.iter().max_by(|a, b| a.2.total_cmp(&b.2)).copied()?;
+    let layers: Vec<usize> = found.iter().map(|f| f.0).collect();
+    let first_epoch = found.iter().map(|(_, span, _)| span.0).min()?;
     let message = format!(
-        "units of {} are dormant since epoch {first}: {} of them in {} hardly vary over the samples and hardly \
+        "units of {} are dormant since epoch {first_epoch}: {} of them in {} hardly vary over the samples and hardly \
          receive a gradient (limit {})",
-        case.names(&found.iter().map(|f| f.0).collect::<Vec<_>>()),
+        cx.names(&layers),
         percent(value),
-        case.names(&[worst]),
+        cx.names(&[worst]),
         percent(limit),
     );
-    Ok(vec![Hit {
+    Some(RuleMatch {
         kind: Kind::DormantUnits,
-        severity: if q.harm { Severity::Warning } else { Severity::Info },
-        layers: found.iter().map(|f| f.0).collect(),
-        first_epoch: first,
-        last_epoch: found.iter().map(|(_, s, _)| s.1).max().unwrap_or(0),
+        severity: if cx.q.failing { Severity::Warning } else { Severity::Info },
+        layers,
+        first_epoch,
+        last_epoch: found.iter().map(|(_, span, _)| span.1).max()?,
         first_step: None,
         value,
         threshold: limit,
         quantity: "share of a layer's units that hardly do anything",
         message,
-        evidence: BTreeMap::from([("worst_layer".to_owned(), case.names(&[worst]).into())]),
-    }])
+        evidence: BTreeMap::from([("worst_layer".to_owned(), cx.names(&[worst]).into())]),
+    })
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::Severity;
-    use super::super::super::test_support::{Fake, Norms};
+    use crate::diagnose::finding::Severity;
+    use crate::diagnose::test_support::{Fake, Norms};
     use crate::record::Activation;
 
     /// A tanh network of eight units a layer, so many of which do this share of what the others do.

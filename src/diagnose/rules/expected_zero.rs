@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use super::super::Severity;
-use super::super::cause::Kind;
-use super::super::quantities::Capture;
-use super::super::rule::{Case, Hit, Rule, Unmeasured, span};
-use super::super::settings::Param;
-use super::super::text;
+use crate::diagnose::fault::{Kind, RuleMatch};
+use crate::diagnose::finding::Severity;
+use crate::diagnose::param::Param;
+use crate::diagnose::quantities::{Capture, span};
+use crate::diagnose::rule::{Evaluation, Need, OnPrograms, Rule, RuleContext, Scope};
+use crate::diagnose::text;
 use crate::record::LayerKind;
 use crate::text::number;
 
@@ -18,6 +18,7 @@ const BIAS: Param = Param::limit(
      again, only rounding is left, about 1e-8",
 )
 .guessed();
+
 const SMALL: Param = Param::limit(
     "small",
     3e-3,
@@ -26,10 +27,11 @@ const SMALL: Param = Param::limit(
 )
 .guessed();
 
-pub static EXPECTED_ZERO: Rule = Rule {
+pub static RULE: Rule = Rule {
     name: "expected-zero",
     family: "note",
     summary: "A gradient that is zero or tiny for a good reason",
+    scope: Scope::Layer,
     params: &[BIAS, SMALL],
     measures: "The gradient of every bias in front of batch normalisation over that of its weights; which \
                layers are not to be trained; and, once there is nothing left to learn, the elasticity of the \
@@ -37,84 +39,76 @@ pub static EXPECTED_ZERO: Rule = Rule {
     fires: "Info: a bias with less than {bias} in front of batch normalisation; a layer frozen by intent; \
             gradients under {small} of a converged run.",
     false_alarms: "It is no alarm: it says why there is none.",
-    remedies: "None are needed. A bias in front of batch normalisation may be left out.",
+    trials: "None are needed. A bias in front of batch normalisation may be left out.",
+    needs: &[Need::Epoch],
     evaluate,
+    on_weights: None,
+    on_programs: OnPrograms::Same,
+    remedies: None,
 };
 
-fn evaluate(case: &Case) -> Result<Vec<Hit>, Unmeasured> {
-    case.captures()?;
-    Ok([biases(case), frozen(case), converged(case)].into_iter().flatten().collect())
+fn evaluate(cx: &RuleContext) -> Evaluation {
+    Ok([biases(cx), frozen(cx), converged(cx)].into_iter().flatten().collect())
 }
 
-fn note(
-    layers: Vec<usize>,
-    run: &[Capture],
-    value: f64,
-    limit: f64,
-    quantity: &'static str,
-    message: String,
-) -> Hit {
+/// A note on these layers and captures, before it is put into words.
+fn note(layers: Vec<usize>, run: &[Capture]) -> RuleMatch {
     let (first_epoch, last_epoch) = span(run);
-    Hit {
-        kind: Kind::Note,
+    RuleMatch {
+        kind: Kind::Independent,
         severity: Severity::Info,
         layers,
         first_epoch,
         last_epoch,
         first_step: None,
-        value,
-        threshold: limit,
-        quantity,
-        message,
+        value: 0.0,
+        threshold: 0.0,
+        quantity: "",
+        message: String::new(),
         evidence: BTreeMap::new(),
     }
 }
 
-fn biases(case: &Case) -> Option<Hit> {
-    let layers = &case.q.record.header.layers;
-    let before = |i: &usize| layers.get(i + 1).is_some_and(|l| l.kind == LayerKind::BatchNorm);
-    let ratio = |c: &Capture, i: usize| {
-        let layer = c.layers.get(i)?;
-        let ratio = layer.bias_grad.as_ref()?.l2() / layer.weight_grad.as_ref()?.l2();
-        Some(ratio).filter(|r| r.is_finite())
-    };
-    let limit = case.get(&BIAS);
-    let last = case.q.captures.last()?;
-    let tiny: Vec<(usize, f64)> = case
-        .q
-        .matrices
-        .iter()
-        .copied()
-        .filter(before)
-        .filter_map(|i| Some((i, ratio(last, i)?)))
-        .filter(|(_, r)| *r < limit)
-        .collect();
-    let value = tiny.iter().map(|t| t.1).reduce(f64::max)?;
-    let layers: Vec<usize> = tiny.into_iter().map(|t| t.0).collect();
+fn biases(cx: &RuleContext) -> Option<RuleMatch> {
+    let limit = cx.get(&BIAS);
+    let last = cx.q.captures.last()?;
+    let (mut layers, mut value) = (Vec::new(), 0.0);
+    for &i in &cx.q.matrices {
+        let normalised = cx.q.layer(i + 1).is_some_and(|l| l.kind == LayerKind::BatchNorm);
+        if let Some(ratio) = bias_ratio(last, i).filter(|r| normalised && *r < limit) {
+            layers.push(i);
+            value = f64::max(value, ratio);
+        }
+    }
+    if layers.is_empty() {
+        return None;
+    }
     let message = format!(
         "the bias of {} receives next to no gradient ({} of what its weights do), as it should: batch \
          normalisation takes any shift away again",
-        case.names(&layers),
+        cx.names(&layers),
         number(value),
     );
-    Some(note(
-        layers,
-        std::slice::from_ref(last),
-        value,
-        limit,
-        "gradient of the bias over that of the weights",
-        message,
-    ))
+    let quantity = "gradient of the bias over that of the weights";
+    let note = note(layers, std::slice::from_ref(last));
+    Some(RuleMatch { value, threshold: limit, quantity, message, ..note })
 }
 
-fn frozen(case: &Case) -> Option<Hit> {
-    let layers = case.q.record.header.layers.iter().enumerate();
+/// The gradient of a layer's bias over that of its weights.
+fn bias_ratio(capture: &Capture, index: usize) -> Option<f64> {
+    let layer = capture.layers.get(index)?;
+    let ratio = layer.bias_grad.as_ref()?.l2() / layer.weight_grad.as_ref()?.l2();
+    Some(ratio).filter(|r| r.is_finite())
+}
+
+fn frozen(cx: &RuleContext) -> Option<RuleMatch> {
+    let layers = cx.q.record.header.layers.iter().enumerate();
     let frozen: Vec<usize> =
         layers.filter(|(_, l)| l.kind.is_matrix() && !l.trainable).map(|(i, _)| i).collect();
     if frozen.is_empty() {
         return None;
     }
-    let names = text::names(&case.q.record.header.layers, &frozen, &frozen);
+    let names = text::names(&cx.q.record.header.layers, &frozen, &frozen);
     let rest = if frozen.len() == 1 {
         "is not to be trained, and stays as it is"
     } else {
@@ -122,49 +116,42 @@ fn frozen(case: &Case) -> Option<Hit> {
     };
     let message = format!("{names} {rest}");
     // Named, but not listed: a finding about a layer would point pictures and readers at it.
-    Some(note(Vec::new(), &case.q.captures, 0.0, 0.0, "update over weight", message))
+    Some(RuleMatch { quantity: "update over weight", message, ..note(Vec::new(), &cx.q.captures) })
 }
 
-fn converged(case: &Case) -> Option<Hit> {
-    case.q.chance?;
-    let limit = case.get(&SMALL);
-    let small = |c: &Capture| !c.left && c.depth_ratio().is_some_and(|p| p < limit);
-    let run = case.held(1, small)?;
+fn converged(cx: &RuleContext) -> Option<RuleMatch> {
+    cx.q.baseline_loss?;
+    let limit = cx.get(&SMALL);
+    let run = cx.trailing_run(1, |c| !c.unconverged && c.depth_ratio().is_some_and(|p| p < limit))?;
     let last = run.last()?;
     let value = last.depth_ratio()?;
-    let (first, _) = last.pulled().next()?;
+    let (first, _) = last.reached().next()?;
     let message = format!(
         "the gradient of {} is small ({} of the pull on the strongest layer) because there is next to nothing \
          left to learn: the loss is {}",
-        case.names(&[first]),
+        cx.names(&[first]),
         number(value),
         number(last.loss),
     );
-    Some(note(
-        vec![first],
-        run,
-        value,
-        limit,
-        "elasticity of the first layer over that of the strongest",
-        message,
-    ))
+    let quantity = "elasticity of the first layer over that of the strongest";
+    Some(RuleMatch { value, threshold: limit, quantity, message, ..note(vec![first], run) })
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::Severity;
-    use super::super::super::test_support::{Fake, Norms};
+    use crate::diagnose::finding::{Finding, Severity};
+    use crate::diagnose::test_support::{Fake, Norms};
     use crate::record::LayerKind;
     use crate::stats::Distribution;
 
     #[test]
     fn a_bias_before_batch_normalisation_has_no_gradient_by_right() {
-        let with = |ratio: f32, kind: LayerKind| {
+        fn with(ratio: f32, kind: LayerKind) -> Option<Finding> {
             let mut fake = Fake::healthy(6);
             fake.record.header.layers[1].kind = kind;
             fake.each_capture(0, |_, l| l.bias_grad = Some(Distribution::of(&[0.05 * ratio])));
             fake.finding("expected-zero")
-        };
+        }
         let f = with(0.9e-4, LayerKind::BatchNorm).unwrap();
         assert_eq!((f.layer.as_deref(), f.severity, f.root), (Some("fc1"), Severity::Info, false));
         assert_eq!(with(1.1e-4, LayerKind::BatchNorm), None);
@@ -181,12 +168,12 @@ mod tests {
 
     #[test]
     fn small_gradients_of_a_converged_run_are_noted() {
-        let converged = |share: f64, loss: f64| {
+        fn converged(share: f64, loss: f64) -> bool {
             let mut fake = Fake::healthy(6);
             fake.set_norms(0, |_| Norms { w: 2.0, g: 0.05 * share, u: 0.02 });
             fake.set_loss(|_| loss);
             fake.finding("expected-zero").is_some()
-        };
+        }
         assert!(converged(2.9e-3, 0.06) && !converged(3.1e-3, 0.06) && !converged(2.9e-3, 0.08));
     }
 }

@@ -7,10 +7,10 @@
 
 use std::collections::BTreeMap;
 
-use super::super::Severity;
-use super::super::cause::{Kind, Silence};
-use super::super::quantities::Capture;
-use super::super::rule::{Case, Hit, Unmeasured, span};
+use crate::diagnose::fault::{DeathCause, Kind, RuleMatch};
+use crate::diagnose::finding::Severity;
+use crate::diagnose::quantities::{Capture, span};
+use crate::diagnose::rule::{Evaluation, Need, RuleContext, Unmeasured};
 use crate::record::{LayerCapture, ZeroRows};
 
 const NO_ROWS: Unmeasured = Unmeasured(
@@ -18,71 +18,34 @@ const NO_ROWS: Unmeasured = Unmeasured(
      of them get a gradient",
 );
 
-/// Rules that ask for what layers put out, or for the signal that comes back to them.
-pub const INSIDE: [&str; 8] = [
-    "dormant-units",
-    "saturated",
-    "output-saturated",
-    "output-activation",
-    "constant-output",
-    "init-scale",
-    "exploding-depth",
-    "vanishing-time",
-];
-
-/// What these say of a program.
-pub const NOT_SEEN: Unmeasured = Unmeasured(
-    "inside of a TorchScript program it cannot be seen what layers put out, nor what comes back to them",
-);
-
-/// What every message says of the test.
+/// The sentence that every message says of the test.
 const INDIRECT: &str = "This is an indirect test, for activations were not measured: units that are saturated \
                         for good, or that nothing looks at, get no gradient either.";
 
 /// Layers without a gradient in any unit, in front of or at a layer that lets none pass.
-pub fn dead_layers(case: &Case) -> Result<Vec<Hit>, Unmeasured> {
-    measured(case)?;
+pub fn dead_layers(cx: &RuleContext) -> Evaluation {
+    measured(cx)?;
     let dead: Vec<usize> =
-        hidden(case).into_iter().filter(|&i| case.held(1, |c| is_dead(c, i)).is_some()).collect();
-    let Some(run) = case.held(1, |c| dead.iter().all(|&i| is_dead(c, i))).filter(|_| !dead.is_empty()) else {
+        hidden(cx).into_iter().filter(|&i| cx.trailing_run(1, |c| is_dead(c, i)).is_some()).collect();
+    let Some(run) = cx.trailing_run(1, |c| dead.iter().all(|&i| is_dead(c, i))).filter(|_| !dead.is_empty())
+    else {
         return Ok(Vec::new());
     };
     // What was vanishing may have got below the smallest number; and where no gradient is left anywhere, the
     // loss is to blame.
-    let faded = |c: &Capture| dead.iter().any(|&i| c.faded.get(i) == Some(&true));
-    if !run.iter().all(|c| learns_elsewhere(c, &dead)) || run.iter().any(faded) {
+    let faded = run.iter().any(|c| dead.iter().any(|&i| c.faded.get(i) == Some(&true)));
+    if faded || !run.iter().all(|c| learns_elsewhere(c, &dead)) {
         return Ok(Vec::new());
     }
-    let born = run.len() == case.q.captures.len() && run.first().is_some_and(|c| c.epoch == 0);
+    let born = run.len() == cx.q.captures.len() && run.first().is_some_and(|c| c.epoch == 0);
     let (first_epoch, last_epoch) = span(run);
-    let names = case.names(&dead);
-    let (were, it) = if dead.len() == 1 { ("was", "it") } else { ("were", "they") };
-    let since = if born {
-        format!("{names} {were} born dead")
-    } else {
-        format!("{names} died in epoch {first_epoch}")
-    };
+    let bias = bias_mean(cx, &dead);
     let batches = run.last().and_then(|c| zero_rows(c, dead[0])).map_or(0, |rows| rows.batches);
-    let batches_of = match batches {
-        1 => "the batch of every epoch".to_owned(),
-        n => format!("all {n} batches of an epoch"),
-    };
-    let bias = bias_mean(case, &dead);
-    let because = match bias {
-        Some(mean) if mean < 0.0 => {
-            format!(", the bias of the last being {} on average", crate::text::number(mean))
-        }
-        _ => String::new(),
-    };
-    let message = format!(
-        "{since}, as far as gradients tell: that of every weight and bias is exactly 0 in \
-         {batches_of}{because}. {INDIRECT} The last layer of them lets nothing back, so that neither {it} nor what stands in \
-         front can learn: its bias and initial weights are the first place to look."
-    );
-    let silence = if bias.is_some_and(|mean| mean < 0.0) { Silence::Bias } else { Silence::Weights };
-    Ok(vec![Hit {
-        kind: if born { Kind::BornDead(silence) } else { Kind::LaterDead },
-        severity: case.with_harm(Severity::Warning),
+    let message = message(&cx.names(&dead), &dead, (!born).then_some(first_epoch), batches, bias);
+    let cause = if bias.is_some_and(|mean| mean < 0.0) { DeathCause::Bias } else { DeathCause::Weights };
+    Ok(vec![RuleMatch {
+        kind: if born { Kind::BornDead(cause) } else { Kind::LaterDead },
+        severity: cx.error_if_failing(Severity::Warning),
         first_epoch,
         last_epoch,
         first_step: born.then_some(0),
@@ -98,25 +61,50 @@ pub fn dead_layers(case: &Case) -> Result<Vec<Hit>, Unmeasured> {
     }])
 }
 
-/// How it is known which units of a layer are dead, and how that is told.
-pub struct Test {
+/// The finding in words, of layers that were born dead or died in an epoch.
+fn message(names: &str, dead: &[usize], died_in: Option<u64>, batches: u64, bias: Option<f64>) -> String {
+    let (were, it) = if dead.len() == 1 { ("was", "it") } else { ("were", "they") };
+    let since = match died_in {
+        None => format!("{names} {were} born dead"),
+        Some(epoch) => format!("{names} died in epoch {epoch}"),
+    };
+    let batches_of = match batches {
+        1 => "the batch of every epoch".to_owned(),
+        n => format!("all {n} batches of an epoch"),
+    };
+    let because = match bias {
+        Some(mean) if mean < 0.0 => {
+            format!(", the bias of the last being {} on average", crate::text::number(mean))
+        }
+        _ => String::new(),
+    };
+    format!(
+        "{since}, as far as gradients tell: that of every weight and bias is exactly 0 in \
+         {batches_of}{because}. {INDIRECT} The last layer of them lets nothing back, so that neither {it} nor what stands in \
+         front can learn: its bias and initial weights are the first place to look."
+    )
+}
+
+/// A way to know which units of a layer are dead, and to tell it.
+pub struct UnitTest {
     /// The layers that it is known of.
     pub layers: Vec<usize>,
     /// The share of a layer's units that are.
     pub share: fn(&Capture, usize) -> Option<f64>,
-    /// What they do, and what that is like.
+    /// The words on what dead units do.
     pub are: &'static str,
+    /// The words on what that is like.
     pub like: &'static str,
-    /// What else there is to say of an indirect test.
+    /// A sentence more, on an indirect test.
     pub aside: Option<&'static str>,
     pub quantity: &'static str,
 }
 
-/// Which units are as dead, as far as gradients tell.
-pub fn dead_units(case: &Case) -> Result<Test, Unmeasured> {
-    measured(case)?;
-    Ok(Test {
-        layers: hidden(case),
+/// The test for units that are as good as dead, as far as gradients tell.
+pub fn dead_units(cx: &RuleContext) -> Result<UnitTest, Unmeasured> {
+    measured(cx)?;
+    Ok(UnitTest {
+        layers: hidden(cx),
         share: |c, i| zero_rows(c, i).map(|rows| rows.zero as f64 / rows.units.max(1) as f64),
         are: "get no gradient in any batch",
         like: ", as dead units do",
@@ -125,15 +113,15 @@ pub fn dead_units(case: &Case) -> Result<Test, Unmeasured> {
     })
 }
 
-fn measured(case: &Case) -> Result<(), Unmeasured> {
-    let captures = case.captures()?;
-    let any = captures.iter().any(|c| c.layers.iter().any(|l| l.zero_rows.is_some()));
+fn measured(cx: &RuleContext) -> Result<(), Unmeasured> {
+    Need::Epoch.check(cx.q)?;
+    let any = cx.q.captures.iter().any(|c| c.layers.iter().any(|l| l.zero_rows.is_some()));
     if any { Ok(()) } else { Err(NO_ROWS) }
 }
 
 /// The matrices in front of the last, which may well give the output: that has no nonlinearity to be silent.
-fn hidden(case: &Case) -> Vec<usize> {
-    let mut matrices = case.q.matrices.clone();
+fn hidden(cx: &RuleContext) -> Vec<usize> {
+    let mut matrices = cx.q.matrices.clone();
     matrices.pop();
     matrices
 }
@@ -148,26 +136,29 @@ fn is_dead(capture: &Capture, index: usize) -> bool {
 
 /// Whether a gradient of another layer was not zero at the captured batch or in the epoch.
 fn learns_elsewhere(capture: &Capture, dead: &[usize]) -> bool {
-    let some = |l: &LayerCapture| {
-        l.gradient_norm().is_some_and(|g| g.max != 0.0) || l.bias_grad.as_ref().is_some_and(|g| g.l2() != 0.0)
-    };
-    capture.layers.iter().enumerate().any(|(i, layer)| !dead.contains(&i) && some(layer))
+    capture.layers.iter().enumerate().any(|(i, layer)| !dead.contains(&i) && has_gradient(layer))
+}
+
+fn has_gradient(layer: &LayerCapture) -> bool {
+    layer.gradient_norm().is_some_and(|g| g.max != 0.0)
+        || layer.bias_grad.as_ref().is_some_and(|g| g.l2() != 0.0)
 }
 
 /// Mean bias of the last of these layers, before the first step where that is known.
-fn bias_mean(case: &Case, dead: &[usize]) -> Option<f64> {
-    let layers = case.q.start.or(case.q.captures.first().map(|c| c.layers))?;
+fn bias_mean(cx: &RuleContext, dead: &[usize]) -> Option<f64> {
+    let layers = cx.q.start.or(cx.q.captures.first().map(|c| c.layers))?;
     layers.get(*dead.last()?)?.bias.as_ref()?.mean()
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::test_support::{Fake, Norms};
-    use super::super::super::{Finding, Severity};
+    use crate::diagnose::finding::{Finding, Severity};
+    use crate::diagnose::remedy::Change;
+    use crate::diagnose::test_support::{Fake, Norms};
     use crate::record::{TORCHSCRIPT, ZeroRows};
     use crate::stats::Distribution;
 
-    /// What a program shows: as many rows of each layer without a gradient as it is told to have, from an
+    /// The record of a program: as many rows of each layer without a gradient as it is told to have, from an
     /// epoch on.
     fn program(mut fake: Fake, zero: [u64; 5], from: u64) -> Fake {
         fake.record.header.run.format = Some(TORCHSCRIPT.into());
@@ -192,36 +183,34 @@ mod tests {
         fake
     }
 
-    fn found(fake: &Fake, rule: &str) -> Option<Finding> {
-        fake.finding(rule)
-    }
-
     #[test]
     fn a_layer_without_a_gradient_in_any_unit_is_dead_and_so_is_what_stands_in_front() {
-        let f = found(&program(Fake::stuck(6), [8, 8, 0, 0, 0], 0), "dead-layer").unwrap();
+        let f = program(Fake::stuck(6), [8, 8, 0, 0, 0], 0).finding("dead-layer").unwrap();
         assert_eq!((f.layers.as_slice(), f.root), (["fc1".to_owned(), "fc2".to_owned()].as_slice(), true));
         assert_eq!((f.severity, f.first_step), (Severity::Error, Some(0)));
         assert!(f.message.contains("indirect test") && f.evidence["indirect"] == true, "{}", f.message);
-        assert!(f.remedies.iter().all(|r| !r.flag.contains("--bias") && !r.flag.contains("--init")));
-        let f = found(&program(Fake::stuck(6), [8, 8, 0, 0, 0], 2), "dead-layer").unwrap();
+        assert!(f.remedies.iter().all(|r| !r.changes.iter().any(Change::is_of_described_model)));
+        let f = program(Fake::stuck(6), [8, 8, 0, 0, 0], 2).finding("dead-layer").unwrap();
         assert_eq!((f.first_epoch, f.first_step), (2, None));
         assert_eq!(
-            found(&program(Fake::stuck(6), [8, 7, 0, 0, 0], 0), "dead-layer").unwrap().layers,
+            program(Fake::stuck(6), [8, 7, 0, 0, 0], 0).finding("dead-layer").unwrap().layers,
             ["fc1"]
         );
-        assert_eq!(found(&program(Fake::stuck(6), [7, 7, 0, 0, 0], 0), "dead-layer"), None);
+        assert_eq!(program(Fake::stuck(6), [7, 7, 0, 0, 0], 0).finding("dead-layer"), None);
     }
 
     #[test]
     fn where_nothing_gets_a_gradient_the_layers_are_not_dead() {
-        assert_eq!(found(&program(Fake::stuck(6), [8, 8, 8, 8, 1], 0), "dead-layer"), None);
+        assert_eq!(program(Fake::stuck(6), [8, 8, 8, 8, 1], 0).finding("dead-layer"), None);
         // The last may give the output: zeros there are no silence.
-        assert_eq!(found(&program(Fake::stuck(6), [0, 0, 0, 0, 1], 0), "dead-layer"), None);
+        assert_eq!(program(Fake::stuck(6), [0, 0, 0, 0, 1], 0).finding("dead-layer"), None);
     }
 
     #[test]
     fn many_units_without_a_gradient_are_a_warning_with_harm_and_a_note_without() {
-        let with = |fake: Fake, zero: u64| found(&program(fake, [0, zero, 0, 0, 0], 0), "dead-units");
+        fn with(fake: Fake, zero: u64) -> Option<Finding> {
+            program(fake, [0, zero, 0, 0, 0], 0).finding("dead-units")
+        }
         let f = with(Fake::stuck(6), 4).unwrap();
         assert_eq!((f.layer.as_deref(), f.severity), (Some("fc2"), Severity::Warning));
         assert!(f.message.contains("indirect test"), "{}", f.message);

@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use super::super::Severity;
-use super::super::cause::Kind;
-use super::super::quantities::{self, Capture};
-use super::super::rule::{Case, Hit, NO_STEPS, NO_UPDATES, Rule, Unmeasured};
-use super::super::series::{self, Point};
-use super::super::settings::Param;
-use super::super::text::{self, percent};
+use crate::diagnose::fault::{Kind, RuleMatch};
+use crate::diagnose::finding::Severity;
+use crate::diagnose::param::Param;
+use crate::diagnose::quantities::{Capture, HEALTHY_UPDATE};
+use crate::diagnose::remedy::Plan;
+use crate::diagnose::rule::{Evaluation, NO_UPDATES, Need, OnPrograms, Rule, RuleContext, Scope};
+use crate::diagnose::series::{self, Point};
+use crate::diagnose::text::{self, percent};
 use crate::record::Step;
 use crate::text::number;
 
@@ -18,26 +19,34 @@ const LIMIT: Param = Param::limit(
     "update over weight of the median layer, several times what is healthy in the first epoch, with SGD and \
      Adam alike. Does not bear a factor of 2",
 );
+
 const COUNT: Param = Param::count("count", 3, "steps that reach it; does not bear a factor of 2");
+
 const WINDOW: Param = Param::count("window", 20, "steps among which they are counted");
+
 const BEFORE: Param = Param::count(
     "before-non-finite",
     10,
     "steps before a NaN or infinity, or before a layer's last gradient, in which one such update is enough",
 );
+
 const WORSE: Param = Param::limit(
     "worse",
     1.5,
     "times the loss before, over the next 10 steps: large steps that help are no fault",
 );
+
 const MUCH_WORSE: Param = Param::limit("much-worse", 2.0, "times the loss before, over any 5 later steps");
+
 const LOSS_SHARE: Param = Param::limit(
     "loss-share",
     0.5,
     "share of the loss of guessing above which, without harm, it is still a warning",
 );
+
 const MILD: Param =
     Param::limit("mild", 0.1, "median over the steps of an epoch, more than twice what is healthy");
+
 const MILD_CAPTURES: Param = Param::count("mild-captures", 2, "captured epochs in a row (or all there are)");
 
 const WAY: Param = Param::limit(
@@ -47,6 +56,7 @@ const WAY: Param = Param::limit(
      zero for good: momentum adds up what no single step shows",
 )
 .guessed();
+
 const AFTER: Param = Param::count(
     "after",
     200,
@@ -54,10 +64,11 @@ const AFTER: Param = Param::count(
 )
 .guessed();
 
-pub static UPDATE_HIGH: Rule = Rule {
+pub static RULE: Rule = Rule {
     name: "update-high",
     family: "update",
     summary: "The optimizer's steps are too large for the weights that they change",
+    scope: Scope::Run,
     params: &[LIMIT, COUNT, WINDOW, BEFORE, WORSE, MUCH_WORSE, LOSS_SHARE, WAY, AFTER, MILD, MILD_CAPTURES],
     measures: "Every step, the norm of the update that was made over the norm of the weights (at least a \
                tenth of what unit rows would have), median over the layers.",
@@ -71,81 +82,65 @@ pub static UPDATE_HIGH: Rule = Rule {
             at {mild-captures} captured epochs in a row; warning with harm, else info.",
     false_alarms: "Weights that start near zero grow quickly by right. Bursts that the run gets over are \
                    only noted. TheDeepChecker's range for log10 of the ratio, -4 to -1, alarms at these.",
-    remedies: "SGD: learning rate / 100 4 of 4, Adam 1e-3 3 of 4, clipping with learning rate / 10 3 of 4; \
-               learning rate / 10 1 of 4; clipping or warm-up alone 0 of 4. Adam: learning rate / 100 4 of \
-               4, / 10 2 of 4; clipping, warm-up, BatchNorm 0. Best single prescription: the rate at which \
-               this run's first update would have been 0.01, 25 of 31.",
-    evaluate: high,
+    trials: "SGD: learning rate / 100 4 of 4, Adam 1e-3 3 of 4, clipping with learning rate / 10 3 of 4; \
+             learning rate / 10 1 of 4; clipping or warm-up alone 0 of 4. Adam: learning rate / 100 4 of \
+             4, / 10 2 of 4; clipping, warm-up, BatchNorm 0. Best single prescription: the rate at which \
+             this run's first update would have been 0.01, 25 of 31.",
+    needs: &[Need::StepsOrEpoch],
+    evaluate,
+    on_weights: None,
+    on_programs: OnPrograms::Same,
+    remedies: Some(remedies),
 };
 
 /// Steps whose losses say what the loss was before.
 const LOSS_BEFORE: usize = 10;
+
 /// Steps whose losses say what it is next.
 const LOSS_NEXT: usize = 10;
+
 /// Steps over which a later loss is taken.
 const LOSS_LATER: usize = 5;
 
-fn high(case: &Case) -> Result<Vec<Hit>, Unmeasured> {
-    if case.q.points.is_empty() && case.q.captures.is_empty() {
-        return Err(NO_STEPS);
-    }
-    if case.q.points.iter().all(|p| p.update.is_none()) && !case.q.has_updates() {
+fn evaluate(cx: &RuleContext) -> Evaluation {
+    if cx.q.points.iter().all(|p| p.update.is_none()) && !cx.q.has_updates() {
         return Err(NO_UPDATES);
     }
-    Ok(burst(case).or_else(|| drift(case)).or_else(|| mild(case)).into_iter().collect())
+    Ok(burst(cx).or_else(|| drift(cx)).or_else(|| mild(cx)).into_iter().collect())
 }
 
-fn burst(case: &Case) -> Option<Hit> {
-    let (q, limit) = (case.q, case.get(&LIMIT));
-    let points = &q.points;
+/// The first step that is too large and that the run is worse for, and all that are too large from there.
+fn burst(cx: &RuleContext) -> Option<RuleMatch> {
+    let (points, limit) = (&cx.q.points, cx.get(&LIMIT));
     if points.iter().all(|p| p.updates_from(limit) == 0) {
         return None;
     }
-    let stuck = q.captures.last().is_some_and(|c| c.noprog);
     let later = largest_later_loss(points);
-    let silenced = silenced(case);
-    let first = points.iter().enumerate().position(|(i, point)| {
-        if point.updates_from(limit) == 0 {
-            return false;
-        }
-        let end = point.step + case.count(&WINDOW) as u64;
-        let often =
-            points[i..].iter().take_while(|p| p.step < end).map(|p| p.updates_from(limit)).sum::<u64>()
-                >= case.count(&COUNT) as u64;
-        let reach = point.last_step() + case.count(&BEFORE) as u64;
-        let breaks =
-            q.broken.as_ref().and_then(|b| b.step).is_some_and(|s| (point.step..=reach).contains(&s));
-        let kills = || stuck && silenced.iter().any(|(s, _)| *s > i && points[*s].step <= reach);
-        // One step as large as the weights leaves nothing of what they were.
-        let replaces = || {
-            let largest = point.update.is_some_and(|u| u.1 >= case.get(&WAY));
-            largest && stuck && worse(case, i, &later)
-        };
-        breaks || kills() || replaces() || often && (q.broken.is_some() || stuck || worse(case, i, &later))
-    })?;
+    let silenced = silenced(cx);
+    let first =
+        (0..points.len()).find(|&i| points[i].updates_from(limit) > 0 && harms(cx, i, &later, &silenced))?;
     let point = &points[first];
-    let later_high = points[first..].iter().filter(|p| p.updates_from(limit) > 0);
-    let last = later_high.clone().next_back().unwrap_or(point);
-    let count: u64 = later_high.clone().map(|p| p.updates_from(limit)).sum();
-    let value = later_high.filter_map(|p| p.update).map(|u| u.1).fold(0.0, f64::max);
-    let loss = q.captures.last().map(|c| c.loss).or(points.last().map(|p| p.loss.last));
-    let open = q.chance.is_some_and(|ch| !loss.is_some_and(|l| l <= case.get(&LOSS_SHARE) * ch));
-    let severity = case.with_harm(if open { Severity::Warning } else { Severity::Info });
+    let high: Vec<&Point> = points[first..].iter().filter(|p| p.updates_from(limit) > 0).collect();
+    let last = high.last().copied().unwrap_or(point);
+    let steps: u64 = high.iter().map(|p| p.updates_from(limit)).sum();
+    let value = high.iter().filter_map(|p| p.update).map(|u| u.1).fold(0.0, f64::max);
+    let loss = cx.q.captures.last().map(|c| c.loss).or(points.last().map(|p| p.loss.last));
+    let open = cx.q.baseline_loss.is_some_and(|b| !loss.is_some_and(|l| l <= cx.get(&LOSS_SHARE) * b));
     let message = format!(
         "the optimizer's steps were too large: from step {} (epoch {}) on, {} moved the median layer by {} \
          of its size or more (at worst {}; healthy is {}). The loss was {} before and is {} at the end.",
         point.step,
         point.epoch,
-        text::count(count, "step"),
+        text::count(steps, "step"),
         percent(limit),
         percent(value),
         healthy(),
         number(loss_before(points, first)),
         number(loss.unwrap_or(f64::NAN)),
     );
-    Some(Hit {
+    Some(RuleMatch {
         kind: Kind::UpdateHigh,
-        severity,
+        severity: cx.error_if_failing(if open { Severity::Warning } else { Severity::Info }),
         layers: Vec::new(),
         first_epoch: point.epoch,
         last_epoch: last.epoch,
@@ -154,14 +149,34 @@ fn burst(case: &Case) -> Option<Hit> {
         threshold: limit,
         quantity: "update over weight, median over layers, of one step",
         message,
-        evidence: BTreeMap::from([("steps_at_or_above".to_owned(), count.into())]),
+        evidence: BTreeMap::from([("steps_at_or_above".to_owned(), steps.into())]),
     })
 }
 
-fn mild(case: &Case) -> Option<Hit> {
-    let limit = case.get(&MILD);
-    let above = |c: &Capture| c.median_update().is_some_and(|u| u > limit);
-    let run = case.held(case.count(&MILD_CAPTURES), above)?;
+/// Whether the run is worse for the large update of this point: with it a number breaks, a layer falls silent, the
+/// weights are replaced, or it is one of several.
+fn harms(cx: &RuleContext, at: usize, later: &[f64], silenced: &[(usize, usize)]) -> bool {
+    let (q, points, limit) = (cx.q, &cx.q.points, cx.get(&LIMIT));
+    let point = &points[at];
+    let stuck = q.captures.last().is_some_and(|c| c.no_progress);
+    let reach = point.last_step() + cx.count(&BEFORE) as u64;
+    if q.broken.as_ref().and_then(|b| b.step).is_some_and(|s| (point.step..=reach).contains(&s)) {
+        return true;
+    }
+    if stuck && silenced.iter().any(|(s, _)| *s > at && points[*s].step <= reach) {
+        return true;
+    }
+    // One step as large as the weights leaves nothing of what they were.
+    let replaced = stuck && point.update.is_some_and(|u| u.1 >= cx.get(&WAY));
+    let end = point.step + cx.count(&WINDOW) as u64;
+    let within = points[at..].iter().take_while(|p| p.step < end);
+    let often = within.map(|p| p.updates_from(limit)).sum::<u64>() >= cx.count(&COUNT) as u64;
+    often && (q.broken.is_some() || stuck) || (often || replaced) && worse(cx, at, later)
+}
+
+fn mild(cx: &RuleContext) -> Option<RuleMatch> {
+    let limit = cx.get(&MILD);
+    let run = cx.trailing_run(cx.count(&MILD_CAPTURES), |c| c.median_update().is_some_and(|u| u > limit))?;
     let value = run.iter().filter_map(Capture::median_update).fold(0.0, f64::max);
     let message = format!(
         "the optimizer's steps are large: the median step of an epoch moves the median layer by {} of its \
@@ -171,9 +186,9 @@ fn mild(case: &Case) -> Option<Hit> {
         percent(limit),
         healthy(),
     );
-    Some(Hit {
+    Some(RuleMatch {
         kind: Kind::UpdateHigh,
-        severity: if case.q.harm { Severity::Warning } else { Severity::Info },
+        severity: if cx.q.failing { Severity::Warning } else { Severity::Info },
         layers: Vec::new(),
         first_epoch: run.first()?.epoch,
         last_epoch: run.last()?.epoch,
@@ -188,7 +203,7 @@ fn mild(case: &Case) -> Option<Hit> {
 
 /// The healthy range in a sentence.
 fn healthy() -> String {
-    let [low, high] = quantities::HEALTHY_UPDATE.map(percent);
+    let [low, high] = HEALTHY_UPDATE.map(percent);
     format!("{low} to {high}")
 }
 
@@ -198,40 +213,42 @@ fn loss_before(points: &[Point], at: usize) -> f64 {
     series::median(&mut losses).unwrap_or(f64::NAN)
 }
 
-fn worse(case: &Case, at: usize, later: &[f64]) -> bool {
-    let (points, before) = (&case.q.points, loss_before(&case.q.points, at));
+fn worse(cx: &RuleContext, at: usize, later: &[f64]) -> bool {
+    let (points, before) = (&cx.q.points, loss_before(&cx.q.points, at));
     let next = points.get(at + 1..at + 1 + LOSS_NEXT).unwrap_or_default();
     let next = series::median(&mut next.iter().map(|p| p.loss.last).collect::<Vec<_>>());
-    next.is_some_and(|l| l > case.get(&WORSE) * before)
-        || later.get(at + 1).is_some_and(|l| *l > case.get(&MUCH_WORSE) * before)
+    next.is_some_and(|l| l > cx.get(&WORSE) * before)
+        || later.get(at + 1).is_some_and(|l| *l > cx.get(&MUCH_WORSE) * before)
 }
 
 /// The points from which on a layer that had a gradient has none, or takes no step, to the end; with the
 /// layer. A step that silences it ends all steps, so that there are no three of them.
-fn silenced(case: &Case) -> Vec<(usize, usize)> {
-    let steps = &case.q.record.steps;
-    let silent =
-        |step: &Step, i: usize| step.layer(i).is_some_and(|l| l.grad_l2.max == 0.0 || l.update_l2.max == 0.0);
-    let from = |i: &usize| steps.iter().rposition(|s| !silent(s, *i)).map(|last| (last + 1, *i));
-    let mut silenced: Vec<_> =
-        case.q.matrices.iter().filter_map(from).filter(|(from, _)| *from < steps.len()).collect();
+fn silenced(cx: &RuleContext) -> Vec<(usize, usize)> {
+    let steps = &cx.q.record.steps;
+    let mut silenced = Vec::new();
+    for &i in &cx.q.matrices {
+        let last = steps.iter().rposition(|s| !is_silent(s, i));
+        silenced.extend(last.filter(|last| last + 1 < steps.len()).map(|last| (last + 1, i)));
+    }
     silenced.sort_unstable();
     silenced
 }
 
+fn is_silent(step: &Step, layer: usize) -> bool {
+    step.layer(layer).is_some_and(|l| l.grad_l2.max == 0.0 || l.update_l2.max == 0.0)
+}
+
 /// Steps none of which is large by itself, and which together have carried the network to where no gradient
 /// reaches it.
-fn drift(case: &Case) -> Option<Hit> {
-    let (points, limit) = (&case.q.points, case.get(&WAY));
-    case.q.captures.last().filter(|c| c.noprog)?;
-    let (end, layer) = silenced(case).into_iter().next()?;
-    let (window, after) = (case.count(&WINDOW) as u64, case.count(&AFTER) as u64);
-    let way = |i: usize| -> f64 {
-        let within = points[i..end].iter().take_while(|p| p.step < points[i].step + window);
-        within.filter_map(|p| Some(p.steps as f64 * f64::midpoint(p.update?.0, p.update?.1))).sum()
-    };
-    let near = |i: &usize| points[*i].step + window + after >= points[end].step;
-    let (first, value) = (0..end).filter(near).map(|i| (i, way(i))).find(|(_, way)| *way >= limit)?;
+fn drift(cx: &RuleContext) -> Option<RuleMatch> {
+    let (points, limit) = (&cx.q.points, cx.get(&WAY));
+    cx.q.captures.last().filter(|c| c.no_progress)?;
+    let (end, layer) = silenced(cx).into_iter().next()?;
+    let (window, after) = (cx.count(&WINDOW) as u64, cx.count(&AFTER) as u64);
+    let (first, value) = (0..end)
+        .filter(|i| points[*i].step + window + after >= points[end].step)
+        .map(|i| (i, way(&points[i..end], window)))
+        .find(|(_, way)| *way >= limit)?;
     let (point, last) = (&points[first], &points[end]);
     let message = format!(
         "the optimizer's steps were too large: the {window} steps from step {} (epoch {}) on moved the median \
@@ -243,11 +260,11 @@ fn drift(case: &Case) -> Option<Hit> {
         percent(limit),
         healthy(),
         last.step,
-        case.names(&[layer]),
+        cx.names(&[layer]),
     );
-    Some(Hit {
+    Some(RuleMatch {
         kind: Kind::UpdateHigh,
-        severity: case.with_harm(Severity::Warning),
+        severity: cx.error_if_failing(Severity::Warning),
         layers: Vec::new(),
         first_epoch: point.epoch,
         last_epoch: last.epoch,
@@ -258,6 +275,12 @@ fn drift(case: &Case) -> Option<Hit> {
         message,
         evidence: BTreeMap::from([("silent_from_step".to_owned(), last.step.into())]),
     })
+}
+
+/// The way that the median layer goes in so many steps from the first point on, in sizes of its weights.
+fn way(points: &[Point], window: u64) -> f64 {
+    let within = points.iter().take_while(|p| p.step < points[0].step + window);
+    within.filter_map(|p| Some(p.steps as f64 * f64::midpoint(p.update?.0, p.update?.1))).sum()
 }
 
 /// For every point, the largest loss over a few steps from there to the end.
@@ -272,10 +295,14 @@ fn largest_later_loss(points: &[Point]) -> Vec<f64> {
     later
 }
 
+fn remedies(plan: &mut Plan, _: &RuleMatch) {
+    plan.too_large_steps();
+}
+
 #[cfg(test)]
 mod tests {
-    use super::super::super::Severity;
-    use super::super::super::test_support::{Fake, Norms, set_step};
+    use crate::diagnose::finding::Severity;
+    use crate::diagnose::test_support::{Fake, Norms, set_step};
     use crate::record::NonFinite;
 
     /// A learning run with these steps (of weights of norm 2), after which the loss is so much.
@@ -318,11 +345,11 @@ mod tests {
 
     #[test]
     fn one_large_step_before_a_nan_is_enough() {
-        let broken = |at: u64| {
+        fn broken(at: u64) -> Fake {
             let mut fake = large(&[20], 0.5, 0.4);
             set_step(&mut fake, at, |s| s.non_finite = Some(NonFinite { stage: "loss".into(), layer: None }));
             fake
-        };
+        }
         assert_eq!(broken(31).finding("update-high"), None);
         let d = broken(30).diagnose();
         let roots: Vec<_> = d.roots().map(|f| f.rule.as_str()).collect();
@@ -331,14 +358,14 @@ mod tests {
 
     #[test]
     fn one_large_step_that_silences_a_layer_is_enough() {
-        let killed = |at: u64, until: u64| {
+        fn killed(at: u64, until: u64) -> Fake {
             let mut fake = large(&[20], 0.31, 0.7);
             fake.set_loss(|_| 0.7);
             for s in &mut fake.record.steps[at as usize..until as usize] {
                 s.layers[1].grad_l2 = 0.0.into();
             }
             fake
-        };
+        }
         let f = killed(30, 60).finding("update-high").unwrap();
         assert_eq!((f.first_step, f.severity), (Some(20), Severity::Error));
         assert_eq!(killed(31, 60).finding("update-high"), None);
@@ -352,23 +379,22 @@ mod tests {
 
     #[test]
     fn a_median_update_somewhat_too_large_is_the_milder_form() {
-        let mild = |u: f64, harm: bool| {
-            let mut fake = if harm { Fake::stuck(6) } else { Fake::healthy(6) };
+        fn mild(u: f64, mut fake: Fake) -> Option<Severity> {
             (0..5).for_each(|i| fake.set_norms(i, |_| Norms { w: 2.0, g: 0.05, u: 2.0 * u }));
             fake.finding("update-high").map(|f| f.severity)
-        };
-        assert_eq!(mild(0.11, true), Some(Severity::Warning));
-        assert_eq!(mild(0.11, false), Some(Severity::Info));
-        assert_eq!(mild(0.09, true), None);
+        }
+        assert_eq!(mild(0.11, Fake::stuck(6)), Some(Severity::Warning));
+        assert_eq!(mild(0.11, Fake::healthy(6)), Some(Severity::Info));
+        assert_eq!(mild(0.09, Fake::stuck(6)), None);
     }
 
     #[test]
     fn one_step_as_large_as_the_weights_is_enough_if_the_run_never_gets_over_it() {
-        let replaced = |u: f64, loss: f64| {
+        fn replaced(u: f64, loss: f64) -> Option<Severity> {
             let mut fake = large(&[20], u, loss);
             fake.record.epochs[2..].iter_mut().for_each(|e| e.train_loss = loss);
             fake.finding("update-high").map(|f| f.severity)
-        };
+        }
         assert_eq!(replaced(1.01, 0.7), Some(Severity::Error));
         assert_eq!(replaced(0.99, 0.7), None);
         // Hardly worse than before, or better than guessing.
@@ -377,7 +403,7 @@ mod tests {
 
     #[test]
     fn many_steps_that_add_up_and_silence_a_layer_are_too_large() {
-        let drifting = |u: f64, silent_from: usize| {
+        fn drifting(u: f64, silent_from: usize) -> Fake {
             let mut fake = Fake::stuck(24);
             (0..5).for_each(|i| fake.set_norms(i, |_| Norms { w: 2.0, g: 0.05, u: 2.0 * u }));
             for s in &mut fake.record.steps[20..] {
@@ -387,7 +413,7 @@ mod tests {
                 s.layers[1].grad_l2 = 0.0.into();
             }
             fake
-        };
+        }
         let f = drifting(0.051, 40).finding("update-high").unwrap();
         assert_eq!((f.first_step, f.severity), (Some(0), Severity::Error));
         assert!(f.message.contains("from step 40 on no gradient moves fc2"), "{}", f.message);

@@ -2,14 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use super::super::Severity;
-use super::super::cause::{Extreme, Kind};
-use super::super::quantities::Capture;
-use super::super::rule::{Case, Hit, Rule, Unmeasured};
-use super::super::series;
-use super::super::settings::Param;
-use super::super::text;
-use super::dead_relu::is_silent;
+use super::shared::relu::is_silent;
+use crate::diagnose::fault::{Direction, Kind, RuleMatch};
+use crate::diagnose::finding::Severity;
+use crate::diagnose::param::Param;
+use crate::diagnose::remedy::Plan;
+use crate::diagnose::rule::{Evaluation, Need, OnPrograms, Rule, RuleContext, Scope, Unmeasured};
+use crate::diagnose::series;
+use crate::diagnose::text;
 use crate::record::LayerCapture;
 use crate::text::number;
 
@@ -18,28 +18,35 @@ const SHRINKS: Param = Param::limit(
     5e-3,
     "spread of the last hidden layer's pre-activations over the first's, below which inputs are lost on the way",
 );
+
 const SMALL_ROWS: Param = Param::limit(
     "small-rows",
     0.35,
     "RMS length of a layer's rows of weights; He 1.41, LeCun 1, PyTorch's default 0.58",
 );
+
 const GROWS: Param =
     Param::limit("grows", 8.0, "the same ratio above which signals grow from layer to layer");
+
 const LARGE_ROWS: Param = Param::limit("large-rows", 3.0, "RMS length of a layer's rows, twice He's");
+
 const ODD_GAIN: Param = Param::limit(
     "odd-gain",
     30.0,
     "factor between a layer's own gain and the layers' median from which that layer is named",
 );
+
 const WORSE: Param = Param::limit(
     "worse",
     2.0,
     "times the loss of guessing at the first step, and still: answers so sure of themselves come of the weights",
 )
 .bracketed();
+
 const WORSE_CAPTURES: Param =
     Param::count("worse-captures", 2, "captured epochs in a row in which the loss is still so high")
         .guessed();
+
 const LOSS_SHARE: Param = Param::limit(
     "loss-share",
     0.5,
@@ -51,10 +58,11 @@ const LOSS_SHARE: Param = Param::limit(
 /// its gain alone may be odd because float32 resolves no smaller spread.
 const ODD_ROWS: f64 = 3.0;
 
-pub static INIT_SCALE: Rule = Rule {
+pub static RULE: Rule = Rule {
     name: "init-scale",
     family: "init",
     summary: "The initial weights are so small or so large that signals shrink or grow from layer to layer",
+    scope: Scope::Layer,
     params: &[SHRINKS, SMALL_ROWS, GROWS, LARGE_ROWS, ODD_GAIN, WORSE, WORSE_CAPTURES, LOSS_SHARE],
     measures: "Before the first step, the standard deviation over samples of the last hidden layer's \
                pre-activations over that of the first's, and the RMS length of the rows of weights (Glorot \
@@ -67,171 +75,186 @@ pub static INIT_SCALE: Rule = Rule {
             off the median is named alone. Not evaluated behind a layer that is dead before the first step: \
             nothing gets through it, whatever the weights.",
     false_alarms: "N(0, 1) or N(0, 0.01) rescued by Adam: only noted, once the loss falls.",
-    remedies: "Tiny: He, Xavier 4 of 4, BatchNorm 3 of 4; Adam or any learning rate 0 of 4. Huge: He 3 of 3, \
-               Xavier, BatchNorm, LayerNorm 2 of 3; clipping or learning rate / 100 1 of 3.",
+    trials: "Tiny: He, Xavier 4 of 4, BatchNorm 3 of 4; Adam or any learning rate 0 of 4. Huge: He 3 of 3, \
+             Xavier, BatchNorm, LayerNorm 2 of 3; clipping or learning rate / 100 1 of 3.",
+    needs: &[Need::Start],
     evaluate,
+    on_weights: None,
+    on_programs: OnPrograms::NotMeasured,
+    remedies: Some(remedies),
 };
 
-fn evaluate(case: &Case) -> Result<Vec<Hit>, Unmeasured> {
-    let hits = through(case)?;
-    Ok(if hits.is_empty() { loud(case).into_iter().collect() } else { hits })
+fn evaluate(cx: &RuleContext) -> Evaluation {
+    let found = through(cx, cx.q.start.unwrap_or_default())?.or_else(|| loud(cx));
+    Ok(found.into_iter().collect())
 }
 
-/// What becomes of a signal from the first hidden layer to the last.
-fn through(case: &Case) -> Result<Vec<Hit>, Unmeasured> {
-    let start = case.q.start.ok_or(Unmeasured("the layers were not captured before the first step"))?;
-    let hidden: Vec<usize> = case.q.hidden().collect();
-    let trunk: Vec<usize> = case.q.trunk().collect();
-    let [first, .., last] = trunk.as_slice() else { return Ok(Vec::new()) };
-    let spread = |i: usize| start.get(i).and_then(|l| l.activations.as_ref()).map(|a| a.pre_sample_std);
-    let (Some(a), Some(z)) = (spread(*first), spread(*last)) else {
+/// The fate of a signal on its way from the first hidden layer to the last.
+fn through(cx: &RuleContext, start: &[LayerCapture]) -> Result<Option<RuleMatch>, Unmeasured> {
+    let trunk: Vec<usize> = cx.q.trunk().collect();
+    let [first, .., last] = trunk.as_slice() else { return Ok(None) };
+    let (Some(a), Some(z)) = (spread(start, *first), spread(start, *last)) else {
         return Err(Unmeasured("the record does not hold what hidden layers put out before the first step"));
     };
     if a.is_nan() || z.is_nan() {
         return Err(Unmeasured("how hidden layers spread before the first step takes two finite samples"));
     }
     let value = z / a;
-    if value.is_nan() || hidden.iter().any(|&i| start.get(i).is_some_and(is_silent)) {
-        return Ok(Vec::new());
+    if value.is_nan() || cx.q.hidden().any(|i| start.get(i).is_some_and(is_silent)) {
+        return Ok(None);
     }
-    let rows = |i: usize| case.q.row_norm(i);
-    let (small, large) = (case.get(&SMALL_ROWS), case.get(&LARGE_ROWS));
-    let of = |holds: &dyn Fn(f64) -> bool| -> Vec<usize> {
-        hidden.iter().copied().filter(|&i| rows(i).is_some_and(holds)).collect()
-    };
-    let (extreme, layers, limit) = if value < case.get(&SHRINKS) {
-        (Extreme::Small, of(&|w| w < small), case.get(&SHRINKS))
-    } else if value > case.get(&GROWS) {
-        (Extreme::Large, of(&|w| w > large), case.get(&GROWS))
+    let (direction, limit) = if value < cx.get(&SHRINKS) {
+        (Direction::Small, cx.get(&SHRINKS))
+    } else if value > cx.get(&GROWS) {
+        (Direction::Large, cx.get(&GROWS))
     } else {
-        return Ok(Vec::new());
+        return Ok(None);
     };
+    let layers: Vec<usize> = cx.q.hidden().filter(|&i| is_off(cx, i, direction)).collect();
     if layers.is_empty() {
-        return Ok(Vec::new());
+        return Ok(None);
     }
-    let layers = odd(case, start, extreme, &trunk, &layers).map_or(layers, |odd| vec![odd]);
-    let norms: Vec<f64> = layers.iter().filter_map(|&i| rows(i)).collect();
-    let worst = norms.into_iter().reduce(if extreme == Extreme::Small { f64::min } else { f64::max });
+    let layers = odd(cx, start, direction, &trunk, &layers).map_or(layers, |odd| vec![odd]);
+    let norms = layers.iter().filter_map(|&i| cx.q.row_norm(i));
+    let worst = norms.reduce(if direction == Direction::Small { f64::min } else { f64::max });
     let worst = worst.unwrap_or(f64::NAN);
-    let (size, verb, then) = match extreme {
-        Extreme::Small => ("small", "shrink", "Gradients shrink as fast on their way back."),
-        Extreme::Large => {
+    let (size, verb, then) = match direction {
+        Direction::Small => ("small", "shrink", "Gradients shrink as fast on their way back."),
+        Direction::Large => {
             ("large", "grow", "Gradients grow as fast on their way back, or the units saturate.")
         }
     };
     let message = format!(
         "the initial weights of {} are too {size} ({}): before the first step signals {verb} from {} to {} to \
          {} times their spread (limit {}). {then}",
-        case.names(&layers),
-        drawn(case, worst),
-        case.names(&[*first]),
-        case.names(&[*last]),
+        cx.names(&layers),
+        drawn(cx, worst),
+        cx.names(&[*first]),
+        cx.names(&[*last]),
         number(value),
         number(limit),
     );
-    let quantity = "spread of the last hidden pre-activations over the first, before the first step";
-    Ok(vec![hit(case, extreme, layers, [value, limit, worst], quantity, message)])
+    Ok(Some(RuleMatch {
+        value,
+        threshold: limit,
+        quantity: "spread of the last hidden pre-activations over the first, before the first step",
+        message,
+        ..match_on_weights(cx, direction, layers, worst)
+    }))
+}
+
+/// The standard deviation over samples of a layer's pre-activations.
+fn spread(layers: &[LayerCapture], index: usize) -> Option<f64> {
+    layers.get(index)?.activations.as_ref().map(|a| a.pre_sample_std)
+}
+
+/// Whether the rows of a layer's weights are too short or too long.
+fn is_off(cx: &RuleContext, index: usize, direction: Direction) -> bool {
+    cx.q.row_norm(index).is_some_and(|norm| match direction {
+        Direction::Small => norm < cx.get(&SMALL_ROWS),
+        Direction::Large => norm > cx.get(&LARGE_ROWS),
+    })
 }
 
 /// Large weights whose network is sure of wrong answers from the start, however few its layers.
-fn loud(case: &Case) -> Option<Hit> {
-    let (chance, worse) = (case.q.chance?, case.get(&WORSE));
-    let start = case.q.points.first().filter(|p| p.step == 0)?.loss.max / chance;
-    let loud = case.held(case.count(&WORSE_CAPTURES), |c| c.loss >= worse * chance)?;
-    let last = loud.last().filter(|_| start >= worse && loud.len() >= case.count(&WORSE_CAPTURES))?;
-    let rows = |i: usize| case.q.row_norm(i).filter(|w| *w > case.get(&LARGE_ROWS));
-    let layers: Vec<usize> = case.q.matrices.iter().copied().filter(|&i| rows(i).is_some()).collect();
-    let longest = layers.iter().filter_map(|&i| rows(i)).reduce(f64::max)?;
+fn loud(cx: &RuleContext) -> Option<RuleMatch> {
+    let (baseline, worse) = (cx.q.baseline_loss?, cx.get(&WORSE));
+    let start = cx.q.points.first().filter(|p| p.step == 0)?.loss.max / baseline;
+    let loud = cx.trailing_run(cx.count(&WORSE_CAPTURES), |c| c.loss >= worse * baseline)?;
+    let last = loud.last().filter(|_| start >= worse && loud.len() >= cx.count(&WORSE_CAPTURES))?;
+    let mut layers = cx.q.matrices.clone();
+    layers.retain(|&i| is_off(cx, i, Direction::Large));
+    let longest = layers.iter().filter_map(|&i| cx.q.row_norm(i)).reduce(f64::max)?;
     let message = format!(
         "the initial weights of {} are too large ({}): the network starts at {} times the loss of guessing \
          (limit {}) and is at {} times after epoch {}. It is sure of its wrong answers, and has first to \
          unlearn them.",
-        case.names(&layers),
-        drawn(case, longest),
+        cx.names(&layers),
+        drawn(cx, longest),
         number(start),
         number(worse),
-        number(last.loss / chance),
+        number(last.loss / baseline),
         last.epoch,
     );
-    let quantity = "loss of the first step over that of guessing";
-    Some(hit(case, Extreme::Large, layers, [start, worse, longest], quantity, message))
+    Some(RuleMatch {
+        value: start,
+        threshold: worse,
+        quantity: "loss of the first step over that of guessing",
+        message,
+        ..match_on_weights(cx, Direction::Large, layers, longest)
+    })
 }
 
 /// Whether, with some epochs past, the loss is still open.
-fn lasts(case: &Case) -> bool {
-    let open = |c: &Capture| case.q.chance.is_some_and(|ch| c.loss > case.get(&LOSS_SHARE) * ch);
-    case.q.captures.len() >= case.count(&WORSE_CAPTURES) && case.q.captures.last().is_some_and(open)
+fn lasts(cx: &RuleContext) -> bool {
+    let (Some(baseline), Some(last)) = (cx.q.baseline_loss, cx.q.captures.last()) else { return false };
+    cx.q.captures.len() >= cx.count(&WORSE_CAPTURES) && last.loss > cx.get(&LOSS_SHARE) * baseline
 }
 
-/// How the weights were drawn, and the length of their rows.
-fn drawn(case: &Case, rows: f64) -> String {
-    format!("init {}; rows of length {}, where He draws 1.41", case.q.record.header.run.init, number(rows))
+/// The initialiser in words, and the length of their rows.
+fn drawn(cx: &RuleContext, rows: f64) -> String {
+    format!("init {}; rows of length {}, where He draws 1.41", cx.q.record.header.run.init, number(rows))
 }
 
-fn hit(
-    case: &Case,
-    extreme: Extreme,
-    layers: Vec<usize>,
-    [value, threshold, rows]: [f64; 3],
-    quantity: &'static str,
-    message: String,
-) -> Hit {
-    Hit {
-        kind: Kind::InitScale(extreme),
-        severity: case.with_harm(if extreme == Extreme::Large && lasts(case) {
-            Severity::Warning
-        } else {
-            Severity::Info
-        }),
+/// A fault of the initial weights of these layers, with rows of this length, before it is put into words.
+fn match_on_weights(cx: &RuleContext, direction: Direction, layers: Vec<usize>, rows: f64) -> RuleMatch {
+    let warned = direction == Direction::Large && lasts(cx);
+    RuleMatch {
+        kind: Kind::InitScale(direction),
+        severity: cx.error_if_failing(if warned { Severity::Warning } else { Severity::Info }),
         layers,
         first_epoch: 0,
         last_epoch: 0,
         first_step: Some(0),
-        value,
-        threshold,
-        quantity,
-        message,
+        value: f64::NAN,
+        threshold: f64::NAN,
+        quantity: "",
+        message: String::new(),
         evidence: BTreeMap::from([("row_norm".to_owned(), text::value(rows))]),
     }
 }
 
 /// The one of these layers whose own gain is far off what the others have, in the same direction.
 fn odd(
-    case: &Case,
+    cx: &RuleContext,
     start: &[LayerCapture],
-    extreme: Extreme,
+    direction: Direction,
     trunk: &[usize],
     layers: &[usize],
 ) -> Option<usize> {
-    let spread = |i: usize| start.get(i)?.activations.as_ref().map(|a| a.pre_sample_std);
-    let mut before = case.q.record.header.data.input_rms;
+    let mut before = cx.q.record.header.data.input_rms;
     let mut gains = Vec::new();
     for &i in trunk {
-        let now = spread(i)?;
+        let now = spread(start, i)?;
         gains.push((i, (now / before).ln()));
         before = now;
     }
     let median = series::median(&mut gains.iter().map(|g| g.1).collect::<Vec<_>>());
     let median = median.filter(|m| m.is_finite())?;
-    let limit = case.get(&ODD_GAIN).ln();
-    let rows = |i: usize| case.q.row_norm(i);
-    let usual = series::median(&mut trunk.iter().filter_map(|&i| rows(i)).collect())?;
-    let far = |g: &&(usize, f64)| {
-        let (gain, norm) = (g.1 - median, rows(g.0).unwrap_or(usual) / usual);
-        let (off, drawn_otherwise) = match extreme {
-            Extreme::Small => (-gain, norm < 1.0 / ODD_ROWS),
-            Extreme::Large => (gain, norm > ODD_ROWS),
+    let limit = cx.get(&ODD_GAIN).ln();
+    let usual = series::median(&mut trunk.iter().filter_map(|&i| cx.q.row_norm(i)).collect())?;
+    let mut odd = gains.iter().filter(|(i, gain)| {
+        let norm = cx.q.row_norm(*i).unwrap_or(usual) / usual;
+        let (off, drawn_otherwise) = match direction {
+            Direction::Small => (median - gain, norm < 1.0 / ODD_ROWS),
+            Direction::Large => (gain - median, norm > ODD_ROWS),
         };
-        off > limit && drawn_otherwise && layers.contains(&g.0)
-    };
-    let mut odd = gains.iter().filter(far);
+        off > limit && drawn_otherwise && layers.contains(i)
+    });
     odd.next().filter(|_| odd.next().is_none()).map(|g| g.0)
+}
+
+fn remedies(plan: &mut Plan, found: &RuleMatch) {
+    match found.kind {
+        Kind::InitScale(Direction::Large) => plan.growing_with_depth(),
+        _ => plan.shrinking_with_depth(),
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::Severity;
-    use super::super::super::test_support::{Fake, Norms};
+    use crate::diagnose::finding::Severity;
+    use crate::diagnose::test_support::{Fake, Norms};
 
     /// A stuck network of four hidden layers with rows of this length, through which the spread of
     /// pre-activations changes so many times in all.
@@ -264,13 +287,13 @@ mod tests {
 
     #[test]
     fn large_weights_that_are_sure_of_wrong_answers_are_off_however_few_the_layers() {
-        let loud = |rows: f64, start: f64, still: f64, epochs: u64| {
+        fn loud(rows: f64, start: f64, still: f64, epochs: u64) -> Option<Severity> {
             let mut fake = through(1.0, rows);
             fake.set_loss(|_| still * 0.693);
             fake.record.steps[0].loss = (start * 0.693).into();
             fake.record.epochs.truncate(epochs as usize);
             fake.finding("init-scale").map(|f| f.severity)
-        };
+        }
         assert_eq!(loud(3.1, 2.1, 2.1, 2), Some(Severity::Error));
         assert_eq!(loud(2.9, 2.1, 2.1, 2), None);
         assert_eq!(loud(3.1, 1.9, 2.1, 2), None);
