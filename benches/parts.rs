@@ -80,7 +80,8 @@ mod training {
     use gradscope::record::Packing;
     use gradscope::record::{Line, RecordError};
     use gradscope::train::{
-        BatchSize, Capture, Config, DataOptions, Model, Observer, OptimizerSettings, choose_device, train,
+        BatchSize, CaptureSettings, Config, DataOptions, Model, Observer, OptimizerSettings, choose_device,
+        train,
     };
 
     /// Keeps nothing but the time that went into measuring.
@@ -121,7 +122,7 @@ mod training {
             threads: Some(1),
             capture_every: None,
             packing: Packing::None,
-            capture: Capture::default(),
+            capture: CaptureSettings::default(),
             command: Vec::new(),
             model: model.into(),
         }

@@ -4,8 +4,8 @@ use std::path::Path;
 
 use gradscope::record::{Loss, Packing, Task};
 use gradscope::train::{
-    BatchSize, Blueprint, Capture, Cell, Changes, Config, DataOptions, DataSource, LrDecay, Model, Norm,
-    OptimizerKind, OptimizerSettings, Script, TrainError, choose_device,
+    BatchSize, Blueprint, CaptureSettings, Cell, Changes, Config, DataOptions, DataSource, LrDecay, Model,
+    Norm, OptimizerKind, OptimizerSettings, Script, TrainError, choose_device,
 };
 
 use super::args::{CellArg, DataArgs, LossArg, NetworkArgs, NormArg, PackingArg, RunArgs, TaskArg};
@@ -56,7 +56,7 @@ pub fn config(args: &RunArgs, command: Vec<String>) -> Result<Config, TrainError
         },
         capture: match &model {
             Blueprint::Model(_) => asked.unwrap_or_default(),
-            Blueprint::Script(_) => Capture::of_program(asked)?,
+            Blueprint::Script(_) => CaptureSettings::for_program(asked)?,
         },
         command,
         model,

@@ -3,8 +3,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::merge::Ranks;
 use super::number;
-use super::ranks::Ranks;
 
 /// Name and version of the format; the first line of every record carries it.
 pub const SCHEMA: &str = "gradscope.record/1";

@@ -2,15 +2,13 @@
 
 use tch::Device;
 
-use super::blueprint::Blueprint;
-use super::capture::Capture;
 use super::data::{DataOptions, DataSource, Dataset};
-use super::decay::LrDecay;
 use super::device;
-use super::model::{Model, Plan};
+use super::model_metadata::ModelMetadata;
+use super::model_source::Blueprint;
 use super::optimizer::OptimizerSettings;
-use super::script::Loaded;
-use crate::record::{Data, Header, Layer, Loss, Packing, Run, SCHEMA, TORCHSCRIPT};
+use super::session::LrDecay;
+use crate::record::{CaptureSettings, Data, Header, Loss, Packing, Run, SCHEMA};
 
 /// A whole run, resolved: nothing is left to guess.
 #[derive(Clone, Debug)]
@@ -50,7 +48,7 @@ pub struct Config {
     /// How the record is compressed.
     pub packing: Packing,
     /// What is measured.
-    pub capture: Capture,
+    pub capture: CaptureSettings,
     /// The command line, for the record.
     pub command: Vec<String>,
 }
@@ -72,7 +70,7 @@ impl Config {
     }
 
     /// What the record's first line says of this run.
-    pub(super) fn header(&self, dataset: &Dataset, sketch: Sketch, batch: u64, threads: u64) -> Header {
+    pub(super) fn header(&self, dataset: &Dataset, model: ModelMetadata, batch: u64, threads: u64) -> Header {
         Header {
             schema: SCHEMA.into(),
             gradscope: env!("CARGO_PKG_VERSION").into(),
@@ -81,7 +79,7 @@ impl Config {
             command: self.command.clone(),
             run: Run {
                 model: self.model.name().to_owned(),
-                format: sketch.format,
+                format: model.format,
                 loss: dataset.loss,
                 seed: self.seed,
                 epochs: self.epochs,
@@ -95,71 +93,26 @@ impl Config {
                 lr_decay: self.lr_decay.as_ref().map(|(text, _)| text.clone()),
                 batch_size: batch,
                 steps_per_epoch: dataset.info.train.div_ceil(batch),
-                init: sketch.init,
-                bias: sketch.bias,
-                activation: sketch.activation,
-                lrelu_slope: sketch.lrelu_slope,
-                norm: sketch.norm,
-                dropout: sketch.dropout,
+                init: model.init,
+                bias: model.bias,
+                activation: model.activation,
+                lrelu_slope: model.lrelu_slope,
+                norm: model.norm,
+                dropout: model.dropout,
                 device: device::name(self.device),
                 threads,
-                capture: Some(self.capture).filter(|c| *c != Capture::default()).map(|c| c.to_string()),
+                capture: Some(self.capture)
+                    .filter(|c| *c != CaptureSettings::default())
+                    .map(|c| c.to_string()),
                 quantiles_of: None,
             },
             data: Data {
-                // Numbers of words have no size.
-                input_rms: if sketch.takes_words { f64::NAN } else { dataset.info.input_rms },
+                // Numbers of tokens have no size.
+                input_rms: if model.takes_token_ids { f64::NAN } else { dataset.info.input_rms },
                 ..dataset.info.clone()
             },
-            layers: sketch.layers,
+            layers: model.layers,
             ranks: None,
-        }
-    }
-}
-
-/// What a record's first line says of a model.
-pub struct Sketch {
-    format: Option<String>,
-    layers: Vec<Layer>,
-    init: String,
-    bias: String,
-    activation: String,
-    lrelu_slope: f64,
-    norm: String,
-    dropout: f64,
-    takes_words: bool,
-}
-
-impl Sketch {
-    /// Of one that is described.
-    pub fn of_model(model: &Model, plan: &Plan) -> Self {
-        Self {
-            format: None,
-            layers: plan.layers.iter().map(|l| l.layer.clone()).collect(),
-            init: plan.init_text(|(weight, _)| weight),
-            bias: plan.init_text(|(_, bias)| bias),
-            activation: model.activation(),
-            lrelu_slope: model.lrelu_slope,
-            norm: model.norm(),
-            dropout: model.dropout(),
-            takes_words: plan.words.is_some(),
-        }
-    }
-
-    /// Of a program, of which little more is known than its layers.
-    pub fn of_program(program: &Loaded, data: &Dataset) -> Self {
-        let unknown = Run::of("", data.loss, 0, 0);
-        let as_saved = || "as saved".to_owned();
-        Self {
-            format: Some(TORCHSCRIPT.into()),
-            layers: program.layers.clone(),
-            init: as_saved(),
-            bias: as_saved(),
-            activation: unknown.activation.clone(),
-            lrelu_slope: unknown.lrelu_slope,
-            norm: "unknown".into(),
-            dropout: unknown.dropout,
-            takes_words: false,
         }
     }
 }

@@ -8,7 +8,7 @@ use tch::{Kind, Tensor};
 
 pub use grammar::{FORMS, Form, Scheme};
 
-use super::memory;
+use super::measure::memory;
 
 /// The weight `[fan-out, fan-in]` and bias of a linear layer, as row-major values.
 pub struct Drawn {

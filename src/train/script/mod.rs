@@ -217,7 +217,7 @@ fn layers(program: &Program, variables: &[(String, Tensor)]) -> Vec<(Layer, Para
             known = program.kind(path.map_or("", |(path, _)| path));
             layer.kind = known.unwrap_or(layer.kind);
         }
-        let own = Parameters::of(tensor(part.weight), part.bias.map(tensor));
+        let own = Parameters::new(tensor(part.weight), part.bias.map(tensor));
         found.push((part.weight, layer, own, known.is_some()));
     }
     for index in left {
@@ -236,7 +236,7 @@ fn layers(program: &Program, variables: &[(String, Tensor)]) -> Vec<(Layer, Para
             trainable: true,
             branch: None,
         };
-        found.push((index, layer, Parameters::of(tensor(index), None), false));
+        found.push((index, layer, Parameters::new(tensor(index), None), false));
     }
     found.sort_by_key(|(index, ..)| *index);
     let trained = |(_, layer, parameters, known): (usize, Layer, Parameters, bool)| {

@@ -5,7 +5,7 @@ use tch::{Device, Kind, Tensor};
 
 use super::{Loaded, Script};
 use crate::record::Loss;
-use crate::train::objective::Objective;
+use crate::train::network::Objective;
 use crate::train::{Dataset, TrainError};
 
 /// Draws of parameters for which outputs are to be probabilities, and their standard deviation: that of a

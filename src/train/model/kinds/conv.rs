@@ -10,7 +10,7 @@ use crate::train::model::fault::{Checked, MOST_UNITS, bounded};
 use crate::train::model::layers::{Dense, LayerSpec, Window};
 use crate::train::model::planner::{Planned, Planner, Weighted};
 use crate::train::model::shape::Shape;
-use crate::train::pass::Pass;
+use crate::train::network::Pass;
 
 const TAKES: &[&str] = &["stride", "padding", "act", "init", "bias", "norm", "dropout", "trainable"];
 

@@ -6,7 +6,7 @@ use super::{Kind, Op, Spec};
 use crate::train::model::fault::probability;
 use crate::train::model::layers::LayerSpec;
 use crate::train::model::planner::{Planned, Planner};
-use crate::train::pass::{Mode, Pass};
+use crate::train::network::{Mode, Pass};
 
 pub static KIND: Kind = Kind {
     name: "dropout",

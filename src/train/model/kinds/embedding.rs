@@ -10,7 +10,7 @@ use crate::train::model::fault::{Checked, MOST_UNITS, bounded};
 use crate::train::model::layers::{Dense, LayerSpec};
 use crate::train::model::planner::{Planned, Planner, Weighted};
 use crate::train::model::shape::Shape;
-use crate::train::pass::Pass;
+use crate::train::network::Pass;
 
 /// Words, at most: float32, in which rows of data are kept, counts no further one by one.
 const MOST_WORDS: u64 = 1 << 24;

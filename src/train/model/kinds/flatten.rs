@@ -6,7 +6,7 @@ use super::{Kind, Op, Spec};
 use crate::train::model::layers::LayerSpec;
 use crate::train::model::planner::{Planned, Planner};
 use crate::train::model::shape::Shape;
-use crate::train::pass::Pass;
+use crate::train::network::Pass;
 
 pub static KIND: Kind = Kind {
     name: "flatten",

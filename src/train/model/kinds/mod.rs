@@ -23,7 +23,7 @@ use super::layers::LayerSpec;
 use super::planner::{Planned, Planner};
 use super::shape::Shape;
 use crate::record::Activation;
-use crate::train::pass::Pass;
+use crate::train::network::Pass;
 
 pub use linear::hidden;
 pub use recurrent::Cell;

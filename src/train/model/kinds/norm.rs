@@ -10,7 +10,7 @@ use crate::train::model::entry::Entry;
 use crate::train::model::fault::{Checked, MOST_UNITS, bounded};
 use crate::train::model::layers::LayerSpec;
 use crate::train::model::planner::{Planned, Planner};
-use crate::train::pass::{Mode, Parameters, Pass};
+use crate::train::network::{Mode, Parameters, Pass};
 
 /// PyTorch's default for the running statistics of batch normalisation.
 const BATCH_NORM_MOMENTUM: f64 = 0.1;

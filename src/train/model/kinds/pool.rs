@@ -9,7 +9,7 @@ use crate::train::model::fault::{Checked, bounded, wrong};
 use crate::train::model::layers::{LayerSpec, Window};
 use crate::train::model::planner::{Planned, Planner};
 use crate::train::model::shape::Shape;
-use crate::train::pass::Pass;
+use crate::train::network::Pass;
 
 /// Side of what an adaptive pooling gives, at most.
 const LARGEST_SIZE: u64 = 1 << 10;

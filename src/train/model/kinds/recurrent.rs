@@ -18,7 +18,7 @@ use crate::train::model::fault::{Checked, MOST_UNITS, bounded};
 use crate::train::model::layers::{Dense, LayerSpec};
 use crate::train::model::planner::{Planned, Planner, Weighted};
 use crate::train::model::shape::Shape;
-use crate::train::pass::Pass;
+use crate::train::network::Pass;
 
 /// Steps, at most: each is a dozen operations that backward goes through one after the other.
 const MOST_STEPS: u64 = 1 << 14;

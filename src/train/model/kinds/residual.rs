@@ -10,7 +10,7 @@ use crate::train::model::fault::Checked;
 use crate::train::model::layers::{Dense, LayerSpec, Window};
 use crate::train::model::planner::{Planned, Planner};
 use crate::train::model::shape::Shape;
-use crate::train::pass::Pass;
+use crate::train::network::Pass;
 
 pub static KIND: Kind = Kind {
     name: "residual",

@@ -1,0 +1,110 @@
+//! How much of what is measured a capture keeps.
+//!
+//! Pictures of values show one epoch, the last. Of the epochs before it, rules, tables and curves read
+//! counts, moments and quantiles, which is all that is kept of most of them: the full distributions of
+//! 200 layers over 100 epochs would be ten times as long.
+
+use crate::stats::Keep;
+
+/// Captures that are kept in full before the last, at most: of up to ten layers so many, of 200 and more one.
+const MAX_IN_FULL: u64 = 200;
+/// Captures that are kept in full, times the square of the layers.
+const IN_FULL: u64 = 20_000;
+
+/// How much of the shape of its distributions a capture keeps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CaptureDetail {
+    /// Of weights, biases and their gradients.
+    pub parameters: Keep,
+    /// Of updates.
+    pub update: Keep,
+    /// Of what goes into nonlinearities.
+    pub pre: Keep,
+    /// Of what comes out of them.
+    pub post: Keep,
+    /// Whether the rows of matrices are compared.
+    pub rows: bool,
+}
+
+impl CaptureDetail {
+    /// All that is drawn. Of what goes into nonlinearities nobody draws more than its quantiles tell.
+    pub const FULL: Self = Self {
+        parameters: Keep::Everything,
+        update: Keep::Everything,
+        pre: Keep::Quantiles,
+        post: Keep::Everything,
+        rows: true,
+    };
+    /// What is read of a history.
+    pub const HISTORY: Self = Self { parameters: Keep::Quantiles, ..Self::MOMENTS };
+    /// Numbers alone.
+    pub const MOMENTS: Self = Self {
+        parameters: Keep::Moments,
+        update: Keep::Moments,
+        pre: Keep::Moments,
+        post: Keep::Moments,
+        rows: false,
+    };
+}
+
+/// Whether the capture with this number, from 0, is kept in full whatever follows it.
+pub fn in_full(capture: u64, layers: usize) -> bool {
+    let square = (layers as u64).saturating_pow(2).max(1);
+    capture < (IN_FULL / square).clamp(1, MAX_IN_FULL)
+}
+
+/// The settings of what is measured of the layers; loss and scores always are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CaptureSettings {
+    /// How much of weights, gradients and updates, if anything: their norms are then measured at every step.
+    pub parameters: Option<Keep>,
+    /// What goes into nonlinearities and comes out, how often units fire, and the backward signal.
+    pub activations: bool,
+}
+
+impl CaptureSettings {
+    /// Everything.
+    pub const ALL: Self = Self { parameters: Some(Keep::Everything), activations: true };
+    /// Moments of parameters.
+    pub const NORMS: Self = Self { parameters: Some(Keep::Moments), activations: false };
+    /// Nothing.
+    pub const NONE: Self = Self { parameters: None, activations: false };
+    /// Everything but activations.
+    pub const NO_ACTIVATIONS: Self = Self { activations: false, ..Self::ALL };
+
+    /// Whether anything is measured of a layer.
+    pub fn measures_layers(self) -> bool {
+        self.parameters.is_some()
+    }
+
+    /// The detail of a capture that is drawn.
+    pub(super) fn full(self) -> CaptureDetail {
+        if self.parameters == Some(Keep::Everything) { CaptureDetail::FULL } else { CaptureDetail::MOMENTS }
+    }
+
+    /// The detail of a capture of which a history is kept.
+    pub(super) fn history(self) -> CaptureDetail {
+        if self.parameters == Some(Keep::Everything) {
+            CaptureDetail::HISTORY
+        } else {
+            CaptureDetail::MOMENTS
+        }
+    }
+}
+
+impl Default for CaptureSettings {
+    fn default() -> Self {
+        Self::ALL
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn small_networks_keep_many_captures_in_full_and_large_ones_the_first() {
+        let kept = |layers| (0..1_000).filter(|k| in_full(*k, layers)).count();
+        assert_eq!([1, 5, 10, 40, 200, 100_000].map(kept), [200, 200, 200, 12, 1, 1]);
+    }
+}

@@ -1,0 +1,30 @@
+//! The quantities that are measured of a layer at a capture point, one a file.
+//!
+//! Each implements [`Quantity`]: what a history keeps of it, what it comes to over several ranks, the memory
+//! that it takes, and what no layer can have. [`LayerCapture`](super::LayerCapture) and [`Activations`] list
+//! theirs once, with `list_quantities!`.
+
+mod activations;
+mod activity;
+mod distributions;
+mod firing;
+mod hidden_state_gradient;
+mod measured;
+mod output_sum;
+mod per_unit;
+mod scalars;
+mod step_norms;
+mod zero_rows;
+
+pub use activations::Activations;
+pub use activity::Activity;
+pub(super) use distributions::{Parameter, Update, rank_differences, relative_difference};
+pub use firing::Firing;
+pub use hidden_state_gradient::{Ends, StateSignal};
+pub(super) use measured::{Quantity, list_quantities};
+pub use output_sum::OutputSum;
+pub use per_unit::PerUnit;
+pub(super) use scalars::{OutputGradient, RowDeviation, shortened};
+pub use step_norms::LayerSteps;
+pub(super) use step_norms::NormsOverSteps;
+pub use zero_rows::ZeroRows;
