@@ -2,17 +2,14 @@
 
 use std::borrow::Cow;
 
-use serde::{Deserialize, Serialize};
-
 use super::bins;
 use super::element::{Element, Wide};
+use super::interval::Interval;
 use super::kernel::Instructions;
 use super::knots::{self, Keep, Knots};
 use super::moments::root;
 use super::sample;
-use super::segments::Segment;
 use super::tally::{self, Tally, merge_bins};
-use super::wire::Wire;
 
 /// While no more finite values than this were seen, all of them are kept: the layers of teaching
 /// networks are then described exactly, and drawn as an exact kernel density.
@@ -42,8 +39,7 @@ pub const EXACT_CAPACITY: usize = 1_024;
 /// d.merge(&Distribution::of(&[12.0]));
 /// assert_eq!(d.max(), Some(12.0));
 /// ```
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(into = "Wire", try_from = "Wire")]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Distribution {
     pub(super) count: u64,
     /// Its bins are empty where the sample is complete.
@@ -290,7 +286,7 @@ impl Distribution {
         let ascending = ascending.map(|q| q.clamp(0.0, 1.0));
         let rank = |q: f64| q * (n - 1) as f64;
         let values = if !self.has_shape() {
-            let points: Vec<_> = self.knots.points(range)?.collect();
+            let points = self.kept_quantiles()?;
             ascending.map(|q| knots::between(&points, q))
         } else if self.is_exact() {
             ascending.map(|q| {
@@ -321,12 +317,9 @@ impl Distribution {
         })
     }
 
-    /// The finite values, evenly from each kept quantile to the next; `None` where none is kept.
-    pub(super) fn between_knots(&self) -> Option<Vec<Segment>> {
-        let n = self.finite() as f64;
-        let points: Vec<_> = self.knots.points([self.tally.moments.min, self.tally.moments.max])?.collect();
-        let between = |w: &[(f64, f64)]| Segment { low: w[0].1, high: w[1].1, mass: n * (w[1].0 - w[0].0) };
-        Some(points.windows(2).map(between).collect())
+    /// (probability, value) of the kept quantiles, from one extreme to the other; `None` where none is kept.
+    pub(super) fn kept_quantiles(&self) -> Option<Vec<(f64, f64)>> {
+        Some(self.knots.points([self.tally.moments.min, self.tally.moments.max])?.collect())
     }
 
     /// Ascending intervals that cover the finite values.
@@ -343,13 +336,4 @@ impl Distribution {
         let zeros = (self.zeros() > 0).then_some(zeros);
         negative.iter().map(interval).chain(zeros).chain(positive.iter().map(interval)).collect()
     }
-}
-
-/// How many finite values lie where: those of a bin, or the zeros, of width 0.
-pub(super) struct Interval {
-    /// 0 for the zeros.
-    pub bin: i16,
-    pub low: f64,
-    pub high: f64,
-    pub count: u64,
 }

@@ -7,6 +7,7 @@ mod density;
 mod distribution;
 mod element;
 mod histogram;
+mod interval;
 mod kernel;
 mod knots;
 mod moments;

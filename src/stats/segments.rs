@@ -7,7 +7,8 @@
 //! be 275% wrong at the peak).
 
 use super::bins;
-use super::distribution::{Distribution, Interval};
+use super::distribution::Distribution;
+use super::interval::Interval;
 use super::sample::TELLING;
 
 /// So many values, evenly from `low` to `high`.
@@ -35,8 +36,11 @@ pub fn of_values(d: &Distribution) -> Vec<Segment> {
     if d.is_exact() {
         return sample.iter().map(|v| Segment { low: (*v).into(), high: (*v).into(), mass: 1.0 }).collect();
     }
-    if let Some(segments) = d.between_knots() {
-        return segments;
+    if let Some(points) = d.kept_quantiles() {
+        let n = d.finite() as f64;
+        let evenly =
+            points.windows(2).map(|w| Segment { low: w[0].1, high: w[1].1, mass: n * (w[1].0 - w[0].0) });
+        return evenly.collect();
     }
     let mut segments = Vec::new();
     let mut rest = sample;

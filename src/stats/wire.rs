@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use super::distribution::{Distribution, EXACT_CAPACITY};
 use super::element::Wide as _;
@@ -142,5 +142,17 @@ impl TryFrom<Wire> for Distribution {
         };
         let bins = if exact { Vec::new() } else { bins };
         Ok(Self { count: w.n, tally: Tally { counts, moments, bins }, sample, knots })
+    }
+}
+
+impl Serialize for Distribution {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        Wire::from(self.clone()).serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Distribution {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Wire::deserialize(deserializer)?.try_into().map_err(de::Error::custom)
     }
 }
