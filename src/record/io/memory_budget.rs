@@ -3,11 +3,10 @@
 //! Runs thin out their own records, far below this bound. Others are thinned while they are read: the
 //! same lines in the same order give the same result.
 
-use super::Record;
 use crate::record::{Epoch, LayerCapture, Step, StepLayer};
 
 /// Bytes of captures and of steps, each, that are held.
-const MOST_BYTES: usize = 128 << 20;
+const MAX_BYTES: usize = 128 << 20;
 
 /// How much is held, and what had to go.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -31,35 +30,34 @@ impl Held {
     }
 }
 
-impl Record {
-    /// Makes room if the last line has filled it.
-    pub(super) fn bound(&mut self) {
-        self.bound_to(MOST_BYTES);
+impl Held {
+    /// Makes room in the steps and the captured epochs of a record, if the last line has filled it.
+    pub(super) fn bound(&mut self, steps: &mut Vec<Step>, epochs: &mut Vec<Epoch>) {
+        self.bound_to(MAX_BYTES, steps, epochs);
     }
 
-    fn bound_to(&mut self, most: usize) {
-        self.held.step_bytes += self.steps[self.held.counted_steps..].iter().map(step_memory).sum::<usize>();
-        self.held.epoch_bytes +=
-            self.epochs[self.held.counted_epochs..].iter().map(epoch_memory).sum::<usize>();
-        if self.held.step_bytes > most {
-            self.join_steps();
+    fn bound_to(&mut self, max: usize, steps: &mut Vec<Step>, epochs: &mut Vec<Epoch>) {
+        self.step_bytes += steps[self.counted_steps..].iter().map(step_memory).sum::<usize>();
+        self.epoch_bytes += epochs[self.counted_epochs..].iter().map(epoch_memory).sum::<usize>();
+        if self.step_bytes > max {
+            self.join_steps(steps);
         }
-        if self.held.epoch_bytes > most {
-            let last = self.epochs.len().saturating_sub(1);
-            self.epochs[..last].iter_mut().for_each(Epoch::condense);
-            self.held.epoch_bytes = self.epochs.iter().map(epoch_memory).sum();
+        if self.epoch_bytes > max {
+            let last = epochs.len().saturating_sub(1);
+            epochs[..last].iter_mut().for_each(Epoch::condense);
+            self.epoch_bytes = epochs.iter().map(epoch_memory).sum();
             // Half of the room, lest every new epoch does this again.
-            if self.held.epoch_bytes > most / 2 {
-                self.drop_epochs();
+            if self.epoch_bytes > max / 2 {
+                self.drop_epochs(epochs);
             }
         }
-        (self.held.counted_steps, self.held.counted_epochs) = (self.steps.len(), self.epochs.len());
+        (self.counted_steps, self.counted_epochs) = (steps.len(), epochs.len());
     }
 
     /// Every two steps become one point; captures inside epochs go, but for the first step's.
-    fn join_steps(&mut self) {
-        let mut joined: Vec<Step> = Vec::with_capacity(self.steps.len() / 2 + 1);
-        for (i, mut step) in self.steps.drain(..).enumerate() {
+    fn join_steps(&mut self, steps: &mut Vec<Step>) {
+        let mut joined: Vec<Step> = Vec::with_capacity(steps.len() / 2 + 1);
+        for (i, mut step) in steps.drain(..).enumerate() {
             if i > 0 {
                 step.capture = None;
             }
@@ -69,25 +67,25 @@ impl Record {
                     if i % 2 == 0 && i > 1 && point.non_finite.is_none() && step.non_finite.is_none() =>
                 {
                     point.join(&step);
-                    self.held.steps += 1;
+                    self.steps += 1;
                 }
                 _ => joined.push(step),
             }
         }
-        self.steps = joined;
-        self.held.step_bytes = self.steps.iter().map(step_memory).sum();
+        *steps = joined;
+        self.step_bytes = steps.iter().map(step_memory).sum();
     }
 
     /// Every second captured epoch goes, but for the first and the last two.
-    fn drop_epochs(&mut self) {
-        let all = self.epochs.len();
+    fn drop_epochs(&mut self, epochs: &mut Vec<Epoch>) {
+        let all = epochs.len();
         let mut index = 0;
-        self.epochs.retain(|_| {
+        epochs.retain(|_| {
             index += 1;
             index % 2 == 1 || index + 1 >= all
         });
-        self.held.epochs += (all - self.epochs.len()) as u64;
-        self.held.epoch_bytes = self.epochs.iter().map(epoch_memory).sum();
+        self.epochs += (all - epochs.len()) as u64;
+        self.epoch_bytes = epochs.iter().map(epoch_memory).sum();
     }
 }
 
@@ -107,31 +105,15 @@ fn captures(layers: &[LayerCapture]) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use crate::record::{Line, NonFinite};
+    use crate::record::Record;
     use std::path::Path;
-
-    #[test]
-    fn only_the_first_non_finite_value_is_kept() {
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/records/relu5-dead.jsonl");
-        let (small, _) = Record::read(&path).unwrap();
-        let mut record = Record::new(small.header.clone());
-        for i in 0..5 {
-            let mut step = small.steps[0].clone();
-            (step.step, step.capture) = (i, None);
-            step.non_finite = (i > 1).then(|| NonFinite { stage: "loss".into(), layer: None });
-            record.push(Line::Step(step)).unwrap();
-        }
-        let broken: Vec<bool> = record.steps.iter().map(|s| s.non_finite.is_some()).collect();
-        assert_eq!(broken, [false, false, true, false, false]);
-    }
 
     #[test]
     fn a_record_beyond_its_bound_keeps_its_ends_and_every_spike() {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/records/relu5-dead.jsonl");
         let (small, _) = Record::read(&path).unwrap();
         let mut record = Record::new(small.header.clone());
-        let most = 1 << 20;
+        let max = 1 << 20;
         for i in 0..2_000 {
             let (mut step, mut epoch) = (small.steps[0].clone(), small.epochs[1].clone());
             (step.step, step.epoch, epoch.epoch, epoch.step) = (i, i, i, i);
@@ -139,8 +121,8 @@ mod tests {
             step.loss = if i == 777 { 50.0 } else { 1.0 }.into();
             record.steps.push(step);
             record.epochs.push(epoch);
-            record.bound_to(most);
-            assert!(record.held.step_bytes <= most && record.held.epoch_bytes <= most);
+            record.held.bound_to(max, &mut record.steps, &mut record.epochs);
+            assert!(record.held.step_bytes <= max && record.held.epoch_bytes <= max);
         }
         assert!(record.held.is_less());
         assert_eq!(record.steps.iter().map(|s| s.steps).sum::<u64>(), 2_000);

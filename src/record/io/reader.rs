@@ -5,8 +5,8 @@ use std::{fmt, io};
 
 use serde::Deserialize;
 
-use super::RecordError;
 use super::compression::{self, Packing};
+use super::error::RecordError;
 use super::memory_budget::Held;
 use super::plausible::{LARGEST_COUNT, implausible};
 use crate::record::{End, Epoch, Header, LayerCapture, Line, SCHEMA, Step, in_full};
@@ -143,7 +143,7 @@ impl Record {
         step.non_finite = step.non_finite.filter(|_| !self.held.broken);
         self.held.broken |= step.non_finite.is_some();
         self.steps.push(step);
-        self.bound();
+        self.held.bound(&mut self.steps, &mut self.epochs);
         Ok(())
     }
 
@@ -154,7 +154,7 @@ impl Record {
             return Err(format!("epoch {} is out of order", epoch.epoch));
         }
         self.epochs.push(epoch);
-        self.bound();
+        self.held.bound(&mut self.steps, &mut self.epochs);
         Ok(())
     }
 
@@ -268,5 +268,26 @@ fn json_reason(error: &serde_json::Error) -> String {
         // What serde finds wrong with a value that it has read whole has no column.
         0 => format!("not readable: {what}"),
         column => format!("not readable at column {column}: {what}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::NonFinite;
+
+    #[test]
+    fn only_the_first_non_finite_value_is_kept() {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/records/relu5-dead.jsonl");
+        let (small, _) = Record::read(&path).unwrap();
+        let mut record = Record::new(small.header.clone());
+        for i in 0..5 {
+            let mut step = small.steps[0].clone();
+            (step.step, step.capture) = (i, None);
+            step.non_finite = (i > 1).then(|| NonFinite { stage: "loss".into(), layer: None });
+            record.push(Line::Step(step)).unwrap();
+        }
+        let broken: Vec<bool> = record.steps.iter().map(|s| s.non_finite.is_some()).collect();
+        assert_eq!(broken, [false, false, true, false, false]);
     }
 }

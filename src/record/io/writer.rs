@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use super::RecordError;
 use super::compression::{self, Packing, Sink};
+use super::error::RecordError;
 use crate::record::{Header, Line, in_full};
 
 /// How the line of an epoch begins.

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::Boundary;
+use super::boundary::Boundary;
 use crate::record::number;
 
 /// How a run ended.

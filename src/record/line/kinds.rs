@@ -3,7 +3,9 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{End, Epoch, Step};
+use super::end::End;
+use super::epoch::Epoch;
+use super::step::Step;
 use crate::record::Header;
 
 /// One line of a record.

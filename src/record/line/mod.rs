@@ -6,10 +6,12 @@ mod envelope;
 mod epoch;
 mod kinds;
 mod step;
+mod step_layer;
 
 pub use boundary::{Answers, Axis, Boundary, SplitPoints};
 pub use end::{EarlyStop, End, Outcome, TestResult};
 pub use envelope::Envelope;
 pub use epoch::Epoch;
 pub use kinds::Line;
-pub use step::{NonFinite, Step, StepLayer};
+pub use step::{NonFinite, Step};
+pub use step_layer::StepLayer;

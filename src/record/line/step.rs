@@ -3,7 +3,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::Envelope;
+use super::envelope::Envelope;
+use super::step_layer::StepLayer;
 use crate::record::LayerCapture;
 
 /// One optimizer step, or the envelope of `steps` consecutive ones in a long run.
@@ -28,17 +29,6 @@ pub struct Step {
     /// step, and every K-th with `--capture-every K`). Taken after backward and before the update.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub capture: Option<Vec<LayerCapture>>,
-}
-
-/// L2 norms of one layer's weight at one step.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct StepLayer {
-    /// ‖W‖ before the update.
-    pub weight_l2: Envelope,
-    /// ‖g‖, before clipping.
-    pub grad_l2: Envelope,
-    /// ‖ΔW‖, the update that the optimizer made.
-    pub update_l2: Envelope,
 }
 
 /// Where the first NaN or infinity of a run appeared.

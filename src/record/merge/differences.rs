@@ -3,6 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::ranks::RankDifference;
+use crate::record::LayerCapture;
+use crate::record::quantity::distance;
+use crate::stats::Distribution;
 
 /// Where a difference was seen: on which rank, at which step of which epoch.
 #[derive(Clone, Copy)]
@@ -43,4 +46,24 @@ impl Differences {
     pub fn into_list(self) -> Vec<RankDifference> {
         self.0.into_values().collect()
     }
+}
+
+/// How far a rank is from rank 0 in what should be the same on all: each distribution's name in the record of
+/// ranks, and the distance over a norm (0 where they agree, infinite where one of them lacks it).
+pub fn rank_differences(first: &LayerCapture, other: &LayerCapture) -> [(&'static str, f64); 5] {
+    let size = first.weight.l2();
+    let own_size = |d: &Option<Distribution>| d.as_ref().map_or(0.0, Distribution::l2);
+    [
+        ("weight", distance(Some(&first.weight), Some(&other.weight), size)),
+        ("weight", distance(first.bias.as_ref(), other.bias.as_ref(), own_size(&first.bias))),
+        (
+            "gradient",
+            distance(first.weight_grad.as_ref(), other.weight_grad.as_ref(), own_size(&first.weight_grad)),
+        ),
+        (
+            "gradient",
+            distance(first.bias_grad.as_ref(), other.bias_grad.as_ref(), own_size(&first.bias_grad)),
+        ),
+        ("update", distance(first.update.as_ref(), other.update.as_ref(), size)),
+    ]
 }

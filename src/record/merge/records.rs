@@ -4,9 +4,10 @@
 //! copy of (weights, reduced gradients, updates) is compared and taken from rank 0: a difference is a
 //! finding, and nothing to be added up.
 
-use super::differences::{Differences, Place};
-use super::{MergeError, Ranks};
-use crate::record::quantity::{rank_differences, relative_difference};
+use super::differences::{Differences, Place, rank_differences};
+use super::error::MergeError;
+use super::ranks::Ranks;
+use crate::record::quantity::relative_difference;
 use crate::record::{End, Envelope, Epoch, Header, Layer, LayerCapture, Outcome, Record, Step};
 
 impl Record {

@@ -3,9 +3,12 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::measured::of_all;
-use super::per_unit::UnitVariances;
-use super::{Activity, Firing, OutputSum, PerUnit, Quantity, list_quantities, shortened};
+use super::activity::Activity;
+use super::firing::Firing;
+use super::measured::{Quantity, list_quantities, of_all};
+use super::output_sum::OutputSum;
+use super::per_unit::{PerUnit, UnitVariances};
+use super::scalars::shortened;
 use crate::record::{CaptureDetail, Layer, number};
 use crate::stats::Distribution;
 

@@ -1,7 +1,7 @@
 //! Distributions of a layer's parameters, of their gradients, and of what an update changed.
 
-use super::Quantity;
-use crate::record::{CaptureDetail, LayerCapture};
+use super::measured::Quantity;
+use crate::record::CaptureDetail;
 use crate::stats::Distribution;
 
 /// A weight, a bias, or the gradient of either.
@@ -34,28 +34,8 @@ impl Quantity for Update {
     }
 }
 
-/// How far a rank is from rank 0 in what should be the same on all: each distribution's name in the record of
-/// ranks, and the distance over a norm (0 where they agree, infinite where one of them lacks it).
-pub fn rank_differences(first: &LayerCapture, other: &LayerCapture) -> [(&'static str, f64); 5] {
-    let size = first.weight.l2();
-    let own_size = |d: &Option<Distribution>| d.as_ref().map_or(0.0, Distribution::l2);
-    [
-        ("weight", distance(Some(&first.weight), Some(&other.weight), size)),
-        ("weight", distance(first.bias.as_ref(), other.bias.as_ref(), own_size(&first.bias))),
-        (
-            "gradient",
-            distance(first.weight_grad.as_ref(), other.weight_grad.as_ref(), own_size(&first.weight_grad)),
-        ),
-        (
-            "gradient",
-            distance(first.bias_grad.as_ref(), other.bias_grad.as_ref(), own_size(&first.bias_grad)),
-        ),
-        ("update", distance(first.update.as_ref(), other.update.as_ref(), size)),
-    ]
-}
-
 /// How far two tensors are from each other at least, as their numbers tell, over a size.
-fn distance(a: Option<&Distribution>, b: Option<&Distribution>, size: f64) -> f64 {
+pub fn distance(a: Option<&Distribution>, b: Option<&Distribution>, size: f64) -> f64 {
     let (a, b) = match (a, b) {
         (Some(a), Some(b)) => (a, b),
         (None, None) => return 0.0,

@@ -3,8 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::Quantity;
-use super::measured::of_all;
+use super::measured::{Quantity, of_all};
 use crate::record::Layer;
 use crate::record::io::LARGEST_COUNT;
 use crate::stats::packed_floats;

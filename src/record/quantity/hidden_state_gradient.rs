@@ -3,8 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::Quantity;
-use super::measured::of_all;
+use super::measured::{Quantity, of_all};
 use crate::stats::packed_floats;
 
 /// Norms that are kept, at most.

@@ -18,7 +18,7 @@ mod zero_rows;
 
 pub use activations::Activations;
 pub use activity::Activity;
-pub(super) use distributions::{Parameter, Update, rank_differences, relative_difference};
+pub(super) use distributions::{Parameter, Update, distance, relative_difference};
 pub use firing::Firing;
 pub use hidden_state_gradient::{Ends, StateSignal};
 pub(super) use measured::{Quantity, list_quantities};

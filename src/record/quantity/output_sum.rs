@@ -3,8 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::Quantity;
-use super::measured::of_all;
+use super::measured::{Quantity, of_all};
 use crate::record::number;
 
 /// The sum of a model's outputs over its units, sample by sample: 1 for all after a softmax.

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::Quantity;
+use super::measured::Quantity;
 use crate::stats::packed_floats;
 
 /// Moments of every unit over the samples of one rank.

@@ -1,8 +1,7 @@
 //! Quantities of a single number: how far the rows of a matrix are apart, and the norm of the gradient of a
 //! layer's output.
 
-use super::Quantity;
-use super::measured::of_all;
+use super::measured::{Quantity, of_all};
 use crate::stats::with_digits;
 
 /// Digits of norms in a history: a float32 has no more.

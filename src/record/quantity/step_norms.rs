@@ -3,7 +3,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Quantity, shortened};
+use super::measured::Quantity;
+use super::scalars::shortened;
 use crate::record::{Layer, StepLayer};
 use crate::stats::{Distribution, Spread};
 

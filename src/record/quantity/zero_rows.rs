@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::Quantity;
+use super::measured::Quantity;
 
 /// How many units of a layer got a gradient of exactly zero, in every value of their row of weights and of
 /// their bias, in every batch of an epoch. Units that are silent do, and so do those that are saturated for
