@@ -7,12 +7,14 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::entry::{self, Entry};
+use super::description::{Defaults, Inputs, Model};
+use super::entry::Entry;
 use super::fault::{Checked, Fault, MOST_UNITS, bounded, probability, scheme, wrong};
 use super::kinds;
-use super::layers::{Dense, LayerSpec, Norm};
-use super::schema;
-use super::{Defaults, Inputs, Model};
+use super::layer_options::{Dense, Norm};
+use super::layers::LayerSpec;
+use super::resolve;
+use super::spelled;
 use crate::record::{Activation, Loss};
 use crate::train::{Scheme, TrainError};
 
@@ -40,10 +42,10 @@ pub struct File {
     #[schemars(with = "Option<Vec<Entry>>", length(min = 1, max = MOST_LAYERS))]
     layers: Option<Spanned<Vec<Entry>>>,
     /// Nonlinearity of every layer that names none, but for the last of the model and of a branch.
-    #[schemars(with = "Option<schema::Act>")]
+    #[schemars(with = "Option<spelled::Act>")]
     act: Option<Activation>,
     /// Nonlinearity of the output: sigmoid for binary cross-entropy of probabilities.
-    #[schemars(with = "Option<schema::Act>")]
+    #[schemars(with = "Option<spelled::Act>")]
     output: Option<Activation>,
     /// Negative slope of leaky ReLU, 0.01 where left out.
     #[schemars(with = "Option<f64>", range(min = 0.0, max = 1.0))]
@@ -80,7 +82,7 @@ struct DefaultsEntry {
     /// `--data`
     data: Option<String>,
     /// `--loss`
-    #[schemars(with = "Option<schema::Loss>")]
+    #[schemars(with = "Option<spelled::Loss>")]
     loss: Option<Loss>,
     /// `--optimizer`
     optimizer: Option<String>,
@@ -206,7 +208,7 @@ impl File {
                     }
                 }
                 let between = self.act.unwrap_or(Activation::Identity);
-                let layers = entry::resolve(entries.get_ref(), between, Some(output))?;
+                let layers = resolve::resolve(entries.get_ref(), between, Some(output))?;
                 let mut trainable = false;
                 let mut look = |l: &LayerSpec| trainable |= l.dense.as_ref().is_some_and(|d| d.trainable);
                 layers.iter().for_each(|layer| layer.each(&mut look));

@@ -3,12 +3,9 @@
 
 use std::sync::Arc;
 
-use super::Model;
-use super::kinds::Op;
-use super::planner::Planner;
+use super::op::Op;
 use super::shape::Shape;
 use crate::record::Layer;
-use crate::text::count;
 use crate::train::init::Init;
 use crate::train::{Dataset, Scheme, TrainError};
 
@@ -49,10 +46,6 @@ pub struct Step {
     pub shape: Shape,
 }
 
-/// Parameters of a model, at most: with gradients, optimizer state and what is measured, training holds
-/// some five copies of them, 20 GiB.
-const MOST_PARAMETERS: u64 = 1 << 30;
-
 /// A whole network without its tensors.
 #[derive(Clone, Debug)]
 pub struct Plan {
@@ -71,34 +64,6 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// Works out all shapes.
-    ///
-    /// # Errors
-    /// [`TrainError::Model`] naming the layer and the two shapes that do not fit each other.
-    pub fn new(model: &Model, sizes: Sizes) -> Result<Self, TrainError> {
-        let (init, bias) = model.schemes()?;
-        let empty = Self {
-            input: Shape::Row(sizes.columns),
-            ops: Vec::new(),
-            layers: Vec::new(),
-            lrelu_slope: model.lrelu_slope,
-            words: None,
-            batch_norm: None,
-        };
-        let plan = Planner::new(empty, sizes, init, bias)
-            .whole(&model.layers)
-            .map_err(|reason| TrainError::Model { place: format!("model {}", model.name), reason })?;
-        match plan.parameters() {
-            n if n > MOST_PARAMETERS => Err(TrainError::Settings(format!(
-                "model {} would have {} parameters; at most {} are trained",
-                model.name,
-                count(n),
-                count(MOST_PARAMETERS)
-            ))),
-            _ => Ok(plan),
-        }
-    }
-
     /// Number of parameters.
     pub fn parameters(&self) -> u64 {
         self.layers.iter().fold(0, |sum, l| sum.saturating_add(l.layer.parameters))

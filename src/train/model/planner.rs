@@ -4,12 +4,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::kinds::activation::Activate;
-use super::kinds::dropout::Dropout;
-use super::kinds::flatten::Unflatten;
-use super::kinds::norm::{Normalise, Over};
-use super::kinds::{Op, Takes};
-use super::layers::{Dense, LayerSpec, Norm};
+use super::layer_options::{Dense, Norm};
+use super::op::Op;
+use super::ops::{Activate, Dropout, Normalise, Over, Unflatten};
 use super::plan::{Plan, PlannedLayer, Sizes, Step};
 use super::shape::Shape;
 use crate::record::{Activation, Layer, LayerKind};
@@ -41,6 +38,15 @@ pub struct Planner {
     branch: Option<u64>,
 }
 
+/// What flows into a layer, where only one thing can.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Takes {
+    Anything,
+    Rows,
+    Sequences,
+    Images,
+}
+
 /// Where names are counted: a model, or a block of it.
 #[derive(Default)]
 struct Scope {
@@ -66,20 +72,10 @@ impl Planner {
         Self { plan, shape, needed: None, sizes, init, bias, scope, open: None, branch: None }
     }
 
-    /// All layers of a model.
-    pub fn whole(mut self, layers: &[LayerSpec]) -> Planned<Plan> {
-        self.start(layers)?;
-        for (index, layer) in layers.iter().enumerate() {
-            self.needed = (index + 1 == layers.len()).then_some(self.sizes.outputs);
-            layer.spec.plan(layer, &mut self)?;
-        }
-        Ok(self.plan)
-    }
-
     /// Gives the inputs the shape that the first layers need.
-    fn start(&mut self, layers: &[LayerSpec]) -> Planned<()> {
+    pub fn start(&mut self, takes: Takes) -> Planned<()> {
         let columns = self.sizes.columns;
-        match (first_need(layers), self.sizes.image) {
+        match (takes, self.sizes.image) {
             (Takes::Images, Some(image)) => self.push(Unflatten(Shape::Image(image)), Shape::Image(image)),
             (Takes::Sequences, _) => {
                 let shape = self.sizes.sequence.unwrap_or([columns, 1]);
@@ -99,13 +95,18 @@ impl Planner {
         Ok(())
     }
 
-    /// The layers of a block, around which a shortcut leads if it is a branch.
-    pub fn inside(&mut self, name: &str, layers: &[LayerSpec]) -> Planned<()> {
+    /// Begins the last layer, which gives as many outputs as the data needs.
+    pub fn begin_last(&mut self) {
+        self.needed = Some(self.sizes.outputs);
+    }
+
+    /// Plans the layers of a block, around which a shortcut leads if it is a branch.
+    pub fn inside(&mut self, name: &str, layers: impl FnOnce(&mut Self) -> Planned<()>) -> Planned<()> {
         let scope = Scope { prefix: format!("{name}."), ..Scope::default() };
         let outer = std::mem::replace(&mut self.scope, scope);
         let (needed, branch) = (self.needed.take(), self.branch);
         self.branch = Some(branch.unwrap_or(0));
-        layers.iter().try_for_each(|layer| layer.spec.plan(layer, self))?;
+        layers(self)?;
         // An outer branch goes on where this one ends.
         self.branch = branch.and(self.branch);
         (self.scope, self.needed) = (outer, needed);
@@ -311,13 +312,4 @@ impl Planner {
         let gives = |step: &Step| step.op.named().or_else(|| of_layer(step));
         self.plan.ops.iter().rev().find_map(gives).unwrap_or("the data".into())
     }
-}
-
-/// What the first layers that take one thing alone take.
-fn first_need(layers: &[LayerSpec]) -> Takes {
-    let mut needs = layers.iter().map(|layer| match layer.layers.as_slice() {
-        [] => layer.spec.takes(),
-        inside => first_need(inside),
-    });
-    needs.find(|takes| *takes != Takes::Anything).unwrap_or(Takes::Anything)
 }

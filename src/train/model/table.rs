@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{Plan, Step};
+use super::plan::{Plan, Step};
 
 /// Bytes of a float32.
 const BYTES: u64 = 4;

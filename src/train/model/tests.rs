@@ -1,7 +1,10 @@
 //! Descriptions that are read, planned and refused.
 
+use super::zoo::ZOO;
 use super::*;
+use crate::record::Activation;
 use crate::record::Layer;
+use crate::train::TrainError;
 
 fn plan(text: &str, sizes: Sizes) -> Result<Plan, TrainError> {
     let model = Model::parse("net.toml", text)?;

@@ -2,12 +2,16 @@
 
 use tch::Tensor;
 
-use super::{Kind, Op, Place, Spec, Takes};
 use crate::record::{Activation, LayerKind};
 use crate::train::init::Init;
 use crate::train::model::entry::Entry;
 use crate::train::model::fault::{Checked, MOST_UNITS, bounded};
-use crate::train::model::layers::{Dense, LayerSpec, Window};
+use crate::train::model::kind::{Kind, Place};
+use crate::train::model::layer_options::{Dense, Window};
+use crate::train::model::layers::LayerSpec;
+use crate::train::model::layers::Spec;
+use crate::train::model::op::Op;
+use crate::train::model::planner::Takes;
 use crate::train::model::planner::{Planned, Planner, Weighted};
 use crate::train::model::shape::Shape;
 use crate::train::network::Pass;
@@ -42,7 +46,7 @@ struct Conv {
 fn resolve(entry: &Entry, place: &Place, flat: bool) -> Checked<LayerSpec> {
     let channels = entry.needed(&entry.channels, |n| bounded("channels", n, 1, MOST_UNITS))?;
     let window = entry.window(1)?;
-    Ok(LayerSpec::with(Conv { channels, window, flat }, entry.dense(place)?))
+    Ok(LayerSpec::with(Conv { channels, window, flat }, place.dense(entry)?))
 }
 
 impl Spec for Conv {

@@ -2,12 +2,16 @@
 
 use tch::{Kind as Numbers, Tensor};
 
-use super::{Kind, Op, Place, Spec, Takes};
 use crate::record::{Activation, LayerKind};
 use crate::train::init::Init;
 use crate::train::model::entry::Entry;
 use crate::train::model::fault::{Checked, MOST_UNITS, bounded};
-use crate::train::model::layers::{Dense, LayerSpec};
+use crate::train::model::kind::{Kind, Place};
+use crate::train::model::layer_options::Dense;
+use crate::train::model::layers::LayerSpec;
+use crate::train::model::layers::Spec;
+use crate::train::model::op::Op;
+use crate::train::model::planner::Takes;
 use crate::train::model::planner::{Planned, Planner, Weighted};
 use crate::train::model::shape::Shape;
 use crate::train::network::Pass;
@@ -34,7 +38,7 @@ fn resolve(entry: &Entry, place: &Place) -> Checked<LayerSpec> {
     let words = entry.needed(&entry.words, |n| bounded("words", n, 1, MOST_WORDS))?;
     let units = entry.needed(&entry.units, |n| bounded("units", n, 1, MOST_UNITS))?;
     let place = Place { act: Activation::Identity, ..*place };
-    let dense = Dense { bias: false, ..entry.dense(&place)? };
+    let dense = Dense { bias: false, ..place.dense(entry)? };
     Ok(LayerSpec::with(Embedding { words, units }, dense))
 }
 

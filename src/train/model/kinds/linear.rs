@@ -2,12 +2,16 @@
 
 use tch::Tensor;
 
-use super::{Kind, Op, Place, Spec, Takes};
 use crate::record::{Activation, LayerKind};
 use crate::train::init::Init;
 use crate::train::model::entry::Entry;
 use crate::train::model::fault::{Checked, MOST_UNITS, bounded, wrong};
-use crate::train::model::layers::{Dense, LayerSpec};
+use crate::train::model::kind::{Kind, Place};
+use crate::train::model::layer_options::Dense;
+use crate::train::model::layers::LayerSpec;
+use crate::train::model::layers::Spec;
+use crate::train::model::op::Op;
+use crate::train::model::planner::Takes;
 use crate::train::model::planner::{Planned, Planner, Weighted};
 use crate::train::model::shape::Shape;
 use crate::train::network::Pass;
@@ -40,7 +44,7 @@ fn resolve(entry: &Entry, place: &Place) -> Checked<LayerSpec> {
             "a linear layer needs units; only the last has as many as the data needs",
         );
     }
-    Ok(hidden(units, entry.dense(place)?))
+    Ok(hidden(units, place.dense(entry)?))
 }
 
 impl Spec for Linear {

@@ -3,10 +3,14 @@
 use tch::Tensor;
 
 use super::conv::slid;
-use super::{Kind, Op, Spec, Takes};
 use crate::train::model::entry::Entry;
 use crate::train::model::fault::{Checked, bounded, wrong};
-use crate::train::model::layers::{LayerSpec, Window};
+use crate::train::model::kind::Kind;
+use crate::train::model::layer_options::Window;
+use crate::train::model::layers::LayerSpec;
+use crate::train::model::layers::Spec;
+use crate::train::model::op::Op;
+use crate::train::model::planner::Takes;
 use crate::train::model::planner::{Planned, Planner};
 use crate::train::model::shape::Shape;
 use crate::train::network::Pass;

@@ -6,16 +6,19 @@
 
 use std::sync::Arc;
 
-use serde::Deserialize;
 use tch::Tensor;
 
-use super::{Kind, Op, Place, Spec, Takes};
 use crate::record::{Activation, LayerKind};
 use crate::train::Scheme;
 use crate::train::init::Init;
 use crate::train::model::entry::{Entry, Steps};
 use crate::train::model::fault::{Checked, MOST_UNITS, bounded};
-use crate::train::model::layers::{Dense, LayerSpec};
+use crate::train::model::kind::{Kind, Place};
+use crate::train::model::layer_options::{Cell, Dense};
+use crate::train::model::layers::LayerSpec;
+use crate::train::model::layers::Spec;
+use crate::train::model::op::Op;
+use crate::train::model::planner::Takes;
 use crate::train::model::planner::{Planned, Planner, Weighted};
 use crate::train::model::shape::Shape;
 use crate::train::network::Pass;
@@ -52,38 +55,6 @@ pub static GRU: Kind = Kind {
     resolve: |entry, place| resolve(entry, place, Cell::Gru),
 };
 
-/// What a recurrent layer does at a step.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Cell {
-    /// Plain.
-    Rnn,
-    /// Long short-term memory.
-    Lstm,
-    /// Gated recurrent unit.
-    Gru,
-}
-
-impl Cell {
-    /// As `type` and `--cell` spell it.
-    pub fn name(self) -> &'static str {
-        match self {
-            Cell::Rnn => "rnn",
-            Cell::Lstm => "lstm",
-            Cell::Gru => "gru",
-        }
-    }
-
-    /// Parts of its matrices, a row of units each.
-    fn gates(self) -> u64 {
-        match self {
-            Cell::Rnn => 1,
-            Cell::Lstm => 4,
-            Cell::Gru => 3,
-        }
-    }
-}
-
 #[derive(Clone, Copy, Debug)]
 struct Recurrent {
     cell: Cell,
@@ -95,7 +66,7 @@ fn resolve(entry: &Entry, place: &Place, cell: Cell) -> Checked<LayerSpec> {
     let units = entry.needed(&entry.units, |n| bounded("units", n, 1, MOST_UNITS))?;
     let steps = entry.steps.as_ref().map_or(Steps::Last, |s| *s.get_ref());
     // A nonlinearity between layers says nothing of the one inside a cell.
-    let dense = entry.dense(&Place { act: Activation::Tanh, ..*place })?;
+    let dense = Place { act: Activation::Tanh, ..*place }.dense(entry)?;
     Ok(LayerSpec::with(Recurrent { cell, units, steps }, dense))
 }
 
