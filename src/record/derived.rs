@@ -5,7 +5,7 @@ use super::{Activations, Firing, Layer, LayerCapture, LayerKind};
 
 /// Least RMS of a row of weights that an update is compared with: a layer that starts at zero would
 /// otherwise seem to take infinitely large steps.
-const LEAST_ROW_NORM: f64 = 0.1;
+const MIN_ROW_NORM: f64 = 0.1;
 
 /// An L2 norm over the steps of an epoch.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -19,7 +19,7 @@ pub struct Norm {
 impl Layer {
     /// The least ‖W‖ that an update is compared with, 0.1·√units.
     pub fn least_weight_norm(&self) -> f64 {
-        LEAST_ROW_NORM * (self.units.max(1) as f64).sqrt()
+        MIN_ROW_NORM * (self.units.max(1) as f64).sqrt()
     }
 
     /// Whether it is the weight by which a recurrent layer without gates looks back: a square one.

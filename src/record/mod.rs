@@ -20,7 +20,7 @@ pub use detail::{CaptureDetail, CaptureSettings, in_full};
 pub use header::{
     Activation, Data, Header, Layer, LayerKind, Loss, Run, SCHEMA, TORCHSCRIPT, Task, WEIGHTS_ALONE,
 };
-pub use io::{Held, Packing, Record, RecordError, Warning, Writer, beginning, number};
+pub use io::{MemoryBudget, Packing, Record, RecordError, Warning, Writer, beginning, number};
 pub use layer::LayerCapture;
 pub use line::{
     Answers, Axis, Boundary, EarlyStop, End, Envelope, Epoch, Line, NonFinite, Outcome, SplitPoints, Step,

@@ -2,10 +2,10 @@
 
 use super::distribution::{Distribution, EXACT_CAPACITY};
 use super::kernel::TABLE_LENGTH;
-use super::knots::Keep;
 use super::moments::Moments;
+use super::quantile_summary::Keep;
 use super::sample;
-use super::tally::{Counts, Tally, bins_of, merge_bins};
+use super::tensor_stats::{Counts, TensorStats, bins_of, merge_bins};
 
 /// What was counted of some of a tensor's values.
 #[derive(Clone, Debug)]
@@ -32,12 +32,12 @@ impl Counted {
         self.rows.iter().sum::<u64>() - self.nan - self.infinities.iter().sum::<u64>()
     }
 
-    fn tally(&self) -> Tally {
+    fn tensor_stats(&self) -> TensorStats {
         let [mean, squared_deviations, l1, sum_of_squares] = self.sums;
         let [min, max] = self.range;
         let n = self.finite();
         let moments = Moments { n, mean, squared_deviations, l1, sum_of_squares, min, max };
-        Tally {
+        TensorStats {
             counts: Counts {
                 zeros: self.zeros[0] + self.zeros[1],
                 nan: self.nan,
@@ -54,19 +54,19 @@ impl Distribution {
     /// Of values that were counted part by part; `at` fetches those of ascending places for the sample.
     /// `None` where so few values are finite that all of them are kept: measure them directly.
     pub fn of_counted(parts: &[Counted], keep: Keep, at: impl FnOnce(&[u64]) -> Vec<f32>) -> Option<Self> {
-        let mut tally = Tally::default();
-        for part in parts.iter().map(Counted::tally) {
-            tally.counts.add(&part.counts);
-            tally.moments.merge(&part.moments);
-            tally.bins = merge_bins(&tally.bins, &part.bins);
+        let mut tensor_stats = TensorStats::default();
+        for part in parts.iter().map(Counted::tensor_stats) {
+            tensor_stats.counts.add(&part.counts);
+            tensor_stats.moments.merge(&part.moments);
+            tensor_stats.bins = merge_bins(&tensor_stats.bins, &part.bins);
         }
         let count = parts.iter().map(|p| p.rows.iter().sum::<u64>()).sum();
-        let mut d = Self { count, tally, ..Self::default() };
+        let mut d = Self { count, tensor_stats, ..Self::default() };
         if d.finite() <= EXACT_CAPACITY as u64 {
             return None;
         }
         if keep == Keep::Everything {
-            d.sample = sample::draw_from(count, &d.tally, &d.seed(), at);
+            d.sample = sample::draw_from(count, &d.tensor_stats, &d.seed(), at);
             return Some(d);
         }
         Some(d.condensed(keep))

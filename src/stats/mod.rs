@@ -9,15 +9,15 @@ mod element;
 mod histogram;
 mod interval;
 mod kernel;
-mod knots;
 mod moments;
 mod norm;
 mod packed;
+mod quantile_summary;
 mod random;
 mod sample;
 mod segments;
 mod spread;
-mod tally;
+mod tensor_stats;
 mod wire;
 
 pub use bins::RELATIVE_WIDTH as BIN_RELATIVE_WIDTH;
@@ -27,8 +27,8 @@ pub use distribution::{Distribution, EXACT_CAPACITY};
 pub use element::Element;
 pub use histogram::{histogram, magnitude_histogram};
 pub use kernel::Instructions;
-pub use knots::{Keep, with_digits};
 pub use norm::{Followed, follow, l2};
+pub use quantile_summary::{Keep, with_digits};
 pub use sample::SAMPLE_CAPACITY;
 pub use spread::Spread;
 

@@ -2,7 +2,7 @@
 
 use super::element::Wide;
 use super::kernel::{self, Instructions, Sums};
-use super::knots::{DIGITS, with_digits};
+use super::quantile_summary::{DIGITS, with_digits};
 
 /// A block whose variance is a smaller share of its mean square than this is gone through again with
 /// its mean as the pivot: a layer at -8 ± 1e-6 would otherwise lose its variance to cancellation. What

@@ -9,7 +9,7 @@
 use super::bins;
 use super::distribution::Distribution;
 use super::interval::Interval;
-use super::sample::TELLING;
+use super::sample::INFORMATIVE;
 
 /// So many values, evenly from `low` to `high`.
 #[derive(Clone, Copy, Debug)]
@@ -48,7 +48,7 @@ pub fn of_values(d: &Distribution) -> Vec<Segment> {
         let bin_of = |v: &f32| if *v == 0.0 { 0 } else { bins::index(*v) };
         rest = &rest[rest.partition_point(|v| bin_of(v) < bin)..];
         let inside = &rest[..rest.partition_point(|v| bin_of(v) == bin)];
-        if bin == 0 || inside.len() < TELLING {
+        if bin == 0 || inside.len() < INFORMATIVE {
             segments.push(Segment { low, high, mass: count as f64 });
             continue;
         }

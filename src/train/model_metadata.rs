@@ -30,7 +30,7 @@ impl ModelMetadata {
             lrelu_slope: model.lrelu_slope,
             norm: model.norm(),
             dropout: model.dropout(),
-            takes_token_ids: plan.words.is_some(),
+            takes_token_ids: plan.vocab_size.is_some(),
         }
     }
 

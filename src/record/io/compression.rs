@@ -11,7 +11,7 @@ const LEVEL: i32 = 3;
 /// Memory that a file may ask for to be unpacked, as a power of two: what zstd allows by default.
 const WINDOW_LOG: u32 = 27;
 /// A record is not believed to shrink to less than one part in so many, once it is large.
-const MOST_SHRUNK: u64 = 500;
+const MAX_SHRUNK: u64 = 500;
 const LARGE: u64 = 1 << 30;
 /// A killed run loses at most what came after its last captured epoch, and at most so much time.
 const FLUSHED_EVERY: Duration = Duration::from_secs(1);
@@ -76,7 +76,7 @@ pub struct Unpacked {
 /// What the system said; only reading finds what is wrong with the content.
 pub fn open(path: &Path) -> io::Result<Unpacked> {
     let file = File::open(path)?;
-    let left = file.metadata()?.len().saturating_mul(MOST_SHRUNK).max(LARGE);
+    let left = file.metadata()?.len().saturating_mul(MAX_SHRUNK).max(LARGE);
     let text: Box<dyn BufRead> = match Packing::of(path) {
         Packing::None => return Ok(Unpacked { text: Box::new(buffered(file)), left: u64::MAX }),
         Packing::Gzip => Box::new(buffered(flate2::read::MultiGzDecoder::new(file))),
@@ -114,7 +114,7 @@ impl Unpacked {
     pub fn line(&mut self, line: &mut Vec<u8>, most: u64) -> io::Result<usize> {
         let read = self.text.by_ref().take(most).read_until(b'\n', line)?;
         self.left = self.left.checked_sub(read as u64).ok_or_else(|| {
-            let reason = format!("it unpacks to more than {MOST_SHRUNK} times its size");
+            let reason = format!("it unpacks to more than {MAX_SHRUNK} times its size");
             io::Error::new(io::ErrorKind::InvalidData, reason)
         })?;
         Ok(read)

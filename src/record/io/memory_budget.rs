@@ -10,7 +10,7 @@ const MAX_BYTES: usize = 128 << 20;
 
 /// How much is held, and what had to go.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Held {
+pub struct MemoryBudget {
     /// Points of step curves that were joined with others.
     pub steps: u64,
     /// Captured epochs that were left out.
@@ -23,14 +23,14 @@ pub struct Held {
     counted_epochs: usize,
 }
 
-impl Held {
+impl MemoryBudget {
     /// Whether anything had to go.
     pub fn is_less(&self) -> bool {
         self.steps + self.epochs > 0
     }
 }
 
-impl Held {
+impl MemoryBudget {
     /// Makes room in the steps and the captured epochs of a record, if the last line has filled it.
     pub(super) fn bound(&mut self, steps: &mut Vec<Step>, epochs: &mut Vec<Epoch>) {
         self.bound_to(MAX_BYTES, steps, epochs);

@@ -10,7 +10,7 @@ mod writer;
 
 pub use compression::{Packing, beginning};
 pub use error::RecordError;
-pub use memory_budget::Held;
-pub(super) use plausible::LARGEST_COUNT;
+pub use memory_budget::MemoryBudget;
+pub(super) use plausible::MAX_COUNT;
 pub use reader::{Record, Warning};
 pub use writer::Writer;

@@ -3,19 +3,19 @@
 use crate::record::Header;
 
 /// The largest count that is believed: what a float64 holds exactly.
-pub const LARGEST_COUNT: u64 = 1 << 53;
+pub const MAX_COUNT: u64 = 1 << 53;
 /// Layers of a network, at most.
-const MOST_LAYERS: usize = 100_000;
+const MAX_LAYERS: usize = 100_000;
 
 /// Says what no run can have, in a sentence.
 pub fn implausible(header: &Header) -> Option<String> {
     let (run, data) = (&header.run, &header.data);
     let counts =
         [run.epochs, run.batch_size, run.steps_per_epoch, data.train, data.dev, data.test, data.inputs];
-    if counts.iter().any(|n| *n > LARGEST_COUNT) {
+    if counts.iter().any(|n| *n > MAX_COUNT) {
         return Some("a count in it is too large to be true".into());
     }
-    if header.layers.len() > MOST_LAYERS {
+    if header.layers.len() > MAX_LAYERS {
         return Some(format!("it names {} layers", header.layers.len()));
     }
     let mut names = std::collections::HashSet::new();
@@ -27,7 +27,7 @@ pub fn implausible(header: &Header) -> Option<String> {
             return Some(format!("two layers are called {:?}", layer.name));
         }
         if layer.units == 0
-            || layer.parameters.max(layer.units).max(layer.fan_in) > LARGEST_COUNT / MOST_LAYERS as u64
+            || layer.parameters.max(layer.units).max(layer.fan_in) > MAX_COUNT / MAX_LAYERS as u64
         {
             return Some(format!("layer {:?} has an impossible size", layer.name));
         }

@@ -7,8 +7,8 @@ use serde::Deserialize;
 
 use super::compression::{self, Packing};
 use super::error::RecordError;
-use super::memory_budget::Held;
-use super::plausible::{LARGEST_COUNT, implausible};
+use super::memory_budget::MemoryBudget;
+use super::plausible::{MAX_COUNT, implausible};
 use crate::record::{End, Epoch, Header, LayerCapture, Line, SCHEMA, Step, in_full};
 use crate::text::counted;
 
@@ -27,7 +27,7 @@ pub struct Record {
     /// How it ended; `None` where it was killed.
     pub end: Option<End>,
     /// What was left out of a record too large to be held.
-    pub held: Held,
+    pub held: MemoryBudget,
 }
 
 /// Something about a record that its reader should know, though it is no error.
@@ -90,7 +90,7 @@ impl Record {
 
     /// An empty record of this run.
     pub fn new(header: Header) -> Self {
-        Self { header, steps: Vec::new(), epochs: Vec::new(), end: None, held: Held::default() }
+        Self { header, steps: Vec::new(), epochs: Vec::new(), end: None, held: MemoryBudget::default() }
     }
 
     /// What is left of this record where a run goes on from so many lines of steps and of epochs.
@@ -229,7 +229,7 @@ impl Record {
 }
 
 fn check_counts(counts: &[u64]) -> Result<(), String> {
-    let plausible = counts.iter().all(|count| *count <= LARGEST_COUNT);
+    let plausible = counts.iter().all(|count| *count <= MAX_COUNT);
     if plausible { Ok(()) } else { Err("a count in it is too large to be true".into()) }
 }
 

@@ -3,16 +3,16 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::record::io::LARGEST_COUNT;
+use crate::record::io::MAX_COUNT;
 use crate::record::{Header, Task, number};
 use crate::stats::{packed_bytes, packed_floats};
 
 /// Points of an axis of the grid, at most.
-const MOST_GRID_POINTS: u64 = 512;
+const MAX_GRID_POINTS: u64 = 512;
 /// Points of a split that are kept, at most.
-const MOST_POINTS: usize = 10_000;
+const MAX_POINTS: usize = 10_000;
 /// Classes that a byte can tell apart.
-const MOST_CLASSES: usize = 256;
+const MAX_CLASSES: usize = 256;
 
 /// The plane of the two inputs, with the answers of the network that gave `test`, or would have.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -109,11 +109,11 @@ impl Boundary {
     pub(in crate::record) fn implausible(&self, header: &Header) -> Option<String> {
         let classes = header.data.classes.len();
         let span = |axis: &Axis| axis.high - axis.low;
-        if header.data.inputs != 2 || classes > MOST_CLASSES {
+        if header.data.inputs != 2 || classes > MAX_CLASSES {
             return Some("it has a boundary, which a run of this kind has not".into());
         }
         let sound = |axis: &Axis| {
-            span(axis) > 0.0 && span(axis).is_finite() && (2..=MOST_GRID_POINTS).contains(&axis.points)
+            span(axis) > 0.0 && span(axis).is_finite() && (2..=MAX_GRID_POINTS).contains(&axis.points)
         };
         if !self.axes.iter().all(sound) {
             return Some("the axes of its boundary are none".into());
@@ -134,9 +134,9 @@ impl Boundary {
         let is_class = |v: &f32| *v >= 0.0 && v.fract() == 0.0 && (*v as usize) < classes;
         let fits = |split: &SplitPoints| {
             let n = split.x.len();
-            n <= MOST_POINTS
+            n <= MAX_POINTS
                 && n as u64 <= split.rows
-                && split.rows <= LARGEST_COUNT
+                && split.rows <= MAX_COUNT
                 && split.wrong.is_none_or(|wrong| wrong <= split.rows)
                 && [&split.y, &split.target, &split.answer].iter().all(|v| v.len() == n)
                 && split.x.iter().chain(&split.y).all(|v| v.is_finite())

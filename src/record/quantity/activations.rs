@@ -3,8 +3,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::activation_frequency::Firing;
 use super::activity::Activity;
-use super::firing::Firing;
 use super::measured::{Quantity, list_quantities, of_all};
 use super::output_sum::OutputSum;
 use super::per_unit::{PerUnit, UnitVariances};

@@ -7,7 +7,7 @@ use super::measured::{Quantity, of_all};
 use crate::stats::packed_floats;
 
 /// Norms that are kept, at most.
-const MOST_NORMS: usize = 128;
+const MAX_NORMS: usize = 128;
 
 /// ‖δ_t‖ of a recurrent layer: the L2 norm, over the captured batch, of the gradient of the loss with
 /// respect to the hidden state after each step, by all ways through the steps that follow.
@@ -26,8 +26,8 @@ impl StateSignal {
     /// Of one norm a step.
     pub fn of(norms: &[f32]) -> Self {
         let l2 = match norms {
-            [first, between @ .., last] if norms.len() > MOST_NORMS => {
-                let few = between.len().div_ceil(MOST_NORMS - 2);
+            [first, between @ .., last] if norms.len() > MAX_NORMS => {
+                let few = between.len().div_ceil(MAX_NORMS - 2);
                 // A NaN is the largest of all: it must stay visible.
                 let largest = |part: &[f32]| {
                     part.iter().copied().fold(0.0f32, |a, b| if b > a || b.is_nan() { b } else { a })
@@ -100,7 +100,7 @@ mod tests {
         let norms: Vec<f32> =
             (0..1000).map(|t| if t == 500 { 9.0 } else { t as f32 / 1000.0 + 0.001 }).collect();
         let signal = StateSignal::of(&norms);
-        assert_eq!((signal.steps, signal.l2.len() <= MOST_NORMS), (1000, true));
+        assert_eq!((signal.steps, signal.l2.len() <= MAX_NORMS), (1000, true));
         assert_eq!(signal.ends(), Some(Ends { first: f64::from(0.001f32), last: 1.0, largest: 9.0 }));
         let short = StateSignal::of(&[1.0, 3.0, 2.0]);
         assert_eq!(short.l2, [1.0, 3.0, 2.0]);

@@ -4,22 +4,22 @@
 //! that it takes, and what no layer can have. [`LayerCapture`](super::LayerCapture) and [`Activations`] list
 //! theirs once, with `list_quantities!`.
 
+mod activation_frequency;
 mod activations;
 mod activity;
 mod distributions;
-mod firing;
 mod hidden_state_gradient;
 mod measured;
 mod output_sum;
 mod per_unit;
 mod scalars;
 mod step_norms;
-mod zero_rows;
+mod zero_gradient_units;
 
+pub use activation_frequency::Firing;
 pub use activations::Activations;
 pub use activity::Activity;
 pub(super) use distributions::{Parameter, Update, distance, relative_difference};
-pub use firing::Firing;
 pub use hidden_state_gradient::{Ends, StateSignal};
 pub(super) use measured::{Quantity, list_quantities};
 pub use output_sum::OutputSum;
@@ -27,4 +27,4 @@ pub use per_unit::PerUnit;
 pub(super) use scalars::{OutputGradient, RowDeviation, shortened};
 pub use step_norms::LayerSteps;
 pub(super) use step_norms::NormsOverSteps;
-pub use zero_rows::ZeroRows;
+pub use zero_gradient_units::ZeroRows;

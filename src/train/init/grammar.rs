@@ -110,7 +110,7 @@ pub const FORMS: [Form; 15] = [
 ];
 
 /// No nonlinearity needs a gain near this.
-const LARGEST_GAIN: f64 = 1e6;
+const MAX_GAIN: f64 = 1e6;
 
 /// `torch.nn.init.calculate_gain`; `slope` is for `leaky_relu` alone.
 fn calculate_gain(nonlinearity: &str, slope: f64) -> Option<f64> {
@@ -283,8 +283,8 @@ impl Arguments {
             Some(text) => match calculate_gain(&text, 0.01) {
                 Some(gain) => Ok(gain),
                 None => match positive("gain", number(&text)?)? {
-                    gain if gain <= LARGEST_GAIN => Ok(gain),
-                    gain => Err(format!("gain should be at most {LARGEST_GAIN}, not {gain}")),
+                    gain if gain <= MAX_GAIN => Ok(gain),
+                    gain => Err(format!("gain should be at most {MAX_GAIN}, not {gain}")),
                 },
             },
         }

@@ -7,10 +7,10 @@ use tch::Tensor;
 use super::memory;
 use super::probe::Probe;
 use crate::record::{Activation, Firing, LayerCapture};
-use crate::train::network::Tap;
+use crate::train::network::ForwardHook;
 
 /// Counts, pass after pass, on how many samples each ReLU unit fired.
-pub struct FiringCount {
+pub struct FrequencyCount {
     exact: bool,
     layers: Vec<Option<Fired>>,
 }
@@ -45,7 +45,7 @@ impl Fired {
     }
 }
 
-impl FiringCount {
+impl FrequencyCount {
     /// A count of what every sample of the training set does once, with the parameters held still.
     pub fn exact(layers: usize) -> Self {
         Self { exact: true, layers: (0..layers).map(|_| None).collect() }
@@ -85,7 +85,7 @@ impl FiringCount {
     }
 }
 
-impl Tap for FiringCount {
+impl ForwardHook for FrequencyCount {
     fn activation(&mut self, layer: usize, kind: Activation, pre: &Tensor, _post: &Tensor) {
         if !kind.can_die() {
             return;
@@ -100,18 +100,18 @@ impl Tap for FiringCount {
     }
 }
 
-/// Two taps on one pass, and the time that they take.
-pub struct Both<'a> {
+/// Two hooks on one pass, and the time that they take.
+pub struct HookPair<'a> {
     pub probe: Option<&'a mut Probe>,
-    pub firing: Option<&'a mut FiringCount>,
+    pub firing: Option<&'a mut FrequencyCount>,
     pub spent: Duration,
 }
 
-impl Tap for Both<'_> {
-    fn weighted_output(&mut self, layer: usize, output: Tensor) -> Tensor {
+impl ForwardHook for HookPair<'_> {
+    fn pre_activation(&mut self, layer: usize, output: Tensor) -> Tensor {
         let Some(probe) = &mut self.probe else { return output };
         let start = Instant::now();
-        let watched = probe.weighted_output(layer, output);
+        let watched = probe.pre_activation(layer, output);
         self.spent += start.elapsed();
         watched
     }
@@ -146,7 +146,7 @@ mod tests {
     fn a_channel_fires_on_a_sample_where_it_does_at_any_position() {
         let network = convolution();
         let x = Tensor::from_slice(&[-1.0f32, 3.0, 0.0, 0.0, -1.0, -2.0, -3.0, -4.0]).view([2, 4]);
-        let mut count = FiringCount::exact(network.layers().len());
+        let mut count = FrequencyCount::exact(network.layers().len());
         let _ = network.forward(&x, Mode::Evaluate, Some(&mut count)).unwrap();
         let fired = count.layers[0].as_ref().unwrap();
         assert_eq!(fired.samples, 2);

@@ -1,6 +1,6 @@
 //! Exact passes over the training set: on how many samples every ReLU unit fires.
 
-use super::activation_frequency::FiringCount;
+use super::activation_frequency::FrequencyCount;
 use crate::record::LayerKind;
 use crate::train::TrainError;
 use crate::train::data::Rows;
@@ -28,7 +28,7 @@ pub enum Extent {
 
 /// Whether an exact pass costs next to nothing.
 pub fn is_cheap(network: &Network, train: &Rows) -> bool {
-    network.work().saturating_mul(train.len() as u64) <= CHEAP_EXACT_PASS
+    network.macs().saturating_mul(train.len() as u64) <= CHEAP_EXACT_PASS
 }
 
 /// Whether a unit of the network could be dead.
@@ -50,11 +50,11 @@ pub fn shows_in_evaluation(network: &Network) -> bool {
 ///
 /// # Errors
 /// As [`Network::forward`].
-pub fn count(network: &Network, train: &Rows, extent: Extent) -> Result<Option<FiringCount>, TrainError> {
+pub fn count(network: &Network, train: &Rows, extent: Extent) -> Result<Option<FrequencyCount>, TrainError> {
     if !can_be_dead(network) {
         return Ok(None);
     }
-    let mut count = FiringCount::exact(network.layers().len());
+    let mut count = FrequencyCount::exact(network.layers().len());
     tch::no_grad(|| {
         let whole = extent == Extent::Whole;
         // Parts of equal size, but for a row, each spread evenly over a set that may be sorted by class.

@@ -12,7 +12,7 @@ use super::rows::{over_units, row_deviation, unit_variances};
 use crate::record::{
     Activation, Activations, Activity, CaptureDetail, Layer, LayerCapture, OutputSum, StateSignal,
 };
-use crate::train::network::{Parameters, Tap};
+use crate::train::network::{ForwardHook, Parameters};
 
 /// A unit-sample is saturated where its slope is below this share of the largest (rules.md's
 /// definition of saturation).
@@ -36,8 +36,8 @@ struct Seen {
     broken: bool,
 }
 
-impl Tap for Probe {
-    fn weighted_output(&mut self, layer: usize, output: Tensor) -> Tensor {
+impl ForwardHook for Probe {
+    fn pre_activation(&mut self, layer: usize, output: Tensor) -> Tensor {
         let zero = output.zeros_like().set_requires_grad(true);
         let watched = output + &zero;
         self.layers[layer].signal = Some(zero);

@@ -7,7 +7,7 @@ use crate::record::{Layer, LayerCapture, LayerKind, ZeroRows};
 use crate::train::network::Parameters;
 
 /// Of every layer of a network, over the batches of an epoch.
-pub struct RowScreen {
+pub struct ZeroGradientScreen {
     batches: u64,
     layers: Vec<Option<Rows>>,
 }
@@ -20,7 +20,7 @@ struct Rows {
     all: bool,
 }
 
-impl RowScreen {
+impl ZeroGradientScreen {
     /// For an epoch of a network with these layers. Rows of a weight make units only where `units_first` says
     /// so: what somebody wrote by hand may have them in columns.
     pub fn new(layers: &[Layer], parameters: &[Parameters], units_first: &[bool]) -> Self {
@@ -74,7 +74,7 @@ mod tests {
         let weight = Tensor::ones([4, 2], (Kind::Float, Device::Cpu)).set_requires_grad(true);
         let bias = Tensor::zeros([4], (Kind::Float, Device::Cpu)).set_requires_grad(true);
         let parameters = [Parameters::new(weight.shallow_clone(), Some(bias.shallow_clone()))];
-        let mut screen = RowScreen::new(&[layer()], &parameters, &[true]);
+        let mut screen = ZeroGradientScreen::new(&[layer()], &parameters, &[true]);
         let mut batch = |x: [f32; 2], unit: i64, factor: f64| {
             weight.shallow_clone().zero_grad();
             bias.shallow_clone().zero_grad();

@@ -113,10 +113,10 @@ impl Model {
                 self.name
             )));
         };
-        if units.len() > file::MOST_LAYERS {
+        if units.len() > file::MAX_LAYERS {
             return Err(TrainError::Settings(format!(
                 "--hidden: at most {} layers, not {}",
-                file::MOST_LAYERS,
+                file::MAX_LAYERS,
                 units.len()
             )));
         }

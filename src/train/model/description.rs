@@ -1,6 +1,6 @@
 //! A model as a description says it is.
 
-use super::layer_options::{Dense, Norm};
+use super::layer_options::{LayerOptions, Norm};
 use super::layers::LayerSpec;
 use super::plan::Sizes;
 use crate::record::{Activation, Loss};
@@ -25,7 +25,7 @@ pub struct Model {
     pub defaults: Defaults,
     /// What its hidden layers have in common, where they are described by their units alone: then
     /// others can take their place.
-    pub(super) pattern: Option<Dense>,
+    pub(super) pattern: Option<LayerOptions>,
 }
 
 /// Shape of an input.

@@ -6,14 +6,14 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::fault::{Checked, MOST_UNITS, bounded, scheme, wrong};
+use super::fault::{Checked, MAX_UNITS, bounded, scheme, wrong};
 use super::layer_options::{Norm, Window};
 use super::spelled;
 use crate::record::Activation;
 use crate::train::Scheme;
 
 /// Side, stride or padding of a window, at most.
-const LARGEST_WINDOW: u64 = 1 << 10;
+const MAX_WINDOW: u64 = 1 << 10;
 /// Blocks inside each other, at most.
 const DEEPEST: usize = 8;
 
@@ -25,25 +25,25 @@ pub struct Entry {
     #[schemars(with = "String")]
     pub r#type: Spanned<String>,
     /// Outputs; of a linear layer that gives the model's output as many as the data needs.
-    #[schemars(with = "Option<u64>", range(min = 1, max = MOST_UNITS))]
+    #[schemars(with = "Option<u64>", range(min = 1, max = MAX_UNITS))]
     pub units: Option<Spanned<u64>>,
     /// Output channels of a convolution.
-    #[schemars(with = "Option<u64>", range(min = 1, max = MOST_UNITS))]
+    #[schemars(with = "Option<u64>", range(min = 1, max = MAX_UNITS))]
     pub channels: Option<Spanned<u64>>,
     /// Side of the window, or its steps.
-    #[schemars(with = "Option<u64>", range(min = 1, max = LARGEST_WINDOW))]
+    #[schemars(with = "Option<u64>", range(min = 1, max = MAX_WINDOW))]
     pub kernel: Option<Spanned<u64>>,
     /// How far the window moves: 1 of a convolution, its kernel of a pooling where left out.
-    #[schemars(with = "Option<u64>", range(min = 1, max = LARGEST_WINDOW))]
+    #[schemars(with = "Option<u64>", range(min = 1, max = MAX_WINDOW))]
     pub stride: Option<Spanned<u64>>,
     /// What is added around, 0 where left out: zeros, or of a pooling minus infinities.
-    #[schemars(with = "Option<u64>", range(min = 0, max = LARGEST_WINDOW))]
+    #[schemars(with = "Option<u64>", range(min = 0, max = MAX_WINDOW))]
     pub padding: Option<Spanned<u64>>,
     /// Parts that an adaptive pooling makes of every side, 1 where left out.
-    #[schemars(with = "Option<u64>", range(min = 1, max = LARGEST_WINDOW))]
+    #[schemars(with = "Option<u64>", range(min = 1, max = MAX_WINDOW))]
     pub size: Option<Spanned<u64>>,
     /// Groups of channels that are normalised together.
-    #[schemars(with = "Option<u64>", range(min = 1, max = MOST_UNITS))]
+    #[schemars(with = "Option<u64>", range(min = 1, max = MAX_UNITS))]
     pub groups: Option<Spanned<u64>>,
     /// Words that there are; the data holds their numbers, from 0.
     #[schemars(with = "Option<u64>", range(min = 1))]
@@ -172,13 +172,13 @@ impl Entry {
 
     /// A window; a stride of 0 stands for one as long as the kernel.
     pub fn window(&self, stride: u64) -> Checked<Window> {
-        let kernel = self.needed(&self.kernel, |kernel| bounded("kernel", kernel, 1, LARGEST_WINDOW))?;
+        let kernel = self.needed(&self.kernel, |kernel| bounded("kernel", kernel, 1, MAX_WINDOW))?;
         let stride = match &self.stride {
-            Some(stride) => bounded("stride", stride, 1, LARGEST_WINDOW)?,
+            Some(stride) => bounded("stride", stride, 1, MAX_WINDOW)?,
             None if stride == 0 => kernel,
             None => stride,
         };
-        let padding = self.padding.as_ref().map_or(Ok(0), |p| bounded("padding", p, 0, LARGEST_WINDOW))?;
+        let padding = self.padding.as_ref().map_or(Ok(0), |p| bounded("padding", p, 0, MAX_WINDOW))?;
         Ok(Window { kernel, stride, padding })
     }
 

@@ -7,7 +7,7 @@ use toml::Spanned;
 use crate::train::{Scheme, TrainError};
 
 /// Units or channels of one layer, at most: a weight of two such layers is 4 GiB.
-pub const MOST_UNITS: u64 = 1 << 15;
+pub const MAX_UNITS: u64 = 1 << 15;
 
 /// What is wrong, and where.
 pub struct Fault {

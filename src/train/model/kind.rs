@@ -2,7 +2,7 @@
 
 use super::entry::Entry;
 use super::fault::{Checked, probability, wrong};
-use super::layer_options::{Dense, Norm};
+use super::layer_options::{LayerOptions, Norm};
 use super::layers::LayerSpec;
 use crate::record::Activation;
 
@@ -45,14 +45,14 @@ pub struct Place {
 
 impl Place {
     /// What a layer with a weight says, where it stands here.
-    pub fn dense(&self, entry: &Entry) -> Checked<Dense> {
+    pub fn dense(&self, entry: &Entry) -> Checked<LayerOptions> {
         if let (Some(norm), true) = (&entry.norm, self.last) {
             return wrong(norm, "the last layer gives the output, which is not normalised");
         }
         if let (Some(dropout), true) = (&entry.dropout, self.last) {
             return wrong(dropout, "the last layer gives the output, which takes no dropout");
         }
-        Ok(Dense {
+        Ok(LayerOptions {
             act: entry.act.as_ref().map_or(self.act, |a| *a.get_ref()),
             init: entry.weight_init()?,
             recurrent_init: entry.recurrent_weight_init()?,

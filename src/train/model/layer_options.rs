@@ -19,7 +19,7 @@ pub struct Window {
 
 /// What a layer with a weight says beside its size.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Dense {
+pub struct LayerOptions {
     /// Nonlinearity of its output.
     pub act: Activation,
     /// Initialiser of its weight; the model's where left out.
@@ -38,7 +38,7 @@ pub struct Dense {
     pub trainable: bool,
 }
 
-impl Dense {
+impl LayerOptions {
     /// With this nonlinearity and nothing else.
     pub fn new(act: Activation) -> Self {
         Self {

@@ -3,7 +3,7 @@
 use std::fmt::Debug;
 use std::sync::Arc;
 
-use super::layer_options::{Cell, Dense};
+use super::layer_options::{Cell, LayerOptions};
 use super::planner::{Planned, Planner, Takes};
 use crate::record::Activation;
 
@@ -13,7 +13,7 @@ pub struct LayerSpec {
     /// What it is, with what only its kind says.
     pub spec: Arc<dyn Spec>,
     /// What layers with a weight say beside their size.
-    pub dense: Option<Dense>,
+    pub dense: Option<LayerOptions>,
     /// The nonlinearity of an entry that is nothing else, or of a residual block's sum.
     pub act: Option<Activation>,
     /// The layers inside, of a residual block.
@@ -27,7 +27,7 @@ impl LayerSpec {
     }
 
     /// With a weight.
-    pub fn with(spec: impl Spec + 'static, dense: Dense) -> Self {
+    pub fn with(spec: impl Spec + 'static, dense: LayerOptions) -> Self {
         Self { dense: Some(dense), ..Self::new(spec) }
     }
 

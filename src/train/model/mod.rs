@@ -29,7 +29,7 @@ mod zoo;
 
 pub use changes::Changes;
 pub use description::{Defaults, Inputs, Model};
-pub use layer_options::{Cell, Dense, Norm, Window};
+pub use layer_options::{Cell, LayerOptions, Norm, Window};
 pub use layers::LayerSpec;
 pub use op::Op;
 pub use plan::{Plan, PlannedLayer, Sizes, Step};

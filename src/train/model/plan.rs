@@ -58,7 +58,7 @@ pub struct Plan {
     /// Negative slope of leaky ReLU.
     pub lrelu_slope: f64,
     /// How many words there are, where inputs are numbers of words.
-    pub words: Option<u64>,
+    pub vocab_size: Option<u64>,
     /// The first batch normalisation that has no positions to take its statistics over, but rows alone.
     pub batch_norm: Option<String>,
 }
@@ -83,18 +83,19 @@ impl Plan {
     ///
     /// # Errors
     /// [`TrainError::Data`] with a value that is none.
-    pub fn check_words(&self, data: &Dataset) -> Result<(), TrainError> {
-        let Some(words) = self.words else { return Ok(()) };
+    pub fn check_token_ids(&self, data: &Dataset) -> Result<(), TrainError> {
+        let Some(vocab_size) = self.vocab_size else { return Ok(()) };
         let splits = [Some(&data.train), data.dev.as_ref(), data.test.as_ref()];
         for rows in splits.into_iter().flatten() {
             let x = &rows.x;
-            let odd = x.lt(0.0).logical_or(&x.gt((words - 1) as f64)).logical_or(&x.ne_tensor(&x.round()));
+            let odd =
+                x.lt(0.0).logical_or(&x.gt((vocab_size - 1) as f64)).logical_or(&x.ne_tensor(&x.round()));
             let odd = x.masked_select(&odd);
             if odd.numel() > 0 {
                 return Err(TrainError::Data(format!(
                     "{} looks up words by their numbers, whole ones from 0 to {}, but the data has {}",
                     self.layers.first().map_or("the model", |l| l.layer.name.as_str()),
-                    words - 1,
+                    vocab_size - 1,
                     odd.double_value(&[0])
                 )));
             }
@@ -103,7 +104,7 @@ impl Plan {
     }
 
     /// Multiply-adds of one row, about.
-    pub fn work(&self) -> u64 {
+    pub fn macs(&self) -> u64 {
         let of = |step: &Step| {
             let layers = step.op.layers().iter().map(|l| self.layers[*l].layer.parameters);
             layers.fold(0, u64::saturating_add).saturating_mul(step.op.times(step.shape))

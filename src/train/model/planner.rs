@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::layer_options::{Dense, Norm};
+use super::layer_options::{LayerOptions, Norm};
 use super::op::Op;
 use super::ops::{Activate, Dropout, Normalise, Over, Unflatten};
 use super::plan::{Plan, PlannedLayer, Sizes, Step};
@@ -15,7 +15,7 @@ use crate::train::Scheme;
 use crate::train::init::Init;
 
 /// Values of one weight, at most: 4 GiB.
-const LARGEST_WEIGHT: u64 = 1 << 30;
+const MAX_WEIGHT: u64 = 1 << 30;
 
 /// What a kind gives back, or what does not fit.
 pub type Planned<T> = Result<T, String>;
@@ -134,16 +134,16 @@ impl Planner {
     }
 
     /// A layer with a weight of this shape.
-    pub fn weighted(&mut self, weighted: Weighted, dense: &Dense) -> Planned<usize> {
+    pub fn weighted(&mut self, weighted: Weighted, dense: &LayerOptions) -> Planned<usize> {
         let Weighted { name, kind, shape, default, with_next } = weighted;
         let values = shape.iter().fold(1u64, |n, d| n.saturating_mul(*d));
-        if values > LARGEST_WEIGHT {
+        if values > MAX_WEIGHT {
             let dimensions: Vec<String> = shape.iter().map(u64::to_string).collect();
             return Err(format!(
                 "{name} would have a weight of {} = {} values; at most {} are possible",
                 dimensions.join(" × "),
                 count(values),
-                count(LARGEST_WEIGHT)
+                count(MAX_WEIGHT)
             ));
         }
         let init = dense.init.as_ref().unwrap_or(&self.init).clone();
@@ -173,7 +173,7 @@ impl Planner {
     }
 
     /// What follows a layer with a weight: normalisation, nonlinearity, dropout.
-    pub fn finish(&mut self, layer: usize, dense: &Dense) {
+    pub fn finish(&mut self, layer: usize, dense: &LayerOptions) {
         let shape = self.shape;
         match dense.norm {
             Norm::BatchPre => self.normalise(Over::Batch, dense.trainable, None),

@@ -10,7 +10,7 @@ use crate::train::TrainError;
 
 /// Parameters of a model, at most: with gradients, optimizer state and what is measured, training holds
 /// some five copies of them, 20 GiB.
-const MOST_PARAMETERS: u64 = 1 << 30;
+const MAX_PARAMETERS: u64 = 1 << 30;
 
 impl Plan {
     /// Works out all shapes.
@@ -24,17 +24,17 @@ impl Plan {
             ops: Vec::new(),
             layers: Vec::new(),
             lrelu_slope: model.lrelu_slope,
-            words: None,
+            vocab_size: None,
             batch_norm: None,
         };
         let plan = whole(Planner::new(empty, sizes, init, bias), &model.layers)
             .map_err(|reason| TrainError::Model { place: format!("model {}", model.name), reason })?;
         match plan.parameters() {
-            n if n > MOST_PARAMETERS => Err(TrainError::Settings(format!(
+            n if n > MAX_PARAMETERS => Err(TrainError::Settings(format!(
                 "model {} would have {} parameters; at most {} are trained",
                 model.name,
                 count(n),
-                count(MOST_PARAMETERS)
+                count(MAX_PARAMETERS)
             ))),
             _ => Ok(plan),
         }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tch::nn::{Path, VarStore};
 use tch::{Device, Kind, Tensor};
 
-use super::pass::{Mode, Parameters, Pass, Tap};
+use super::pass::{ForwardHook, Mode, Parameters, Pass};
 use crate::record::{Layer, LayerKind};
 use crate::train::TrainError;
 use crate::train::init::{self, Init};
@@ -22,7 +22,7 @@ pub struct Network {
     layers: Vec<Layer>,
     parameters: Vec<Parameters>,
     work: u64,
-    takes_words: bool,
+    takes_token_ids: bool,
     device: Device,
     rows_at_once: i64,
 }
@@ -60,8 +60,8 @@ impl Network {
             },
             layers: plan.layers.iter().map(|l| l.layer.clone()).collect(),
             parameters,
-            work: plan.work(),
-            takes_words: plan.words.is_some(),
+            work: plan.macs(),
+            takes_token_ids: plan.vocab_size.is_some(),
             device,
             rows_at_once: EVALUATION_ROWS,
         }
@@ -69,20 +69,20 @@ impl Network {
 
     /// A program with its parameters as they were saved, for batches of so many rows.
     pub(in crate::train) fn of_program(mut program: Loaded, device: Device, batch: i64) -> Self {
-        let work = program.work();
+        let work = program.macs();
         Self {
             layers: std::mem::take(&mut program.layers),
             parameters: std::mem::take(&mut program.parameters),
             work,
             device,
-            takes_words: false,
+            takes_token_ids: false,
             // What it takes of memory beyond that is not known.
             rows_at_once: batch.clamp(1, EVALUATION_ROWS),
             body: Body::Program(program),
         }
     }
 
-    /// Output for a batch `[n, inputs]`. A program shows a tap nothing, and what it does in
+    /// Output for a batch `[n, inputs]`. A program shows a hook nothing, and what it does in
     /// `Mode::Observe` is what it does in evaluation.
     ///
     /// # Errors
@@ -91,12 +91,12 @@ impl Network {
         &'a self,
         x: &Tensor,
         mode: Mode,
-        tap: Option<&'a mut (dyn Tap + 'a)>,
+        hook: Option<&'a mut (dyn ForwardHook + 'a)>,
     ) -> Result<Tensor, TrainError> {
         match &self.body {
             Body::Ops { ops, lrelu_slope, .. } => {
                 let parameters = self.parameters.as_slice();
-                let mut pass = Pass { mode, parameters, lrelu_slope, tap, shortcuts: Vec::new() };
+                let mut pass = Pass { mode, parameters, lrelu_slope, hook, shortcuts: Vec::new() };
                 Ok(ops.iter().fold(x.shallow_clone(), |value, op| op.forward(value, &mut pass)))
             }
             Body::Program(program) => program.forward(x, mode == Mode::Train),
@@ -143,13 +143,13 @@ impl Network {
     }
 
     /// Multiply-adds of one row, about.
-    pub fn work(&self) -> u64 {
+    pub fn macs(&self) -> u64 {
         self.work
     }
 
     /// Whether its inputs are numbers of words, between which there is nothing.
-    pub fn takes_words(&self) -> bool {
-        self.takes_words
+    pub fn takes_token_ids(&self) -> bool {
+        self.takes_token_ids
     }
 
     /// The same network in float64.

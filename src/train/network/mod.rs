@@ -6,4 +6,4 @@ mod pass;
 
 pub use build::{Network, Snapshot};
 pub use objective::Objective;
-pub use pass::{Mode, Parameters, Pass, Tap};
+pub use pass::{ForwardHook, Mode, Parameters, Pass};

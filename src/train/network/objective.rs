@@ -3,7 +3,7 @@
 use tch::{Kind, Reduction, Tensor};
 
 use super::build::Network;
-use super::pass::{Mode, Tap};
+use super::pass::{ForwardHook, Mode};
 use crate::record::{Activation, Loss, Task};
 use crate::train::TrainError;
 use crate::train::data::Rows;
@@ -90,7 +90,7 @@ impl Objective {
         self.evaluate_watched(network, rows, None)
     }
 
-    /// The same under the eyes of a tap.
+    /// The same under the eyes of a hook.
     ///
     /// # Errors
     /// As [`Network::forward`].
@@ -98,14 +98,14 @@ impl Objective {
         &self,
         network: &Network,
         rows: &Rows,
-        mut tap: Option<&mut dyn Tap>,
+        mut hook: Option<&mut dyn ForwardHook>,
     ) -> Result<(f64, f64), TrainError> {
         tch::no_grad(|| {
             let (mut loss, mut score) = (0.0, 0.0);
             for start in (0..rows.len()).step_by(network.rows_at_once() as usize) {
                 let length = network.rows_at_once().min(rows.len() - start);
                 let (x, y) = (rows.x.narrow(0, start, length), rows.y.narrow(0, start, length));
-                let watching = tap.as_mut().map(|tap| &mut **tap as &mut dyn Tap);
+                let watching = hook.as_mut().map(|hook| &mut **hook as &mut dyn ForwardHook);
                 let output = network.forward(&x, Mode::Evaluate, watching)?;
                 loss += self.loss(&output, &y).double_value(&[]) * length as f64;
                 score += self.score_sum(&output, &y);

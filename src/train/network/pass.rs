@@ -35,10 +35,10 @@ pub enum Mode {
 }
 
 /// What a forward pass shows to whoever watches it. Units are the second dimension of all that is shown.
-pub trait Tap {
+pub trait ForwardHook {
     /// The output of a layer with a weight, before normalisation and nonlinearity; what is returned
     /// takes its place.
-    fn weighted_output(&mut self, layer: usize, output: Tensor) -> Tensor {
+    fn pre_activation(&mut self, layer: usize, output: Tensor) -> Tensor {
         let _ = layer;
         output
     }
@@ -72,7 +72,7 @@ pub struct Pass<'a> {
     pub mode: Mode,
     pub(super) parameters: &'a [Parameters],
     pub(super) lrelu_slope: &'a Tensor,
-    pub(super) tap: Option<&'a mut (dyn Tap + 'a)>,
+    pub(super) hook: Option<&'a mut (dyn ForwardHook + 'a)>,
     pub(super) shortcuts: Vec<Tensor>,
 }
 
@@ -84,24 +84,24 @@ impl Pass<'_> {
 
     /// Shows the output of a layer's weight, and gives back what takes its place.
     pub fn weighted(&mut self, layer: usize, output: Tensor) -> Tensor {
-        match &mut self.tap {
-            Some(tap) => tap.weighted_output(layer, output),
+        match &mut self.hook {
+            Some(hook) => hook.pre_activation(layer, output),
             None => output,
         }
     }
 
     /// Shows the next hidden state of a recurrent layer, and gives back what takes its place.
     pub fn state(&mut self, layer: usize, state: Tensor) -> Tensor {
-        match &mut self.tap {
-            Some(tap) => tap.state(layer, state),
+        match &mut self.hook {
+            Some(hook) => hook.state(layer, state),
             None => state,
         }
     }
 
     /// Shows where the largest values of a pooling were.
     pub fn pooled(&mut self, indices: &Tensor) {
-        if let Some(tap) = &mut self.tap {
-            tap.pooled(indices);
+        if let Some(hook) = &mut self.hook {
+            hook.pooled(indices);
         }
     }
 
@@ -119,10 +119,10 @@ impl Pass<'_> {
             Activation::Sigmoid => x.sigmoid(),
             Activation::Tanh => x.tanh(),
         };
-        if let Some(tap) = &mut self.tap {
-            tap.nonlinearity(kind, x);
+        if let Some(hook) = &mut self.hook {
+            hook.nonlinearity(kind, x);
             if let Some(layer) = layer {
-                tap.activation(layer, kind, x, &output);
+                hook.activation(layer, kind, x, &output);
             }
         }
         output

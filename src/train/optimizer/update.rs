@@ -27,11 +27,11 @@ pub struct Optimizer {
     forgetter: COptimizer,
     /// Steps done.
     steps: u64,
-    slots: Vec<Slot>,
+    slots: Vec<ParamState>,
 }
 
 /// A parameter and what is remembered of it.
-struct Slot {
+struct ParamState {
     name: String,
     parameter: Tensor,
     /// In the order of [`memory`].
@@ -65,7 +65,7 @@ impl Optimizer {
         variables.iter().try_for_each(|(_, variable)| forgetter.add_parameters(variable, 0))?;
         let slot = |(name, parameter): (String, Tensor)| {
             let zeros = || tch::no_grad(|| parameter.zeros_like());
-            Slot { name, memory: memory(&settings).iter().map(|_| zeros()).collect(), parameter }
+            ParamState { name, memory: memory(&settings).iter().map(|_| zeros()).collect(), parameter }
         };
         Ok(Self {
             settings,
@@ -92,7 +92,7 @@ impl Optimizer {
     /// Everything that is remembered, such as `exp_avg.fc1.weight`. These are the tensors themselves.
     pub fn memory(&self) -> Vec<(String, Tensor)> {
         let names = memory(&self.settings);
-        let of = |slot: &Slot| {
+        let of = |slot: &ParamState| {
             let named = names.iter().zip(&slot.memory);
             named.map(|(what, t)| (format!("{what}.{}", slot.name), t.shallow_clone())).collect::<Vec<_>>()
         };
@@ -161,7 +161,7 @@ fn factor(value: f64, device: Device) -> Tensor {
     Tensor::from(value as f32).to_device(device)
 }
 
-impl Slot {
+impl ParamState {
     /// In place, and with as few operations as there can be: of small tensors each costs the same.
     fn update(&mut self, settings: &OptimizerSettings, minus_lr: &Tensor, steps: f64, grad: Tensor) {
         let OptimizerSettings { kind, lr, momentum, weight_decay } = *settings;

@@ -166,7 +166,7 @@ impl Loaded {
 
     /// Multiply-adds of one row, about: how often a kernel is laid on is not known, and taken to be once for
     /// every pixel.
-    pub fn work(&self) -> u64 {
+    pub fn macs(&self) -> u64 {
         let pixels = self.image.map_or(1, |[_, height, width]| (height * width) as u64);
         let of = |layer: &Layer| match layer.kind {
             LayerKind::Linear | LayerKind::Embedding => layer.parameters,

@@ -78,7 +78,7 @@ pub fn prepare(config: &Config) -> Result<Prepared, TrainError> {
             let model = model.for_loss(dataset.loss);
             let plan = Plan::new(&model, model.sizes_for(&dataset))?;
             check_batch_norm(&plan, rows, batch)?;
-            plan.check_words(&dataset)?;
+            plan.check_token_ids(&dataset)?;
             PreparedModel::Model { model: Box::new(model), plan: Box::new(plan) }
         }
         Blueprint::Script(script) => {

@@ -54,7 +54,7 @@ fn run(
     note_unreached(&model, observer);
     tch::manual_seed(config.seed);
     let network = model.build(config.device, batch);
-    let threads = config.threads.unwrap_or_else(|| device::threads_for(network.work(), batch as u64));
+    let threads = config.threads.unwrap_or_else(|| device::threads_for(network.macs(), batch as u64));
     tch::set_num_threads(threads as i32);
     let header = config.header(&dataset, metadata, batch as u64, threads);
     let mut optimizer = config.optimizer.build(network.variables(), network.device())?;

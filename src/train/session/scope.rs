@@ -17,11 +17,11 @@ use crate::record::{
 };
 use crate::text::counted;
 use crate::train::TrainError;
-use crate::train::measure::activation_frequency::FiringCount;
+use crate::train::measure::activation_frequency::FrequencyCount;
 use crate::train::measure::non_finite::FirstNonFinite;
 use crate::train::measure::norms::StepMeter;
 use crate::train::measure::probe::{self, Probe};
-use crate::train::network::{Parameters, Tap};
+use crate::train::network::{ForwardHook, Parameters};
 
 /// Writes the record of a training loop while it goes.
 ///
@@ -41,7 +41,7 @@ pub struct Scope {
     /// Of the pass under way, where it is captured.
     probe: Option<Probe>,
     /// Of the epoch under way, where it is captured.
-    firing: Option<FiringCount>,
+    firing: Option<FrequencyCount>,
     /// A layer that [`Scope::through`] was told of and that there is not.
     unknown_layer: Option<String>,
     started: Instant,
@@ -115,7 +115,7 @@ impl Scope {
         }
         let start = Instant::now();
         let pre = match &mut self.probe {
-            Some(probe) => probe.weighted_output(index, output),
+            Some(probe) => probe.pre_activation(index, output),
             None => output,
         };
         self.spent += start.elapsed();
@@ -249,7 +249,7 @@ impl Scope {
         self.recorder.begin_epoch(self.epoch, self.outlook());
         self.steps = 0;
         self.firing =
-            self.recorder.captures_epoch().then(|| FiringCount::screening(self.header.layers.len()));
+            self.recorder.captures_epoch().then(|| FrequencyCount::screening(self.header.layers.len()));
         self.watch_next_pass();
     }
 

@@ -16,11 +16,11 @@ use crate::stats::Keep;
 use crate::train::TrainError;
 use crate::train::config::Config;
 use crate::train::data::{Dataset, Rows};
-use crate::train::measure::activation_frequency::{Both, FiringCount};
+use crate::train::measure::activation_frequency::{FrequencyCount, HookPair};
 use crate::train::measure::exact_pass;
 use crate::train::measure::norms::StepMeter;
 use crate::train::measure::probe::{self, Probe};
-use crate::train::measure::zero_gradient::RowScreen;
+use crate::train::measure::zero_gradient::ZeroGradientScreen;
 use crate::train::network::{Mode, Network, Objective, Snapshot};
 use crate::train::optimizer::Optimizer;
 use crate::train::tools::boundary;
@@ -80,16 +80,16 @@ impl Saving {
 struct EpochState {
     epoch: u64,
     /// Counts which units fire in its batches, where nothing tells more.
-    screening: Option<FiringCount>,
+    screening: Option<FrequencyCount>,
     /// Of a program: which units get a gradient.
-    rows_reached: Option<RowScreen>,
+    rows_reached: Option<ZeroGradientScreen>,
     stopped: Option<Outcome>,
 }
 
 impl EpochState {
     /// Whether a unit was silent in all of its batches.
     fn has_silent_unit(&self) -> bool {
-        self.screening.as_ref().is_some_and(FiringCount::has_silent_unit)
+        self.screening.as_ref().is_some_and(FrequencyCount::has_silent_unit)
     }
 }
 
@@ -125,7 +125,7 @@ impl Trainer<'_> {
         let screens = self.config.capture.activations && !self.cheap_exact_pass;
         let mut state = EpochState {
             epoch,
-            screening: screens.then(|| FiringCount::screening(self.network.layers().len())),
+            screening: screens.then(|| FrequencyCount::screening(self.network.layers().len())),
             rows_reached: self.row_screen(),
             stopped: None,
         };
@@ -151,10 +151,14 @@ impl Trainer<'_> {
     }
 
     /// What stands in for activations where they cannot be measured.
-    fn row_screen(&self) -> Option<RowScreen> {
+    fn row_screen(&self) -> Option<ZeroGradientScreen> {
         let wanted = self.network.is_program() && self.config.capture.parameters == Some(Keep::Everything);
         wanted.then(|| {
-            RowScreen::new(self.network.layers(), self.network.parameters(), self.network.units_first())
+            ZeroGradientScreen::new(
+                self.network.layers(),
+                self.network.parameters(),
+                self.network.units_first(),
+            )
         })
     }
 
@@ -234,13 +238,13 @@ impl Trainer<'_> {
         x: &Tensor,
         y: &Tensor,
         probe: Option<&mut Probe>,
-        firing: Option<&mut FiringCount>,
+        firing: Option<&mut FrequencyCount>,
     ) -> Result<f64, TrainError> {
         self.optimizer.zero_grad()?;
-        let mut taps = Both { probe, firing, spent: Duration::ZERO };
-        let watched = taps.probe.is_some() || taps.firing.is_some();
-        let output = self.network.forward(x, Mode::Train, watched.then_some(&mut taps))?;
-        self.progress.capture_s += taps.spent.as_secs_f64();
+        let mut hooks = HookPair { probe, firing, spent: Duration::ZERO };
+        let watched = hooks.probe.is_some() || hooks.firing.is_some();
+        let output = self.network.forward(x, Mode::Train, watched.then_some(&mut hooks))?;
+        self.progress.capture_s += hooks.spent.as_secs_f64();
         let loss = self.objective.loss(&output, y);
         loss.f_backward()?;
         Ok(loss.double_value(&[]))
@@ -251,11 +255,11 @@ impl Trainer<'_> {
         &self,
         detail: &CaptureDetail,
         probe: Option<&Probe>,
-        screening: Option<&FiringCount>,
+        screening: Option<&FrequencyCount>,
     ) -> Result<Vec<LayerCapture>, TrainError> {
         let (layers, parameters) = (self.network.layers(), self.network.parameters());
         let mut captures = probe::capture(layers, parameters, probe, detail, self.threads);
-        let suspect = screening.is_some_and(FiringCount::has_silent_unit);
+        let suspect = screening.is_some_and(FrequencyCount::has_silent_unit);
         // In between, the batches of a whole epoch tell well enough.
         let due = self.cheap_exact_pass || (suspect && self.recorder.state().steps_done == 0);
         let exact = if due && self.config.capture.activations { self.exact_pass()? } else { None };
@@ -265,7 +269,7 @@ impl Trainer<'_> {
         Ok(captures)
     }
 
-    fn exact_pass(&self) -> Result<Option<FiringCount>, TrainError> {
+    fn exact_pass(&self) -> Result<Option<FrequencyCount>, TrainError> {
         exact_pass::count(self.network, &self.dataset.train, self.extent())
     }
 
@@ -302,7 +306,7 @@ impl Trainer<'_> {
             forget_absent_gradients(self.network.layers(), &mut capture.layers);
         }
         let mut count =
-            (ends && state.has_silent_unit()).then(|| FiringCount::exact(self.network.layers().len()));
+            (ends && state.has_silent_unit()).then(|| FrequencyCount::exact(self.network.layers().len()));
         let (_, train_score) = self.evaluate_train(count.as_mut())?;
         capture.at_end = count.map(|count| {
             let mut layers = capture.layers.clone();
@@ -322,7 +326,7 @@ impl Trainer<'_> {
     }
 
     /// Loss and score of the training set. The same pass counts how often units fire, where it can.
-    fn evaluate_train(&mut self, firing: Option<&mut FiringCount>) -> Result<(f64, f64), TrainError> {
+    fn evaluate_train(&mut self, firing: Option<&mut FrequencyCount>) -> Result<(f64, f64), TrainError> {
         let train = &self.dataset.train;
         let Some(firing) = firing else { return self.objective.evaluate(self.network, train) };
         if !exact_pass::shows_in_evaluation(self.network) {
@@ -330,9 +334,9 @@ impl Trainer<'_> {
             exact.into_iter().for_each(|exact| *firing = exact);
             return self.objective.evaluate(self.network, train);
         }
-        let mut taps = Both { probe: None, firing: Some(firing), spent: Duration::ZERO };
-        let result = self.objective.evaluate_watched(self.network, train, Some(&mut taps));
-        self.progress.capture_s += taps.spent.as_secs_f64();
+        let mut hooks = HookPair { probe: None, firing: Some(firing), spent: Duration::ZERO };
+        let result = self.objective.evaluate_watched(self.network, train, Some(&mut hooks));
+        self.progress.capture_s += hooks.spent.as_secs_f64();
         result
     }
 

@@ -14,15 +14,15 @@ const GRID: i64 = 120;
 /// Beyond the data at either end, as a share of its span.
 const MARGIN: f64 = 0.06;
 /// Rows of a split that are kept.
-const MOST_POINTS: i64 = 1_000;
+const MAX_POINTS: i64 = 1_000;
 /// Rows of one pass over the grid.
 const PASS: i64 = 2_048;
 /// Classes that a byte can tell apart.
-const MOST_CLASSES: usize = 256;
+const MAX_CLASSES: usize = 256;
 
 /// Whether a network on this data has such a plane.
 pub fn applies_to(data: &Dataset) -> bool {
-    data.info.inputs == 2 && data.image.is_none() && data.info.classes.len() <= MOST_CLASSES
+    data.info.inputs == 2 && data.image.is_none() && data.info.classes.len() <= MAX_CLASSES
 }
 
 /// What the network with its present parameters, those after this epoch, answers anywhere on the plane.
@@ -36,7 +36,7 @@ pub fn measure(
     objective: &Objective,
     data: &Dataset,
 ) -> Result<Option<Box<Boundary>>, TrainError> {
-    if !applies_to(data) || network.takes_words() {
+    if !applies_to(data) || network.takes_token_ids() {
         return Ok(None);
     }
     let splits = [("train", Some(&data.train)), ("dev", data.dev.as_ref()), ("test", data.test.as_ref())];
@@ -118,7 +118,7 @@ fn points(
     let (_, score) = objective.evaluate(network, rows)?;
     tch::manual_seed(seed);
     let chosen =
-        Tensor::randperm(rows.len(), (Kind::Int64, Device::Cpu)).narrow(0, 0, rows.len().min(MOST_POINTS));
+        Tensor::randperm(rows.len(), (Kind::Int64, Device::Cpu)).narrow(0, 0, rows.len().min(MAX_POINTS));
     let chosen = chosen.to_device(rows.x.device());
     let (x, target) = (rows.x.index_select(0, &chosen), rows.y.index_select(0, &chosen));
     let passes = x.split(network.rows_at_once(), 0).into_iter();

@@ -15,7 +15,7 @@ use crate::train::TrainError;
 use crate::train::data::Dataset;
 use crate::train::model::{Model, Plan, Sizes};
 use crate::train::network::Objective;
-use crate::train::network::{Mode, Network, Tap};
+use crate::train::network::{ForwardHook, Mode, Network};
 
 /// Distances of the points of a difference, times the parameter's size where that is above one. With
 /// the first, fourth order has a truncation error near 1e-12 for the networks at hand, and a rounding
@@ -105,11 +105,11 @@ pub fn gradcheck(
     let objective = Objective::new(loss, data.map_or(task, |d| d.info.task), model.output());
     let (x, y) = match data {
         Some(data) => {
-            plan.check_words(data)?;
+            plan.check_token_ids(data)?;
             let rows = (options.rows as i64).min(data.train.len());
             (data.train.x.narrow(0, 0, rows), data.train.y.narrow(0, 0, rows))
         }
-        None => generated(sizes, plan.words, loss, options.rows as i64),
+        None => generated(sizes, plan.vocab_size, loss, options.rows as i64),
     };
     let y = if loss == Loss::CrossEntropy { y } else { y.to_kind(Kind::Double) };
     let rows = Rows { x: x.to_kind(Kind::Double), y, objective };
@@ -261,7 +261,7 @@ impl Difference<'_> {
 #[derive(Default)]
 struct Switches(Vec<Tensor>);
 
-impl Tap for Switches {
+impl ForwardHook for Switches {
     fn nonlinearity(&mut self, kind: Activation, pre: &Tensor) {
         if matches!(kind, Activation::Relu | Activation::Lrelu | Activation::Selu | Activation::Elu) {
             self.0.push(pre.gt(0.0));

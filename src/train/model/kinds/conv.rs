@@ -5,9 +5,9 @@ use tch::Tensor;
 use crate::record::{Activation, LayerKind};
 use crate::train::init::Init;
 use crate::train::model::entry::Entry;
-use crate::train::model::fault::{Checked, MOST_UNITS, bounded};
+use crate::train::model::fault::{Checked, MAX_UNITS, bounded};
 use crate::train::model::kind::{Kind, Place};
-use crate::train::model::layer_options::{Dense, Window};
+use crate::train::model::layer_options::{LayerOptions, Window};
 use crate::train::model::layers::LayerSpec;
 use crate::train::model::layers::Spec;
 use crate::train::model::op::Op;
@@ -44,7 +44,7 @@ struct Conv {
 }
 
 fn resolve(entry: &Entry, place: &Place, flat: bool) -> Checked<LayerSpec> {
-    let channels = entry.needed(&entry.channels, |n| bounded("channels", n, 1, MOST_UNITS))?;
+    let channels = entry.needed(&entry.channels, |n| bounded("channels", n, 1, MAX_UNITS))?;
     let window = entry.window(1)?;
     Ok(LayerSpec::with(Conv { channels, window, flat }, place.dense(entry)?))
 }
@@ -52,7 +52,7 @@ fn resolve(entry: &Entry, place: &Place, flat: bool) -> Checked<LayerSpec> {
 impl Spec for Conv {
     fn plan(&self, layer: &LayerSpec, planner: &mut Planner) -> Planned<()> {
         let name = planner.name("conv");
-        let dense = layer.dense.clone().unwrap_or(Dense::new(Activation::Identity));
+        let dense = layer.dense.clone().unwrap_or(LayerOptions::new(Activation::Identity));
         plan(planner, name, self.channels, self.window, self.flat, &dense)
     }
 
@@ -68,7 +68,7 @@ pub fn plan(
     channels: u64,
     window: Window,
     flat: bool,
-    dense: &Dense,
+    dense: &LayerOptions,
 ) -> Planned<()> {
     let (shape, weight, kind) = if flat {
         let image = planner.image(&name)?;

@@ -5,9 +5,9 @@ use tch::Tensor;
 use crate::record::{Activation, LayerKind};
 use crate::train::init::Init;
 use crate::train::model::entry::Entry;
-use crate::train::model::fault::{Checked, MOST_UNITS, bounded, wrong};
+use crate::train::model::fault::{Checked, MAX_UNITS, bounded, wrong};
 use crate::train::model::kind::{Kind, Place};
-use crate::train::model::layer_options::Dense;
+use crate::train::model::layer_options::LayerOptions;
 use crate::train::model::layers::LayerSpec;
 use crate::train::model::layers::Spec;
 use crate::train::model::op::Op;
@@ -32,12 +32,12 @@ struct Linear {
 }
 
 /// A hidden layer of the short form; of the last one `units` is `None`.
-pub fn hidden(units: Option<u64>, dense: Dense) -> LayerSpec {
+pub fn hidden(units: Option<u64>, dense: LayerOptions) -> LayerSpec {
     LayerSpec::with(Linear { units }, dense)
 }
 
 fn resolve(entry: &Entry, place: &Place) -> Checked<LayerSpec> {
-    let units = entry.units.as_ref().map(|n| bounded("units", n, 1, MOST_UNITS)).transpose()?;
+    let units = entry.units.as_ref().map(|n| bounded("units", n, 1, MAX_UNITS)).transpose()?;
     if units.is_none() && !place.last {
         return wrong(
             &entry.r#type,
@@ -59,7 +59,7 @@ impl Spec for Linear {
             // A description says the units of every layer but the last.
             (units, needed) => units.or(needed).unwrap_or(1),
         };
-        plan(planner, name, units, &layer.dense.clone().unwrap_or(Dense::new(Activation::Identity)))
+        plan(planner, name, units, &layer.dense.clone().unwrap_or(LayerOptions::new(Activation::Identity)))
     }
 
     fn takes(&self) -> Takes {
@@ -68,7 +68,7 @@ impl Spec for Linear {
 }
 
 /// A fully connected layer of this name.
-pub fn plan(planner: &mut Planner, name: String, units: u64, dense: &Dense) -> Planned<()> {
+pub fn plan(planner: &mut Planner, name: String, units: u64, dense: &LayerOptions) -> Planned<()> {
     let shape = vec![units, planner.row(&name)?];
     let default = (Init::Default, Init::Default);
     let weighted = Weighted { name, kind: LayerKind::Linear, shape, default, with_next: false };

@@ -3,7 +3,7 @@
 use crate::train::Scheme;
 use crate::train::init::Init;
 use crate::train::model::entry::Entry;
-use crate::train::model::fault::{Checked, MOST_UNITS, bounded};
+use crate::train::model::fault::{Checked, MAX_UNITS, bounded};
 use crate::train::model::kind::Kind;
 use crate::train::model::layers::LayerSpec;
 use crate::train::model::layers::Spec;
@@ -37,7 +37,7 @@ pub static GROUP: Kind = Kind {
     takes: TAKES,
     output: false,
     resolve: |entry, _| {
-        let groups = entry.needed(&entry.groups, |n| bounded("groups", n, 1, MOST_UNITS))?;
+        let groups = entry.needed(&entry.groups, |n| bounded("groups", n, 1, MAX_UNITS))?;
         resolve(entry, Over::Groups(groups))
     },
 };

@@ -7,7 +7,7 @@ use crate::record::Activation;
 use crate::train::model::entry::{Entry, Shortcut};
 use crate::train::model::fault::{Checked, Fault};
 use crate::train::model::kind::{Kind, Place};
-use crate::train::model::layer_options::{Dense, Window};
+use crate::train::model::layer_options::{LayerOptions, Window};
 use crate::train::model::layers::LayerSpec;
 use crate::train::model::layers::Spec;
 use crate::train::model::op::Op;
@@ -39,7 +39,7 @@ fn resolve(entry: &Entry, place: &Place) -> Checked<LayerSpec> {
     // A projection is one matrix, as in the paper: what it would shift, the branch can.
     let place =
         Place { act: Activation::Identity, between: place.between, last: false, inside: place.inside };
-    let projection = Dense { act: Activation::Identity, bias: false, ..place.dense(entry)? };
+    let projection = LayerOptions { act: Activation::Identity, bias: false, ..place.dense(entry)? };
     let dense = (shortcut == Shortcut::Projection).then_some(projection);
     Ok(LayerSpec { dense, act: Some(act), layers, ..LayerSpec::new(Residual) })
 }
@@ -82,7 +82,7 @@ impl Spec for Residual {
 }
 
 /// What makes a shortcut's values as many as the branch's.
-fn projection(planner: &mut Planner, name: String, output: Shape, dense: &Dense) -> Planned<()> {
+fn projection(planner: &mut Planner, name: String, output: Shape, dense: &LayerOptions) -> Planned<()> {
     let input = planner.shape;
     let steps = |stride: u64| Window { kernel: 1, stride, padding: 0 };
     // The stride that makes one side of another.

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::measured::{Quantity, of_all};
 use crate::record::Layer;
-use crate::record::io::LARGEST_COUNT;
+use crate::record::io::MAX_COUNT;
 use crate::stats::packed_floats;
 
 /// A unit's share of samples in a history: in 256ths, but only 0 and 1 themselves are that.
@@ -65,7 +65,7 @@ impl Quantity for Firing {
     fn check(value: &Self, layer: &Layer) -> Result<(), String> {
         let units = layer.units;
         let fits = value.rate.len() as u64 == units && [units, 1].contains(&(value.max_pre.len() as u64));
-        if !fits || value.samples > LARGEST_COUNT {
+        if !fits || value.samples > MAX_COUNT {
             return Err(format!("firing is not of its {units} units"));
         }
         Ok(())

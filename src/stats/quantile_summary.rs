@@ -26,9 +26,9 @@ pub enum Keep {
 
 /// Values at [`PROBABILITIES`], or none.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Knots(Vec<f32>);
+pub struct QuantileSummary(Vec<f32>);
 
-impl Knots {
+impl QuantileSummary {
     /// From the quantiles at these probabilities, if there are any.
     pub fn of(quantiles: Option<[f64; PROBABILITIES.len()]>) -> Self {
         Self(quantiles.into_iter().flatten().map(|v| shortened(v as f32)).collect())
@@ -162,8 +162,8 @@ mod tests {
             let text = serde_json::to_string(&condensed).unwrap();
             assert_eq!(serde_json::from_str::<Distribution>(&text).unwrap(), condensed);
         }
-        assert!(Knots::decode("AAAA").is_err() && Knots::decode("!").is_err());
-        assert!(Knots::decode(&packed::encode(&[0xff; 63])).is_err());
+        assert!(QuantileSummary::decode("AAAA").is_err() && QuantileSummary::decode("!").is_err());
+        assert!(QuantileSummary::decode(&packed::encode(&[0xff; 63])).is_err());
     }
 
     #[test]

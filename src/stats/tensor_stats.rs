@@ -22,7 +22,7 @@ const OCTAVE: usize = 1 << bins::MANTISSA_BITS;
 
 /// What one pass over a tensor gives.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Tally {
+pub struct TensorStats {
     pub counts: Counts,
     pub moments: Moments,
     /// Ascending (index, count) of the non-zero finite values; empty where none were asked for.
@@ -58,7 +58,7 @@ impl Counts {
 }
 
 /// Counts and moments alone, joined in the order of [`with_bins`]: to the same bits.
-pub fn without_bins<T: Element>(values: &[T], instructions: Instructions) -> Tally {
+pub fn without_bins<T: Element>(values: &[T], instructions: Instructions) -> TensorStats {
     let mut pass = Pass::new(instructions);
     let mut moments = Moments::default();
     for chunk in values.chunks(CHUNK) {
@@ -68,11 +68,11 @@ pub fn without_bins<T: Element>(values: &[T], instructions: Instructions) -> Tal
         }
         moments.merge(&of_chunk);
     }
-    Tally { counts: pass.counts, moments, bins: Vec::new() }
+    TensorStats { counts: pass.counts, moments, bins: Vec::new() }
 }
 
 /// Everything, on as many threads as are asked for and worth starting.
-pub fn with_bins<T: Element>(values: &[T], threads: usize, instructions: Instructions) -> Tally {
+pub fn with_bins<T: Element>(values: &[T], threads: usize, instructions: Instructions) -> TensorStats {
     let chunks = values.len().div_ceil(CHUNK);
     let next = AtomicUsize::new(0);
     let work = || take_chunks(values, &next, instructions);
@@ -88,15 +88,15 @@ pub fn with_bins<T: Element>(values: &[T], threads: usize, instructions: Instruc
             std::iter::once(own).chain(others.into_iter().map(join)).collect()
         })
     };
-    let mut tally = Tally::default();
+    let mut tensor_stats = TensorStats::default();
     let mut moments = vec![Moments::default(); chunks];
     for part in parts {
-        tally.counts.add(&part.counts);
-        tally.bins = merge_bins(&tally.bins, &part.bins);
+        tensor_stats.counts.add(&part.counts);
+        tensor_stats.bins = merge_bins(&tensor_stats.bins, &part.bins);
         part.moments.into_iter().for_each(|(chunk, m)| moments[chunk] = m);
     }
-    moments.iter().for_each(|m| tally.moments.merge(m));
-    tally
+    moments.iter().for_each(|m| tensor_stats.moments.merge(m));
+    tensor_stats
 }
 
 /// What one thread has measured.
