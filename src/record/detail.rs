@@ -4,7 +4,7 @@
 //! counts, moments and quantiles, which is all that is kept of most of them: the full distributions of
 //! 200 layers over 100 epochs would be ten times as long.
 
-use crate::stats::Keep;
+use crate::stats::DetailLevel;
 
 /// Captures that are kept in full before the last, at most: of up to ten layers so many, of 200 and more one.
 const MAX_IN_FULL: u64 = 200;
@@ -15,13 +15,13 @@ const IN_FULL: u64 = 20_000;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CaptureDetail {
     /// Of weights, biases and their gradients.
-    pub parameters: Keep,
+    pub parameters: DetailLevel,
     /// Of updates.
-    pub update: Keep,
+    pub update: DetailLevel,
     /// Of what goes into nonlinearities.
-    pub pre: Keep,
+    pub pre: DetailLevel,
     /// Of what comes out of them.
-    pub post: Keep,
+    pub post: DetailLevel,
     /// Whether the rows of matrices are compared.
     pub rows: bool,
 }
@@ -29,20 +29,20 @@ pub struct CaptureDetail {
 impl CaptureDetail {
     /// All that is drawn. Of what goes into nonlinearities nobody draws more than its quantiles tell.
     pub const FULL: Self = Self {
-        parameters: Keep::Everything,
-        update: Keep::Everything,
-        pre: Keep::Quantiles,
-        post: Keep::Everything,
+        parameters: DetailLevel::Full,
+        update: DetailLevel::Full,
+        pre: DetailLevel::Quantiles,
+        post: DetailLevel::Full,
         rows: true,
     };
     /// What is read of a history.
-    pub const HISTORY: Self = Self { parameters: Keep::Quantiles, ..Self::MOMENTS };
+    pub const HISTORY: Self = Self { parameters: DetailLevel::Quantiles, ..Self::MOMENTS };
     /// Numbers alone.
     pub const MOMENTS: Self = Self {
-        parameters: Keep::Moments,
-        update: Keep::Moments,
-        pre: Keep::Moments,
-        post: Keep::Moments,
+        parameters: DetailLevel::Moments,
+        update: DetailLevel::Moments,
+        pre: DetailLevel::Moments,
+        post: DetailLevel::Moments,
         rows: false,
     };
 }
@@ -57,16 +57,16 @@ pub fn in_full(capture: u64, layers: usize) -> bool {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CaptureSettings {
     /// How much of weights, gradients and updates, if anything: their norms are then measured at every step.
-    pub parameters: Option<Keep>,
+    pub parameters: Option<DetailLevel>,
     /// What goes into nonlinearities and comes out, how often units fire, and the backward signal.
     pub activations: bool,
 }
 
 impl CaptureSettings {
     /// Everything.
-    pub const ALL: Self = Self { parameters: Some(Keep::Everything), activations: true };
+    pub const ALL: Self = Self { parameters: Some(DetailLevel::Full), activations: true };
     /// Moments of parameters.
-    pub const NORMS: Self = Self { parameters: Some(Keep::Moments), activations: false };
+    pub const NORMS: Self = Self { parameters: Some(DetailLevel::Moments), activations: false };
     /// Nothing.
     pub const NONE: Self = Self { parameters: None, activations: false };
     /// Everything but activations.
@@ -79,12 +79,12 @@ impl CaptureSettings {
 
     /// The detail of a capture that is drawn.
     pub(super) fn full(self) -> CaptureDetail {
-        if self.parameters == Some(Keep::Everything) { CaptureDetail::FULL } else { CaptureDetail::MOMENTS }
+        if self.parameters == Some(DetailLevel::Full) { CaptureDetail::FULL } else { CaptureDetail::MOMENTS }
     }
 
     /// The detail of a capture of which a history is kept.
     pub(super) fn history(self) -> CaptureDetail {
-        if self.parameters == Some(Keep::Everything) {
+        if self.parameters == Some(DetailLevel::Full) {
             CaptureDetail::HISTORY
         } else {
             CaptureDetail::MOMENTS

@@ -156,7 +156,7 @@ pub struct Run {
 
 impl Run {
     /// A run of so many epochs of so many steps, of which nothing else is known.
-    pub fn of(model: &str, loss: Loss, epochs: u64, steps_per_epoch: u64) -> Self {
+    pub fn new(model: &str, loss: Loss, epochs: u64, steps_per_epoch: u64) -> Self {
         let unknown = || "unknown".to_owned();
         Self {
             model: model.into(),
@@ -256,9 +256,9 @@ pub struct Data {
     pub classes: Vec<String>,
     /// Mean training loss of the best constant prediction: entropy of the classes, or variance of the
     /// targets. What guessing costs; NaN where it is unknown.
-    #[serde(with = "number")]
+    #[serde(with = "number", rename = "chance_loss")]
     #[schemars(with = "number::MaybeFinite")]
-    pub chance_loss: f64,
+    pub baseline_loss: f64,
     /// Root mean square of the training inputs as the model sees them; NaN where it is unknown.
     #[serde(with = "number")]
     #[schemars(with = "number::MaybeFinite")]

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::quantity::{OutputGradient, Parameter, RowDeviation, Update, list_quantities};
-use super::{Activations, Layer, LayerSteps, StateSignal, ZeroRows, number};
+use super::{Activations, HiddenStateGradient, Layer, LayerSteps, ZeroGradientUnits, number};
 use crate::stats::Distribution;
 
 /// One layer at a capture point: after backward and before the optimizer's step.
@@ -41,16 +41,16 @@ pub struct LayerCapture {
     pub activations: Option<Activations>,
     /// Backward: ‖δ‖, L2 norm of the gradient of the loss with respect to the layer's own output
     /// (before its nonlinearity), over the captured batch.
-    #[serde(default, skip_serializing_if = "Option::is_none", with = "number::option")]
+    #[serde(rename = "signal_l2", default, skip_serializing_if = "Option::is_none", with = "number::option")]
     #[schemars(with = "Option<number::MaybeFinite>")]
-    pub signal_l2: Option<f64>,
+    pub output_gradient_l2: Option<f64>,
     /// The same of the hidden state after every step of a sequence; of the weight by which a recurrent layer
     /// looks back.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub state_signal: Option<StateSignal>,
+    #[serde(rename = "state_signal", default, skip_serializing_if = "Option::is_none")]
+    pub hidden_state_gradient: Option<HiddenStateGradient>,
     /// Units whose weights and bias get no gradient; of layers whose outputs cannot be looked at.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub zero_rows: Option<ZeroRows>,
+    #[serde(rename = "zero_rows", default, skip_serializing_if = "Option::is_none")]
+    pub zero_gradient_units: Option<ZeroGradientUnits>,
     /// Norms at every step of the epoch; absent at capture points inside an epoch.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub steps: Option<LayerSteps>,
@@ -67,9 +67,9 @@ list_quantities!(
         weight_row_deviation: RowDeviation,
         grad_row_deviation: RowDeviation,
         activations: Activations,
-        signal_l2: OutputGradient,
-        state_signal: StateSignal,
-        zero_rows: ZeroRows,
+        output_gradient_l2: OutputGradient,
+        hidden_state_gradient: HiddenStateGradient,
+        zero_gradient_units: ZeroGradientUnits,
         steps: LayerSteps,
     }
 );
@@ -86,15 +86,15 @@ impl LayerCapture {
             weight_row_deviation: None,
             grad_row_deviation: None,
             activations: None,
-            signal_l2: None,
-            state_signal: None,
-            zero_rows: None,
+            output_gradient_l2: None,
+            hidden_state_gradient: None,
+            zero_gradient_units: None,
             steps: None,
         }
     }
 
     /// Leaves what is kept of it in a history.
-    pub fn condense(&mut self) {
+    pub fn compact(&mut self) {
         self.compact_each();
     }
 

@@ -20,7 +20,7 @@ pub use detail::{CaptureDetail, CaptureSettings, in_full};
 pub use header::{
     Activation, Data, Header, Layer, LayerKind, Loss, Run, SCHEMA, TORCHSCRIPT, Task, WEIGHTS_ALONE,
 };
-pub use io::{MemoryBudget, Packing, Record, RecordError, Warning, Writer, beginning, number};
+pub use io::{Compression, MemoryBudget, Record, RecordError, Warning, Writer, number, prefix};
 pub use layer::LayerCapture;
 pub use line::{
     Answers, Axis, Boundary, EarlyStop, End, Envelope, Epoch, Line, NonFinite, Outcome, SplitPoints, Step,
@@ -28,7 +28,8 @@ pub use line::{
 };
 pub use merge::{MergeError, RankDifference, Ranks};
 pub use quantity::{
-    Activations, Activity, Ends, Firing, LayerSteps, OutputSum, PerUnit, StateSignal, ZeroRows,
+    ActivationFrequency, Activations, Activity, Ends, HiddenStateGradient, LayerSteps, OutputSum, PerUnit,
+    ZeroGradientUnits,
 };
 pub use recorder::{
     EpochCapture, EpochOutlook, EpochScores, MeasuredStep, Recorder, RecorderSettings, RecorderState,

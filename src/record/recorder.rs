@@ -236,7 +236,7 @@ impl Recorder {
         };
         // Only what was before the first step is looked at again.
         if number > 0 {
-            inside.iter_mut().flatten().for_each(LayerCapture::condense);
+            inside.iter_mut().flatten().for_each(LayerCapture::compact);
         }
         self.now.capture = capture.filter(|_| plan.of_epoch);
         self.state.steps_done += 1;
@@ -287,14 +287,14 @@ impl Recorder {
             if self.now.scheduled {
                 let mut ended = line.clone();
                 if is_history {
-                    ended.condense();
+                    ended.compact();
                 }
                 self.state.ended = Some(ended);
             }
             line.layers = layers;
         }
         if is_history && !ends {
-            line.condense();
+            line.compact();
         }
         line
     }

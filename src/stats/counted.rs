@@ -3,9 +3,9 @@
 use super::distribution::{Distribution, EXACT_CAPACITY};
 use super::kernel::TABLE_LENGTH;
 use super::moments::Moments;
-use super::quantile_summary::Keep;
+use super::quantile_summary::DetailLevel;
 use super::sample;
-use super::tensor_stats::{Counts, TensorStats, bins_of, merge_bins};
+use super::tensor_stats::{Counts, TensorStats, bins_from_rows, merge_bins};
 
 /// What was counted of some of a tensor's values.
 #[derive(Clone, Debug)]
@@ -45,7 +45,7 @@ impl Counted {
                 negative_infinities: self.infinities[1],
             },
             moments: if n > 0 { moments } else { Moments::default() },
-            bins: bins_of(&self.rows, self.zeros),
+            bins: bins_from_rows(&self.rows, self.zeros),
         }
     }
 }
@@ -53,7 +53,11 @@ impl Counted {
 impl Distribution {
     /// Of values that were counted part by part; `at` fetches those of ascending places for the sample.
     /// `None` where so few values are finite that all of them are kept: measure them directly.
-    pub fn of_counted(parts: &[Counted], keep: Keep, at: impl FnOnce(&[u64]) -> Vec<f32>) -> Option<Self> {
+    pub fn from_counts(
+        parts: &[Counted],
+        keep: DetailLevel,
+        at: impl FnOnce(&[u64]) -> Vec<f32>,
+    ) -> Option<Self> {
         let mut tensor_stats = TensorStats::default();
         for part in parts.iter().map(Counted::tensor_stats) {
             tensor_stats.counts.add(&part.counts);
@@ -65,10 +69,10 @@ impl Distribution {
         if d.finite() <= EXACT_CAPACITY as u64 {
             return None;
         }
-        if keep == Keep::Everything {
+        if keep == DetailLevel::Full {
             d.sample = sample::draw_from(count, &d.tensor_stats, &d.seed(), at);
             return Some(d);
         }
-        Some(d.condensed(keep))
+        Some(d.compacted(keep))
     }
 }

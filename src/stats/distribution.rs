@@ -7,7 +7,7 @@ use super::element::{Element, Wide};
 use super::interval::Interval;
 use super::kernel::Instructions;
 use super::moments::root;
-use super::quantile_summary::{self, Keep, QuantileSummary};
+use super::quantile_summary::{self, DetailLevel, QuantileSummary};
 use super::sample;
 use super::tensor_stats::{self, TensorStats, merge_bins};
 
@@ -34,9 +34,9 @@ pub const EXACT_CAPACITY: usize = 1_024;
 ///
 /// ```
 /// use gradscope::stats::Distribution;
-/// let mut d = Distribution::of(&[3.0, -4.0, 0.0, f32::NAN]);
+/// let mut d = Distribution::new(&[3.0, -4.0, 0.0, f32::NAN]);
 /// assert_eq!((d.count(), d.zeros(), d.nan()), (4, 1, 1));
-/// d.merge(&Distribution::of(&[12.0]));
+/// d.merge(&Distribution::new(&[12.0]));
 /// assert_eq!(d.max(), Some(12.0));
 /// ```
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -46,14 +46,14 @@ pub struct Distribution {
     pub(super) tensor_stats: TensorStats,
     /// Finite values, ascending: all of them, or a sample.
     pub(super) sample: Vec<f32>,
-    /// What stands for bins and sample where those were given up; see [`condensed`](Self::condensed).
+    /// What stands for bins and sample where those were given up; see [`compacted`](Self::compacted).
     pub(super) quantile_summary: QuantileSummary,
 }
 
 impl Distribution {
     /// Of these values, in one pass on this thread.
-    pub fn of(values: &[f32]) -> Self {
-        Self::of_parallel(values, 1)
+    pub fn new(values: &[f32]) -> Self {
+        Self::with_threads(values, 1)
     }
 
     /// Of values of any [`Element`] type, on at most so many threads: a tensor is shared among them in
@@ -62,32 +62,32 @@ impl Distribution {
     /// ```
     /// use gradscope::stats::Distribution;
     /// let half = [half::bf16::from_f32(0.5); 4];
-    /// assert_eq!(Distribution::of_parallel(&half, 2), Distribution::of(&[0.5; 4]));
+    /// assert_eq!(Distribution::with_threads(&half, 2), Distribution::new(&[0.5; 4]));
     /// ```
-    pub fn of_parallel<T: Element>(values: &[T], threads: usize) -> Self {
-        Self::of_using(values, threads, Instructions::widest())
+    pub fn with_threads<T: Element>(values: &[T], threads: usize) -> Self {
+        Self::with_instructions(values, threads, Instructions::widest())
     }
 
-    /// What [`condensed`](Self::condensed) leaves of the distribution of these values, to the same bits,
+    /// What [`compacted`](Self::compacted) leaves of the distribution of these values, to the same bits,
     /// without measuring what is given up.
-    pub fn of_keeping<T: Element>(values: &[T], threads: usize, keep: Keep) -> Self {
+    pub fn with_detail<T: Element>(values: &[T], threads: usize, keep: DetailLevel) -> Self {
         let (instructions, count) = (Instructions::widest(), values.len() as u64);
         let tensor_stats = match keep {
-            Keep::Moments => tensor_stats::without_bins(values, instructions),
-            Keep::Quantiles if values.len() > EXACT_CAPACITY => {
+            DetailLevel::Moments => tensor_stats::without_bins(values, instructions),
+            DetailLevel::Quantiles if values.len() > EXACT_CAPACITY => {
                 tensor_stats::with_bins(values, threads, instructions)
             }
-            _ => return Self::of_parallel(values, threads).condensed(keep),
+            _ => return Self::with_threads(values, threads).compacted(keep),
         };
         let d = Self { count, tensor_stats, ..Self::default() };
-        if keep == Keep::Quantiles && d.finite() <= EXACT_CAPACITY as u64 {
-            return Self::of_parallel(values, threads).condensed(keep);
+        if keep == DetailLevel::Quantiles && d.finite() <= EXACT_CAPACITY as u64 {
+            return Self::with_threads(values, threads).compacted(keep);
         }
-        d.condensed(keep)
+        d.compacted(keep)
     }
 
-    /// As [`of_parallel`](Self::of_parallel), with these instructions: the result is the same with all.
-    pub fn of_using<T: Element>(values: &[T], threads: usize, instructions: Instructions) -> Self {
+    /// As [`with_threads`](Self::with_threads), with these instructions: the result is the same with all.
+    pub fn with_instructions<T: Element>(values: &[T], threads: usize, instructions: Instructions) -> Self {
         let count = values.len() as u64;
         let tensor_stats = if values.len() <= EXACT_CAPACITY {
             tensor_stats::without_bins(values, instructions)
@@ -122,7 +122,7 @@ impl Distribution {
             self.count += other.count;
             self.tensor_stats.counts.add(&other.tensor_stats.counts);
             self.tensor_stats.moments.merge(&other.tensor_stats.moments);
-            *self = self.condensed(Keep::Moments);
+            *self = self.compacted(DetailLevel::Moments);
             return;
         }
         let (n, m) = (self.finite(), other.finite());
@@ -225,14 +225,14 @@ impl Distribution {
     /// The same with less of its shape, for a history that is read as numbers: counts, moments and
     /// extremes stay what they are, up to eight digits of mean, deviations and norms.
     /// A tensor of so few values that they are shorter than their quantiles keeps them.
-    pub fn condensed(&self, keep: Keep) -> Self {
+    pub fn compacted(&self, keep: DetailLevel) -> Self {
         let few = self.is_exact() && self.finite() <= quantile_summary::PROBABILITIES.len() as u64;
         let quantile_summary = match keep {
-            Keep::Everything => return self.clone(),
-            Keep::Quantiles if few => return self.clone(),
-            Keep::Quantiles if !self.has_shape() => self.quantile_summary.clone(),
-            Keep::Quantiles => QuantileSummary::of(self.quantiles(quantile_summary::PROBABILITIES)),
-            Keep::Moments => QuantileSummary::default(),
+            DetailLevel::Full => return self.clone(),
+            DetailLevel::Quantiles if few => return self.clone(),
+            DetailLevel::Quantiles if !self.has_shape() => self.quantile_summary.clone(),
+            DetailLevel::Quantiles => QuantileSummary::new(self.quantiles(quantile_summary::PROBABILITIES)),
+            DetailLevel::Moments => QuantileSummary::default(),
         };
         let mut tensor_stats = TensorStats {
             counts: self.tensor_stats.counts,
@@ -274,7 +274,7 @@ impl Distribution {
 
     /// The q-quantile (0 ≤ q ≤ 1) of the finite values, interpolated linearly between ranks (numpy's
     /// default, Hyndman and Fan's type 7). Exact while all values are kept; otherwise off by at most
-    /// a bin, a sixteenth of the value. Of a [`condensed`](Self::condensed) one, so at the quantiles that
+    /// a bin, a sixteenth of the value. Of a [`compacted`](Self::compacted) one, so at the quantiles that
     /// it keeps, and interpolated between them; `None` where it keeps none.
     pub fn quantile(&self, q: f64) -> Option<f64> {
         self.quantiles([q]).map(|[value]| value)

@@ -28,7 +28,7 @@ pub use element::Element;
 pub use histogram::{histogram, magnitude_histogram};
 pub use kernel::Instructions;
 pub use norm::{Followed, follow, l2};
-pub use quantile_summary::{Keep, with_digits};
+pub use quantile_summary::{DetailLevel, with_digits};
 pub use sample::SAMPLE_CAPACITY;
 pub use spread::Spread;
 

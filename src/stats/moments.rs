@@ -39,7 +39,7 @@ impl Default for Moments {
 
 impl Moments {
     /// Of a block of finite values, of which the sums are known already.
-    pub fn of_block<T: Wide>(instructions: Instructions, values: &[T], sums: &Sums<T>) -> Self {
+    pub fn from_block<T: Wide>(instructions: Instructions, values: &[T], sums: &Sums<T>) -> Self {
         if values.is_empty() {
             return Self::default();
         }

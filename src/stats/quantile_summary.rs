@@ -15,9 +15,9 @@ const DROPPED_BITS: u32 = 8;
 
 /// How much of a distribution's shape is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Keep {
+pub enum DetailLevel {
     /// All of it.
-    Everything,
+    Full,
     /// Quantiles.
     Quantiles,
     /// Nothing.
@@ -30,7 +30,7 @@ pub struct QuantileSummary(Vec<f32>);
 
 impl QuantileSummary {
     /// From the quantiles at these probabilities, if there are any.
-    pub fn of(quantiles: Option<[f64; PROBABILITIES.len()]>) -> Self {
+    pub fn new(quantiles: Option<[f64; PROBABILITIES.len()]>) -> Self {
         Self(quantiles.into_iter().flatten().map(|v| shortened(v as f32)).collect())
     }
 
@@ -104,13 +104,13 @@ mod tests {
             let u = (i as f64 + 0.5) / n as f64;
             (0..12).map(|k| ((u * (k as f64 + 1.7) * 7919.0).fract() - 0.5) as f32).sum::<f32>()
         };
-        Distribution::of(&(0..n).map(value).collect::<Vec<_>>())
+        Distribution::new(&(0..n).map(value).collect::<Vec<_>>())
     }
 
     #[test]
     fn what_is_condensed_keeps_counts_moments_and_quantiles_in_a_tenth_of_the_room() {
         let full = normal(50_000);
-        let condensed = full.condensed(Keep::Quantiles);
+        let condensed = full.compacted(DetailLevel::Quantiles);
         assert_eq!(
             (condensed.count(), condensed.min(), condensed.max()),
             (full.count(), full.min(), full.max())
@@ -121,10 +121,10 @@ mod tests {
             assert!((a - b).abs() <= 2e-5 * b.abs(), "{q}: {a} {b}");
         }
         assert!(10 * condensed.memory() < 9 * full.memory());
-        let peaks = [&condensed, &full].map(|d| Density::of_values(d).unwrap().peak());
+        let peaks = [&condensed, &full].map(|d| Density::from_values(d).unwrap().peak());
         assert!((peaks[0] / peaks[1] - 1.0).abs() < 0.2, "{peaks:?}");
-        assert_eq!(full.condensed(Keep::Moments).quantile(0.5), None);
-        assert_eq!(condensed.condensed(Keep::Quantiles), condensed);
+        assert_eq!(full.compacted(DetailLevel::Moments).quantile(0.5), None);
+        assert_eq!(condensed.compacted(DetailLevel::Quantiles), condensed);
     }
 
     #[test]
@@ -136,29 +136,29 @@ mod tests {
                     values.iter_mut().step_by(3).for_each(|v| *v = 0.0);
                     values.iter_mut().skip(1).step_by(50).for_each(|v| *v = f32::NAN);
                 }
-                for keep in [Keep::Everything, Keep::Quantiles, Keep::Moments] {
+                for keep in [DetailLevel::Full, DetailLevel::Quantiles, DetailLevel::Moments] {
                     let (direct, full) =
-                        (Distribution::of_keeping(&values, 2, keep), Distribution::of(&values));
-                    assert_eq!(direct, full.condensed(keep), "{n} {keep:?}");
+                        (Distribution::with_detail(&values, 2, keep), Distribution::new(&values));
+                    assert_eq!(direct, full.compacted(keep), "{n} {keep:?}");
                 }
             }
         }
         let few = [[f32::NAN; 2_000].as_slice(), &[0.5; 30]].concat();
-        let direct = Distribution::of_keeping(&few, 1, Keep::Quantiles);
-        assert_eq!(direct, Distribution::of(&few).condensed(Keep::Quantiles));
+        let direct = Distribution::with_detail(&few, 1, DetailLevel::Quantiles);
+        assert_eq!(direct, Distribution::new(&few).compacted(DetailLevel::Quantiles));
     }
 
     #[test]
     fn a_condensed_one_survives_a_record_and_hostile_ones_are_refused() {
-        for keep in [Keep::Quantiles, Keep::Moments] {
+        for keep in [DetailLevel::Quantiles, DetailLevel::Moments] {
             for values in
                 [vec![], vec![0.0; 5_000], vec![f32::NAN; 30], vec![-3.5; 2_000], vec![f32::MAX; 25]]
             {
-                let condensed = Distribution::of(&values).condensed(keep);
+                let condensed = Distribution::new(&values).compacted(keep);
                 let text = serde_json::to_string(&condensed).unwrap();
                 assert_eq!(serde_json::from_str::<Distribution>(&text).unwrap(), condensed, "{text}");
             }
-            let condensed = normal(3_000).condensed(keep);
+            let condensed = normal(3_000).compacted(keep);
             let text = serde_json::to_string(&condensed).unwrap();
             assert_eq!(serde_json::from_str::<Distribution>(&text).unwrap(), condensed);
         }
@@ -168,13 +168,13 @@ mod tests {
 
     #[test]
     fn a_few_values_are_kept_as_they_are() {
-        let few = Distribution::of(&[0.5; 9]);
-        assert_eq!(few.condensed(Keep::Quantiles), few);
+        let few = Distribution::new(&[0.5; 9]);
+        assert_eq!(few.compacted(DetailLevel::Quantiles), few);
     }
 
     #[test]
     fn merging_what_was_condensed_adds_counts_and_moments() {
-        let (mut a, b) = (normal(3_000).condensed(Keep::Quantiles), normal(2_000));
+        let (mut a, b) = (normal(3_000).compacted(DetailLevel::Quantiles), normal(2_000));
         a.merge(&b);
         assert_eq!((a.count(), a.quantile(0.5)), (5_000, None));
         let mut empty = Distribution::default();

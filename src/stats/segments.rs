@@ -31,7 +31,7 @@ impl Segment {
 }
 
 /// The finite values; masses add up to their number.
-pub fn of_values(d: &Distribution) -> Vec<Segment> {
+pub fn from_values(d: &Distribution) -> Vec<Segment> {
     let sample = d.sample();
     if d.is_exact() {
         return sample.iter().map(|v| Segment { low: (*v).into(), high: (*v).into(), mass: 1.0 }).collect();
@@ -65,8 +65,8 @@ pub fn of_values(d: &Distribution) -> Vec<Segment> {
 }
 
 /// The logarithms to base ten of the magnitudes of the non-zero finite values.
-pub fn of_magnitudes(d: &Distribution) -> Vec<Segment> {
-    let all = of_values(d).into_iter().filter(|s| s.low != 0.0 || s.high != 0.0);
+pub fn from_magnitudes(d: &Distribution) -> Vec<Segment> {
+    let all = from_values(d).into_iter().filter(|s| s.low != 0.0 || s.high != 0.0);
     let mut segments: Vec<Segment> = all.flat_map(Segment::at_zero).collect();
     for s in &mut segments {
         let (near, far) = if s.high > 0.0 { (s.low, s.high) } else { (-s.high, -s.low) };
@@ -79,14 +79,14 @@ pub fn of_magnitudes(d: &Distribution) -> Vec<Segment> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::stats::Keep;
+    use crate::stats::DetailLevel;
 
     #[test]
     fn magnitudes_around_zero_lie_where_they_are_however_little_is_left_of_a_distribution() {
         // Evenly from -1 to 0.1: 1.8% of the magnitudes are below 0.01, in any stretch across zero.
         let values: Vec<f32> = (0..20_000).map(|i| -1.0 + 1.1 * (i as f32 + 0.5) / 20_000.0).collect();
-        for keep in [Keep::Everything, Keep::Quantiles] {
-            let segments = of_magnitudes(&Distribution::of(&values).condensed(keep));
+        for keep in [DetailLevel::Full, DetailLevel::Quantiles] {
+            let segments = from_magnitudes(&Distribution::new(&values).compacted(keep));
             let below = |limit: f64| {
                 let share = |s: &Segment| ((limit - s.low) / (s.high - s.low)).clamp(0.0, 1.0) * s.mass;
                 segments.iter().map(share).sum::<f64>() / values.len() as f64

@@ -166,7 +166,7 @@ impl<T: Element> Pass<T> {
             self.zeros_in_table[1] += zeros[1];
         }
         if sums.l1.is_finite() {
-            return Moments::of_block(self.instructions, values, &sums);
+            return Moments::from_block(self.instructions, values, &sums);
         }
         self.finite.clear();
         for value in values {
@@ -177,7 +177,7 @@ impl<T: Element> Pass<T> {
             }
         }
         let sums = kernel::sums(self.instructions, &self.finite);
-        Moments::of_block(self.instructions, &self.finite, &sums)
+        Moments::from_block(self.instructions, &self.finite, &sums)
     }
 
     /// The bins of what the table has counted, which is all zeros afterwards.
@@ -224,7 +224,7 @@ fn zero_counters(table: &Table) -> [[u32; 4]; 2] {
 
 /// The same of values that were counted elsewhere: how many have each upper part of their bits, with so
 /// many zeros of either sign among them.
-pub fn bins_of(rows: &[u64; TABLE_LENGTH], zeros: [u64; 2]) -> Vec<(i16, u64)> {
+pub fn bins_from_rows(rows: &[u64; TABLE_LENGTH], zeros: [u64; 2]) -> Vec<(i16, u64)> {
     let (positive, negative) = rows.split_at(TABLE_LENGTH / 2);
     let of = |rows: &[u64], zeros: u64, sign: i16| {
         let subnormals = rows[..=bins::SUBNORMAL as usize].iter().sum::<u64>() - zeros;

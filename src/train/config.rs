@@ -5,16 +5,16 @@ use tch::Device;
 use super::data::{DataOptions, DataSource, Dataset};
 use super::device;
 use super::model_metadata::ModelMetadata;
-use super::model_source::Blueprint;
+use super::model_source::ModelSource;
 use super::optimizer::OptimizerSettings;
 use super::session::LrDecay;
-use crate::record::{CaptureSettings, Data, Header, Loss, Packing, Run, SCHEMA};
+use crate::record::{CaptureSettings, Compression, Data, Header, Loss, Run, SCHEMA};
 
 /// A whole run, resolved: nothing is left to guess.
 #[derive(Clone, Debug)]
 pub struct Config {
     /// The model, with every override applied.
-    pub model: Blueprint,
+    pub model: ModelSource,
     /// Where rows come from.
     pub source: DataSource,
     /// What is asked of them.
@@ -46,7 +46,7 @@ pub struct Config {
     /// Capture everything at every K-th step too.
     pub capture_every: Option<u64>,
     /// How the record is compressed.
-    pub packing: Packing,
+    pub packing: Compression,
     /// What is measured.
     pub capture: CaptureSettings,
     /// The command line, for the record.
@@ -59,7 +59,7 @@ pub enum BatchSize {
     /// The whole training set.
     Full,
     /// So many (the last batch of an epoch may have fewer).
-    Rows(u64),
+    Samples(u64),
 }
 
 impl Config {

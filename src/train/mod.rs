@@ -26,13 +26,14 @@ pub use device::{choose as choose_device, devices};
 pub use error::{TrainError, sentence_of};
 pub use init::Scheme;
 pub use model::{Cell, Changes, Defaults, Model, Norm, ParameterTable, Plan, Sizes, zoo};
-pub use model_source::Blueprint;
+pub use model_source::ModelSource;
 pub use network::{Network, Snapshot};
 pub use optimizer::{OptimizerKind, OptimizerSettings};
 pub use script::Script;
 pub use session::checkpoint::is_own as is_own_checkpoint;
 pub use session::{
-    Checkpoint, LrDecay, MODEL_FILE, Observer, STATE_FILE, Scope, Scores, Stop, Watched, check, resume, train,
+    Checkpoint, LrDecay, MODEL_FILE, Observer, STATE_FILE, Scope, Scores, Stop, TrackedLayer, check, resume,
+    train,
 };
 pub use tools::gradcheck;
 

@@ -36,7 +36,7 @@ impl ModelMetadata {
 
     /// Describes a program, of which little more is known than its layers.
     pub fn from_program(program: &Loaded, data: &Dataset) -> Self {
-        let unknown = Run::of("", data.loss, 0, 0);
+        let unknown = Run::new("", data.loss, 0, 0);
         Self {
             format: Some(TORCHSCRIPT.into()),
             layers: program.layers.clone(),

@@ -6,14 +6,14 @@ use super::script::Script;
 
 /// One of the two.
 #[derive(Clone, Debug)]
-pub enum Blueprint {
+pub enum ModelSource {
     /// Described in a file, or one of the zoo.
     Model(Box<Model>),
     /// In TorchScript.
     Script(Script),
 }
 
-impl Blueprint {
+impl ModelSource {
     /// What it is called.
     pub fn name(&self) -> &str {
         match self {
@@ -44,7 +44,7 @@ impl Blueprint {
     }
 }
 
-impl From<Model> for Blueprint {
+impl From<Model> for ModelSource {
     fn from(model: Model) -> Self {
         Self::Model(Box::new(model))
     }

@@ -75,7 +75,7 @@ impl Scenario {
                 init: "default".into(),
                 bias: "default".into(),
                 activation: "relu".into(),
-                ..Run::of("mlp", Loss::Bce, 1, 10)
+                ..Run::new("mlp", Loss::Bce, 1, 10)
             },
             data: Data {
                 name: "moons".into(),
@@ -86,7 +86,7 @@ impl Scenario {
                 inputs: 2,
                 shape: None,
                 classes: vec!["0".into(), "1".into()],
-                chance_loss: std::f64::consts::LN_2,
+                baseline_loss: std::f64::consts::LN_2,
                 input_rms: 1.0,
                 target_mean: None,
                 target_std: None,
@@ -136,10 +136,10 @@ impl Scenario {
 /// A layer of these weights, gradients and activations.
 pub fn capture(weight: &[f32], grad: Option<&[f32]>, post: Option<&[f32]>) -> LayerCapture {
     LayerCapture {
-        weight: Distribution::of(weight),
-        bias: Some(Distribution::of(&weight[..weight.len().min(3)])),
-        weight_grad: grad.map(Distribution::of),
-        bias_grad: grad.map(|g| Distribution::of(&g[..g.len().min(3)])),
+        weight: Distribution::new(weight),
+        bias: Some(Distribution::new(&weight[..weight.len().min(3)])),
+        weight_grad: grad.map(Distribution::new),
+        bias_grad: grad.map(|g| Distribution::new(&g[..g.len().min(3)])),
         update: None,
         weight_row_deviation: None,
         grad_row_deviation: None,
@@ -147,17 +147,17 @@ pub fn capture(weight: &[f32], grad: Option<&[f32]>, post: Option<&[f32]>) -> La
             activity: None,
             output_sum: None,
             per_unit: None,
-            pre: Distribution::of(p),
-            post: Distribution::of(p),
+            pre: Distribution::new(p),
+            post: Distribution::new(p),
             units: 3,
             pre_sample_std: 1.0,
             post_sample_std: 1.0,
             saturated_fraction: None,
-            firing: None,
+            activation_frequency: None,
         }),
-        signal_l2: None,
-        state_signal: None,
-        zero_rows: None,
+        output_gradient_l2: None,
+        hidden_state_gradient: None,
+        zero_gradient_units: None,
         steps: None,
     }
 }
@@ -332,7 +332,7 @@ fn extremes() -> Scenario {
         .epoch([f64::MAX, f64::MIN], [0.0, 1.0], layers())
         .epoch([f64::MIN_POSITIVE, 5e-324], [f64::NAN, -1.0], layers())
         .epoch([0.0, -0.0], [f64::NEG_INFINITY, 1e-300], layers());
-    scenario.record.header.data.chance_loss = 0.0;
+    scenario.record.header.data.baseline_loss = 0.0;
     scenario.record.epochs[1].epoch = u64::MAX / 2;
     scenario.record.epochs[2].epoch = u64::MAX;
     scenario

@@ -21,7 +21,7 @@ fn deep(layers: usize, epochs: u64) -> Record {
         })
         .collect();
     let mut short = kinds.clone();
-    short.iter_mut().for_each(LayerCapture::condense);
+    short.iter_mut().for_each(LayerCapture::compact);
     let names: Vec<String> =
         (0..layers).map(|i| format!("blocks.{}.{}", i / 4, ["q", "k", "v", "out"][i % 4])).collect();
     let mut scenario = Scenario::new(&names.iter().map(String::as_str).collect::<Vec<_>>());

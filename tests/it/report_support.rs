@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 use gradscope::diagnose::{Diagnosis, Finding, NotMeasured, Remedy, Severity, Verdict};
 use gradscope::plot::{Figure, Section, Table};
 use gradscope::record::{
-    Activation, Activations, Data, End, Epoch, Firing, Header, Layer, LayerCapture, LayerKind, Loss, Outcome,
-    Record, Run, SCHEMA, Task, TestResult,
+    Activation, ActivationFrequency, Activations, Data, End, Epoch, Header, Layer, LayerCapture, LayerKind,
+    Loss, Outcome, Record, Run, SCHEMA, Task, TestResult,
 };
 use gradscope::stats::Distribution;
 
@@ -69,7 +69,7 @@ fn header(names: [&str; 2]) -> Header {
             init: "default".into(),
             bias: "-8".into(),
             activation: "relu".into(),
-            ..Run::of("tiny", Loss::Bce, 2, 1)
+            ..Run::new("tiny", Loss::Bce, 2, 1)
         },
         data: Data {
             name: "moons".into(),
@@ -80,7 +80,7 @@ fn header(names: [&str; 2]) -> Header {
             inputs: 2,
             shape: None,
             classes: vec!["0".into(), "1".into()],
-            chance_loss: 0.693,
+            baseline_loss: 0.693,
             input_rms: 1.0,
             target_mean: None,
             target_std: None,
@@ -109,33 +109,33 @@ fn layer(gradient: &[f32], relu: bool) -> LayerCapture {
     let units = if relu { 3 } else { 1 };
     let weights: Vec<f32> = (0..gradient.len()).map(|i| i as f32 * 0.25 - 0.5).collect();
     LayerCapture {
-        weight: Distribution::of(&weights),
-        bias: Some(Distribution::of(&[-8.0].repeat(units))),
-        weight_grad: Some(Distribution::of(gradient)),
+        weight: Distribution::new(&weights),
+        bias: Some(Distribution::new(&[-8.0].repeat(units))),
+        weight_grad: Some(Distribution::new(gradient)),
         bias_grad: None,
-        update: Some(Distribution::of(&gradient.iter().map(|g| g * -0.1).collect::<Vec<_>>())),
+        update: Some(Distribution::new(&gradient.iter().map(|g| g * -0.1).collect::<Vec<_>>())),
         weight_row_deviation: None,
         grad_row_deviation: None,
         activations: Some(Activations {
             activity: None,
             output_sum: None,
             per_unit: None,
-            pre: Distribution::of(&[-8.0, -7.5]),
-            post: Distribution::of(if relu { &[0.0, 0.0] } else { &[-8.0, -7.5] }),
+            pre: Distribution::new(&[-8.0, -7.5]),
+            post: Distribution::new(if relu { &[0.0, 0.0] } else { &[-8.0, -7.5] }),
             units: units as u64,
             pre_sample_std: 0.25,
             post_sample_std: 0.0,
             saturated_fraction: None,
-            firing: relu.then(|| Firing {
+            activation_frequency: relu.then(|| ActivationFrequency {
                 samples: 640,
                 exact: true,
                 rate: vec![0.0; 3],
                 max_pre: vec![-7.5; 3],
             }),
         }),
-        signal_l2: Some(0.5),
-        state_signal: None,
-        zero_rows: None,
+        output_gradient_l2: Some(0.5),
+        hidden_state_gradient: None,
+        zero_gradient_units: None,
         steps: None,
     }
 }

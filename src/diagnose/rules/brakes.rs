@@ -225,7 +225,7 @@ fn decay(case: &Case) -> Result<Vec<Hit>, Unmeasured> {
 
 /// cos(ΔW, −W), median over the steps of the epoch and then over the matrices.
 fn cosine(case: &Case, capture: &Capture) -> Option<f64> {
-    let of = |i: &usize| Some(capture.layers.get(*i)?.steps?.shrinking?.median);
+    let of = |i: &usize| Some(capture.layers.get(*i)?.steps?.decay_alignment?.median);
     series::median(&mut case.q.matrices.iter().filter_map(of).collect())
 }
 
@@ -311,7 +311,7 @@ mod tests {
             fake.set_norms(i, |_| Norms { w: 2.0 * left, g: 0.05, u: 0.02 });
             fake.each_capture(i, |_, l| {
                 let at = Spread { min: cosine, median: cosine, max: cosine };
-                l.steps.as_mut().unwrap().shrinking = Some(at);
+                l.steps.as_mut().unwrap().decay_alignment = Some(at);
             });
         }
         let before = Fake::stuck(6).record.steps[0].capture.clone();

@@ -9,7 +9,7 @@ use super::super::rule::{Case, Hit, NO_EPOCH, Rule, Unmeasured, span};
 use super::super::settings::Param;
 use super::super::text::{self, percent};
 use super::unseen::{self, Test};
-use crate::record::{Firing, LayerCapture};
+use crate::record::{ActivationFrequency, LayerCapture};
 use crate::text::number;
 
 const NO_FIRING: Unmeasured = Unmeasured("the record does not say how often ReLU units fire");
@@ -50,11 +50,12 @@ fn relu_layers(case: &Case) -> Result<Vec<usize>, Unmeasured> {
         return Ok(can_die);
     }
     let last = case.q.captures.last().map(|c| c.layers).or(case.q.start).ok_or(NO_EPOCH)?;
-    let has_firing = |l: &LayerCapture| l.activations.as_ref().is_some_and(|a| a.firing.is_some());
+    let has_firing =
+        |l: &LayerCapture| l.activations.as_ref().is_some_and(|a| a.activation_frequency.is_some());
     if can_die.iter().any(|&i| last.get(i).is_some_and(has_firing)) { Ok(can_die) } else { Err(NO_FIRING) }
 }
 
-fn is_dead(firing: &Firing) -> bool {
+fn is_dead(firing: &ActivationFrequency) -> bool {
     firing.dead_units() == firing.rate.len() as u64
 }
 
@@ -134,7 +135,7 @@ fn dead_hit(case: &Case, index: usize) -> Option<Hit> {
 fn born_dead(case: &Case, index: usize, run: &[Capture]) -> bool {
     let start = case.q.start.and_then(|s| s.get(index));
     if let Some(activations) = start.and_then(|l| l.activations.as_ref()) {
-        return match &activations.firing {
+        return match &activations.activation_frequency {
             Some(firing) => is_dead(firing) && activations.pre.max().is_some_and(|max| max <= 0.0),
             None => activations.pre.max().is_some_and(|max| max <= 0.0),
         };
@@ -342,7 +343,7 @@ mod tests {
         fake.record.steps[0].capture = None;
         assert_eq!(fake.finding("dead-layer").unwrap().first_step, None);
         fake.record.epochs[0].layers[1].steps = None;
-        fake.record.epochs[0].layers[1].weight_grad = Some(Distribution::of(&[0.0]));
+        fake.record.epochs[0].layers[1].weight_grad = Some(Distribution::new(&[0.0]));
         assert_eq!(fake.finding("dead-layer").unwrap().first_step, Some(0));
     }
 
@@ -352,7 +353,7 @@ mod tests {
             let mut fake = Fake::stuck(3);
             fake.silence(1, 8, 0, 0.0, pre);
             fake.each_capture(1, |_, l| {
-                l.bias = Some(Distribution::of(bias));
+                l.bias = Some(Distribution::new(bias));
                 l.activations.as_mut().unwrap().pre_sample_std = sample_std;
             });
             let message = fake.finding("dead-layer").unwrap().message;

@@ -12,7 +12,7 @@ use super::super::quantities::Capture;
 use super::super::rule::{Case, Hit, Rule, Unmeasured};
 use super::super::settings::Param;
 use super::super::text;
-use crate::record::{LayerCapture, LayerKind, StateSignal};
+use crate::record::{HiddenStateGradient, LayerCapture, LayerKind};
 use crate::text::number;
 
 const SHARE: Param = Param::limit(
@@ -62,8 +62,8 @@ fn least(case: &Case, capture: &Capture) -> Option<(usize, f64)> {
     recurrent(case).filter_map(share).min_by(|a, b| a.1.total_cmp(&b.1))
 }
 
-fn signal(layers: &[LayerCapture], index: usize) -> Option<&StateSignal> {
-    layers.get(index)?.state_signal.as_ref()
+fn signal(layers: &[LayerCapture], index: usize) -> Option<&HiddenStateGradient> {
+    layers.get(index)?.hidden_state_gradient.as_ref()
 }
 
 fn evaluate(case: &Case) -> Result<Vec<Hit>, Unmeasured> {
@@ -216,7 +216,7 @@ mod tests {
         };
         let mut fake = Fake::recurrent(6);
         fake.signal_through_time(|_| Vec::new());
-        fake.each_capture(1, |_, l| l.state_signal = None);
+        fake.each_capture(1, |_, l| l.hidden_state_gradient = None);
         assert!(missing(&fake) && !missing(&Fake::stuck(6)));
     }
 }

@@ -125,7 +125,7 @@ fn hit(case: &Case, stretch: &Stretch, run: &[Capture]) -> Hit {
 /// The sum of a layer's updates over its weights, from this step on; of several steps in one point, the middle between the
 /// smallest and the largest for each.
 fn way(case: &Case, index: usize, from: u64) -> f64 {
-    let floor = case.q.layer(index).map_or(f64::MIN_POSITIVE, |l| l.least_weight_norm());
+    let floor = case.q.layer(index).map_or(f64::MIN_POSITIVE, |l| l.min_weight_norm());
     let steps = case.q.record.steps.iter().filter(|s| s.step >= from);
     let points = steps.filter_map(|s| Some((s.steps, s.layer(index)?)));
     let ratio = |u: f64, w: f64| u / w.max(floor);

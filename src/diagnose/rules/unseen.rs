@@ -11,7 +11,7 @@ use super::super::Severity;
 use super::super::cause::{Kind, Silence};
 use super::super::quantities::Capture;
 use super::super::rule::{Case, Hit, Unmeasured, span};
-use crate::record::{LayerCapture, ZeroRows};
+use crate::record::{LayerCapture, ZeroGradientUnits};
 
 const NO_ROWS: Unmeasured = Unmeasured(
     "inside of a TorchScript program it cannot be seen how often units fire, and the record does not say which \
@@ -62,7 +62,7 @@ pub fn dead_layers(case: &Case) -> Result<Vec<Hit>, Unmeasured> {
     } else {
         format!("{names} died in epoch {first_epoch}")
     };
-    let batches = run.last().and_then(|c| zero_rows(c, dead[0])).map_or(0, |rows| rows.batches);
+    let batches = run.last().and_then(|c| zero_gradient_units(c, dead[0])).map_or(0, |rows| rows.batches);
     let batches_of = match batches {
         1 => "the batch of every epoch".to_owned(),
         n => format!("all {n} batches of an epoch"),
@@ -117,7 +117,7 @@ pub fn dead_units(case: &Case) -> Result<Test, Unmeasured> {
     measured(case)?;
     Ok(Test {
         layers: hidden(case),
-        share: |c, i| zero_rows(c, i).map(|rows| rows.zero as f64 / rows.units.max(1) as f64),
+        share: |c, i| zero_gradient_units(c, i).map(|rows| rows.zero as f64 / rows.units.max(1) as f64),
         are: "get no gradient in any batch",
         like: ", as dead units do",
         aside: Some(INDIRECT),
@@ -127,7 +127,7 @@ pub fn dead_units(case: &Case) -> Result<Test, Unmeasured> {
 
 fn measured(case: &Case) -> Result<(), Unmeasured> {
     let captures = case.captures()?;
-    let any = captures.iter().any(|c| c.layers.iter().any(|l| l.zero_rows.is_some()));
+    let any = captures.iter().any(|c| c.layers.iter().any(|l| l.zero_gradient_units.is_some()));
     if any { Ok(()) } else { Err(NO_ROWS) }
 }
 
@@ -138,12 +138,12 @@ fn hidden(case: &Case) -> Vec<usize> {
     matrices
 }
 
-fn zero_rows(capture: &Capture, index: usize) -> Option<ZeroRows> {
-    capture.layers.get(index)?.zero_rows
+fn zero_gradient_units(capture: &Capture, index: usize) -> Option<ZeroGradientUnits> {
+    capture.layers.get(index)?.zero_gradient_units
 }
 
 fn is_dead(capture: &Capture, index: usize) -> bool {
-    zero_rows(capture, index).is_some_and(|rows| rows.zero == rows.units)
+    zero_gradient_units(capture, index).is_some_and(|rows| rows.zero == rows.units)
 }
 
 /// Whether a gradient of another layer was not zero at the captured batch or in the epoch.
@@ -164,7 +164,7 @@ fn bias_mean(case: &Case, dead: &[usize]) -> Option<f64> {
 mod tests {
     use super::super::super::test_support::{Fake, Norms};
     use super::super::super::{Finding, Severity};
-    use crate::record::{TORCHSCRIPT, ZeroRows};
+    use crate::record::{TORCHSCRIPT, ZeroGradientUnits};
     use crate::stats::Distribution;
 
     /// What a program shows: as many rows of each layer without a gradient as it is told to have, from an
@@ -185,8 +185,8 @@ mod tests {
             fake.each_capture(index, |epoch, l| {
                 l.activations = None;
                 let zero = if epoch < from { 0 } else { zero };
-                l.zero_rows = Some(ZeroRows { zero, units, batches: 10 });
-                l.bias_grad = Some(Distribution::of(&[if zero == units { 0.0 } else { 0.05 }]));
+                l.zero_gradient_units = Some(ZeroGradientUnits { zero, units, batches: 10 });
+                l.bias_grad = Some(Distribution::new(&[if zero == units { 0.0 } else { 0.05 }]));
             });
         }
         fake
@@ -233,7 +233,7 @@ mod tests {
     #[test]
     fn without_rows_nothing_is_said_to_be_alive() {
         let mut fake = program(Fake::healthy(6), [0; 5], 0);
-        (0..5).for_each(|i| fake.each_capture(i, |_, l| l.zero_rows = None));
+        (0..5).for_each(|i| fake.each_capture(i, |_, l| l.zero_gradient_units = None));
         let not = fake.diagnose().not_measured;
         for rule in
             ["dead-layer", "dead-units", "saturated", "output-saturated", "constant-output", "init-scale"]

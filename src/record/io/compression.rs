@@ -18,7 +18,7 @@ const FLUSHED_EVERY: Duration = Duration::from_secs(1);
 
 /// How a record is compressed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Packing {
+pub enum Compression {
     /// Not at all.
     #[default]
     None,
@@ -28,12 +28,12 @@ pub enum Packing {
     Gzip,
 }
 
-impl Packing {
+impl Compression {
     /// All of them, in the order in which a directory is searched.
-    pub const ALL: [Packing; 3] = [Packing::None, Packing::Zstd, Packing::Gzip];
+    pub const ALL: [Compression; 3] = [Compression::None, Compression::Zstd, Compression::Gzip];
 
     /// Of a file with this name.
-    pub fn of(path: &Path) -> Self {
+    pub fn from_path(path: &Path) -> Self {
         let suffix = path.extension().and_then(OsStr::to_str).map(str::to_ascii_lowercase);
         match suffix.as_deref() {
             Some("zst") => Self::Zstd,
@@ -77,10 +77,10 @@ pub struct Unpacked {
 pub fn open(path: &Path) -> io::Result<Unpacked> {
     let file = File::open(path)?;
     let left = file.metadata()?.len().saturating_mul(MAX_SHRUNK).max(LARGE);
-    let text: Box<dyn BufRead> = match Packing::of(path) {
-        Packing::None => return Ok(Unpacked { text: Box::new(buffered(file)), left: u64::MAX }),
-        Packing::Gzip => Box::new(buffered(flate2::read::MultiGzDecoder::new(file))),
-        Packing::Zstd => {
+    let text: Box<dyn BufRead> = match Compression::from_path(path) {
+        Compression::None => return Ok(Unpacked { text: Box::new(buffered(file)), left: u64::MAX }),
+        Compression::Gzip => Box::new(buffered(flate2::read::MultiGzDecoder::new(file))),
+        Compression::Zstd => {
             let mut decoder = zstd::stream::read::Decoder::new(file)?;
             decoder.window_log_max(WINDOW_LOG)?;
             Box::new(buffered(decoder))
@@ -97,7 +97,7 @@ fn buffered(inner: impl Read) -> BufReader<impl Read> {
 ///
 /// # Errors
 /// What the system said.
-pub fn beginning(path: &Path, length: u64) -> io::Result<String> {
+pub fn prefix(path: &Path, length: u64) -> io::Result<String> {
     let mut bytes = Vec::new();
     match open(path)?.text.take(length).read_to_end(&mut bytes) {
         // Of a file that was cut short, what there is.
@@ -134,13 +134,13 @@ impl Sink {
     ///
     /// # Errors
     /// What the system said, or that this packing is only read.
-    pub fn new(file: File, packing: Packing) -> io::Result<Self> {
+    pub fn new(file: File, packing: Compression) -> io::Result<Self> {
         Ok(match packing {
-            Packing::None => Self::Plain(file),
-            Packing::Zstd => {
+            Compression::None => Self::Plain(file),
+            Compression::Zstd => {
                 Self::Zstd(zstd::stream::write::Encoder::new(file, LEVEL)?.into(), Instant::now())
             }
-            Packing::Gzip => {
+            Compression::Gzip => {
                 return Err(io::Error::new(io::ErrorKind::Unsupported, "records are not written as gzip"));
             }
         })

@@ -44,7 +44,7 @@ impl MemoryBudget {
         }
         if self.epoch_bytes > max {
             let last = epochs.len().saturating_sub(1);
-            epochs[..last].iter_mut().for_each(Epoch::condense);
+            epochs[..last].iter_mut().for_each(Epoch::compact);
             self.epoch_bytes = epochs.iter().map(epoch_memory).sum();
             // Half of the room, lest every new epoch does this again.
             if self.epoch_bytes > max / 2 {

@@ -8,7 +8,7 @@ mod plausible;
 mod reader;
 mod writer;
 
-pub use compression::{Packing, beginning};
+pub use compression::{Compression, prefix};
 pub use error::RecordError;
 pub use memory_budget::MemoryBudget;
 pub(super) use plausible::MAX_COUNT;

@@ -5,7 +5,7 @@ use std::{fmt, io};
 
 use serde::Deserialize;
 
-use super::compression::{self, Packing};
+use super::compression::{self, Compression};
 use super::error::RecordError;
 use super::memory_budget::MemoryBudget;
 use super::plausible::{MAX_COUNT, implausible};
@@ -94,7 +94,7 @@ impl Record {
     }
 
     /// What is left of this record where a run goes on from so many lines of steps and of epochs.
-    pub fn beginning(&self, header: Header, steps: u64, epochs: u64) -> Self {
+    pub fn prefix(&self, header: Header, steps: u64, epochs: u64) -> Self {
         let mut record = Self::new(header);
         record.steps.extend(self.steps.iter().take(steps as usize).cloned());
         record.epochs.extend(self.epochs.iter().take(epochs as usize).cloned());
@@ -102,7 +102,7 @@ impl Record {
         if let Some(last) =
             record.epochs.last_mut().filter(|_| !in_full(epochs - 1, self.header.layers.len()))
         {
-            last.condense();
+            last.compact();
         }
         record
     }
@@ -182,7 +182,7 @@ impl Record {
         let corrupt = |line, reason: String| RecordError::Corrupt { path: path.into(), line, reason };
         let mut reader =
             compression::open(path).map_err(|source| RecordError::Read { path: path.into(), source })?;
-        let packed = Packing::of(path) != Packing::None;
+        let packed = Compression::from_path(path) != Compression::None;
         let mut text = Vec::new();
         let mut record: Option<Record> = None;
         let mut warnings = Vec::new();

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use super::compression::{self, Packing, Sink};
+use super::compression::{self, Compression, Sink};
 use super::error::RecordError;
 use crate::record::{Header, Line, in_full};
 
@@ -38,7 +38,7 @@ impl Writer {
     ///
     /// # Errors
     /// [`RecordError::Write`].
-    pub fn go_on(path: &Path, header: &Header, steps: u64, epochs: u64) -> Result<Self, RecordError> {
+    pub fn resume(path: &Path, header: &Header, steps: u64, epochs: u64) -> Result<Self, RecordError> {
         #[derive(Deserialize)]
         struct Peek<'a> {
             kind: &'a str,
@@ -73,7 +73,7 @@ impl Writer {
                     && line.starts_with(EPOCH)
                     && let Ok(Line::Epoch(mut epoch)) = serde_json::from_slice(&line)
                 {
-                    epoch.condense();
+                    epoch.compact();
                     writer.append(&Line::Epoch(epoch))?;
                 } else {
                     writer.sink.line(&line)?;
@@ -95,7 +95,7 @@ impl Writer {
         let temporary = path.with_file_name(name);
         let failed = |source| RecordError::Write { path: path.into(), source };
         let file = File::create(&temporary).map_err(failed)?;
-        let sink = Sink::new(file, Packing::of(path)).map_err(failed)?;
+        let sink = Sink::new(file, Compression::from_path(path)).map_err(failed)?;
         let mut writer = Self { path: path.into(), sink, buffer: Vec::new() };
         let written = writer.write(&Line::Header(Box::new(header.clone())));
         let written = written.and_then(|()| then(&mut writer).map_err(failed));

@@ -76,7 +76,7 @@ impl Epoch {
     }
 
     /// Leaves of its layers what is kept in a history.
-    pub fn condense(&mut self) {
-        self.layers.iter_mut().for_each(LayerCapture::condense);
+    pub fn compact(&mut self) {
+        self.layers.iter_mut().for_each(LayerCapture::compact);
     }
 }

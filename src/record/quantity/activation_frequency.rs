@@ -13,7 +13,8 @@ const RATE_STEPS: f32 = 256.0;
 
 /// How often each unit of a ReLU layer fired (pre-activation above zero).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct Firing {
+#[schemars(rename = "Firing")]
+pub struct ActivationFrequency {
     /// Samples looked at.
     pub samples: u64,
     /// True: one pass over the whole training set with the captured parameters (at the end of a run: with
@@ -32,7 +33,7 @@ pub struct Firing {
     pub max_pre: Vec<f32>,
 }
 
-impl Firing {
+impl ActivationFrequency {
     /// Units that never fired. Never in N samples bounds a unit's rate below 3/N at 95% (Hanley and
     /// Lippman-Hand, 1983).
     pub fn dead_units(&self) -> u64 {
@@ -45,7 +46,7 @@ impl Firing {
     }
 }
 
-impl Quantity for Firing {
+impl Quantity for ActivationFrequency {
     type Value = Self;
 
     /// Which units are silent stays exact.
@@ -103,13 +104,13 @@ mod tests {
 
     #[test]
     fn units_that_are_silent_or_always_fire_are_still_told_apart_from_those_that_hardly_do() {
-        let mut firing = Firing {
+        let mut firing = ActivationFrequency {
             samples: 100_000,
             exact: true,
             rate: vec![0.0, 1e-5, 0.3, 0.99999, 1.0],
             max_pre: vec![-1.0, 2.0, 0.5, 3.5, 3.0],
         };
-        Firing::compact(&mut firing);
+        ActivationFrequency::compact(&mut firing);
         assert_eq!(firing.rate, [0.0, 1.0 / 256.0, 77.0 / 256.0, 255.0 / 256.0, 1.0]);
         assert_eq!((firing.dead_units(), firing.max_pre()), (1, 3.5));
     }

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::activation_frequency::Firing;
+use super::activation_frequency::ActivationFrequency;
 use super::activity::Activity;
 use super::measured::{Quantity, list_quantities, of_all};
 use super::output_sum::OutputSum;
@@ -33,8 +33,8 @@ pub struct Activations {
     /// those that do not saturate.
     pub saturated_fraction: Option<f64>,
     /// How often units fired; only for ReLU.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub firing: Option<Firing>,
+    #[serde(rename = "firing", default, skip_serializing_if = "Option::is_none")]
+    pub activation_frequency: Option<ActivationFrequency>,
     /// How alive each unit is; of hidden layers that are not ReLU.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub activity: Option<Activity>,
@@ -61,7 +61,7 @@ list_quantities!(
     always { pre: PreActivation, post: PostActivation }
     optional {
         saturated_fraction: Share,
-        firing: Firing,
+        activation_frequency: ActivationFrequency,
         activity: Activity,
         output_sum: OutputSum,
         per_unit: PerUnit,
@@ -78,7 +78,7 @@ impl Activations {
             pre_sample_std: f64::NAN,
             post_sample_std: f64::NAN,
             saturated_fraction: None,
-            firing: None,
+            activation_frequency: None,
             activity: None,
             output_sum: None,
             per_unit: None,
@@ -145,11 +145,11 @@ impl Quantity for PreActivation {
     type Value = Distribution;
 
     fn compact(value: &mut Distribution) {
-        *value = value.condensed(CaptureDetail::HISTORY.pre);
+        *value = value.compacted(CaptureDetail::HISTORY.pre);
     }
 
     fn merged(ranks: &[Option<&Distribution>]) -> Option<Distribution> {
-        Some(sum(ranks)?.condensed(CaptureDetail::FULL.pre))
+        Some(sum(ranks)?.compacted(CaptureDetail::FULL.pre))
     }
 
     fn memory(value: &Distribution) -> usize {
@@ -161,7 +161,7 @@ impl Quantity for PostActivation {
     type Value = Distribution;
 
     fn compact(value: &mut Distribution) {
-        *value = value.condensed(CaptureDetail::HISTORY.post);
+        *value = value.compacted(CaptureDetail::HISTORY.post);
     }
 
     fn merged(ranks: &[Option<&Distribution>]) -> Option<Distribution> {

@@ -7,7 +7,7 @@ use super::measured::Quantity;
 use crate::record::Layer;
 use crate::stats::packed_floats;
 
-/// How alive each unit of a layer is whose nonlinearity is not ReLU (of those, [`super::Firing`] tells).
+/// How alive each unit of a layer is whose nonlinearity is not ReLU (of those, [`super::ActivationFrequency`] tells).
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Activity {
     /// Standard deviation of each unit's output over the samples of the captured batch.

@@ -14,7 +14,7 @@ impl Quantity for Parameter {
     type Value = Distribution;
 
     fn compact(value: &mut Distribution) {
-        *value = value.condensed(CaptureDetail::HISTORY.parameters);
+        *value = value.compacted(CaptureDetail::HISTORY.parameters);
     }
 
     fn memory(value: &Distribution) -> usize {
@@ -26,7 +26,7 @@ impl Quantity for Update {
     type Value = Distribution;
 
     fn compact(value: &mut Distribution) {
-        *value = value.condensed(CaptureDetail::HISTORY.update);
+        *value = value.compacted(CaptureDetail::HISTORY.update);
     }
 
     fn memory(value: &Distribution) -> usize {

@@ -12,7 +12,8 @@ const MAX_NORMS: usize = 128;
 /// ‖δ_t‖ of a recurrent layer: the L2 norm, over the captured batch, of the gradient of the loss with
 /// respect to the hidden state after each step, by all ways through the steps that follow.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct StateSignal {
+#[schemars(rename = "StateSignal")]
+pub struct HiddenStateGradient {
     /// Steps of a sequence.
     pub steps: u64,
     /// The norms, first step first. Of more than 128 steps the first and the last stand for themselves,
@@ -22,9 +23,9 @@ pub struct StateSignal {
     pub l2: Vec<f32>,
 }
 
-impl StateSignal {
+impl HiddenStateGradient {
     /// Of one norm a step.
-    pub fn of(norms: &[f32]) -> Self {
+    pub fn new(norms: &[f32]) -> Self {
         let l2 = match norms {
             [first, between @ .., last] if norms.len() > MAX_NORMS => {
                 let few = between.len().div_ceil(MAX_NORMS - 2);
@@ -51,7 +52,7 @@ impl StateSignal {
     }
 }
 
-impl Quantity for StateSignal {
+impl Quantity for HiddenStateGradient {
     type Value = Self;
 
     fn memory(value: &Self) -> usize {
@@ -90,24 +91,27 @@ mod tests {
 
     #[test]
     fn ranks_add_up() {
-        let (a, b) = (StateSignal::of(&[3.0, 0.0]), StateSignal::of(&[4.0, 2.0]));
-        assert_eq!(StateSignal::merged(&[Some(&a), Some(&b)]).unwrap().l2, [2.5, 1.0]);
-        assert_eq!(StateSignal::merged(&[Some(&a), Some(&StateSignal::of(&[1.0; 3]))]), None);
+        let (a, b) = (HiddenStateGradient::new(&[3.0, 0.0]), HiddenStateGradient::new(&[4.0, 2.0]));
+        assert_eq!(HiddenStateGradient::merged(&[Some(&a), Some(&b)]).unwrap().l2, [2.5, 1.0]);
+        assert_eq!(
+            HiddenStateGradient::merged(&[Some(&a), Some(&HiddenStateGradient::new(&[1.0; 3]))]),
+            None
+        );
     }
 
     #[test]
     fn long_sequences_keep_their_ends_and_their_largest_norm() {
         let norms: Vec<f32> =
             (0..1000).map(|t| if t == 500 { 9.0 } else { t as f32 / 1000.0 + 0.001 }).collect();
-        let signal = StateSignal::of(&norms);
+        let signal = HiddenStateGradient::new(&norms);
         assert_eq!((signal.steps, signal.l2.len() <= MAX_NORMS), (1000, true));
         assert_eq!(signal.ends(), Some(Ends { first: f64::from(0.001f32), last: 1.0, largest: 9.0 }));
-        let short = StateSignal::of(&[1.0, 3.0, 2.0]);
+        let short = HiddenStateGradient::new(&[1.0, 3.0, 2.0]);
         assert_eq!(short.l2, [1.0, 3.0, 2.0]);
-        assert_eq!(StateSignal::of(&[1.0]).ends(), None);
-        assert_eq!(StateSignal::of(&[1.0, f32::NAN, 2.0]).ends(), None);
+        assert_eq!(HiddenStateGradient::new(&[1.0]).ends(), None);
+        assert_eq!(HiddenStateGradient::new(&[1.0, f32::NAN, 2.0]).ends(), None);
         let mut broken = norms;
         broken[400] = f32::NAN;
-        assert_eq!(StateSignal::of(&broken).ends(), None);
+        assert_eq!(HiddenStateGradient::new(&broken).ends(), None);
     }
 }

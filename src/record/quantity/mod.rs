@@ -16,15 +16,15 @@ mod scalars;
 mod step_norms;
 mod zero_gradient_units;
 
-pub use activation_frequency::Firing;
+pub use activation_frequency::ActivationFrequency;
 pub use activations::Activations;
 pub use activity::Activity;
 pub(super) use distributions::{Parameter, Update, distance, relative_difference};
-pub use hidden_state_gradient::{Ends, StateSignal};
+pub use hidden_state_gradient::{Ends, HiddenStateGradient};
 pub(super) use measured::{Quantity, list_quantities};
 pub use output_sum::OutputSum;
 pub use per_unit::PerUnit;
 pub(super) use scalars::{OutputGradient, RowDeviation, shortened};
 pub use step_norms::LayerSteps;
 pub(super) use step_norms::NormsOverSteps;
-pub use zero_gradient_units::ZeroRows;
+pub use zero_gradient_units::ZeroGradientUnits;

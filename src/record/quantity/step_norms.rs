@@ -23,15 +23,16 @@ pub struct LayerSteps {
     /// ‖ΔW‖.
     pub update_l2: Option<Spread>,
     /// cos(ΔW, −W): 1 where a step does nothing but shrink the weight; only with weight decay.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub shrinking: Option<Spread>,
+    #[serde(rename = "shrinking", default, skip_serializing_if = "Option::is_none")]
+    pub decay_alignment: Option<Spread>,
 }
 
 impl Quantity for LayerSteps {
     type Value = Self;
 
     fn compact(value: &mut Self) {
-        let spreads = [&mut value.weight_l2, &mut value.grad_l2, &mut value.update_l2, &mut value.shrinking];
+        let spreads =
+            [&mut value.weight_l2, &mut value.grad_l2, &mut value.update_l2, &mut value.decay_alignment];
         for Spread { min, median, max } in spreads.into_iter().flatten() {
             for number in [min, median, max] {
                 *number = shortened(*number);
@@ -40,7 +41,7 @@ impl Quantity for LayerSteps {
     }
 
     fn check(value: &Self, _: &Layer) -> Result<(), String> {
-        if value.shrinking.is_some_and(|s| !(s.min >= -MAX_COSINE && s.max <= MAX_COSINE)) {
+        if value.decay_alignment.is_some_and(|s| !(s.min >= -MAX_COSINE && s.max <= MAX_COSINE)) {
             return Err("no cosine is beyond 1".into());
         }
         Ok(())
@@ -71,7 +72,7 @@ impl NormsOverSteps {
             weight_l2: self.weight.spread(),
             grad_l2: self.grad.spread(),
             update_l2: self.update.spread(),
-            shrinking: self.decay_alignment.spread(),
+            decay_alignment: self.decay_alignment.spread(),
         }
     }
 }
@@ -92,12 +93,12 @@ impl OverSteps {
     }
 
     fn fold(&mut self) {
-        self.seen.merge(&Distribution::of(&self.pending));
+        self.seen.merge(&Distribution::new(&self.pending));
         self.pending.clear();
     }
 
     fn spread(mut self) -> Option<Spread> {
         self.fold();
-        Spread::of(&self.seen)
+        Spread::from_distribution(&self.seen)
     }
 }

@@ -9,7 +9,8 @@ use super::measured::Quantity;
 /// their bias, in every batch of an epoch. Units that are silent do, and so do those that are saturated for
 /// good, or whose output nothing looks at: an indirect test.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct ZeroRows {
+#[schemars(rename = "ZeroRows")]
+pub struct ZeroGradientUnits {
     /// Such units.
     pub zero: u64,
     /// Units of the layer.
@@ -18,6 +19,6 @@ pub struct ZeroRows {
     pub batches: u64,
 }
 
-impl Quantity for ZeroRows {
+impl Quantity for ZeroGradientUnits {
     type Value = Self;
 }

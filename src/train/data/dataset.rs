@@ -144,7 +144,7 @@ impl Table {
         let mut parts = self.split(split, shuffle)?;
         let [train_rows, dev_rows, test_rows] = parts.each_ref().map(|part| part.len() as u64);
         let train = &parts[0];
-        let (chance_loss, target_mean, target_std) = chance(&train.y, self.classes.len())?;
+        let (baseline_loss, target_mean, target_std) = chance(&train.y, self.classes.len())?;
         let scaling = standardize.then(|| Scaling::of(&train.x));
         if let Some(scaling) = &scaling {
             parts.iter_mut().for_each(|part| part.x = scaling.apply(&part.x));
@@ -164,7 +164,7 @@ impl Table {
                 test: test_rows,
                 inputs: columns as u64,
                 shape: self.image.map(|sides| sides.map(|side| side as u64)),
-                chance_loss,
+                baseline_loss,
                 input_rms: mean_square(&train.x).sqrt(),
                 target_mean,
                 target_std,
@@ -209,7 +209,7 @@ impl Table {
 /// [`TrainError::Data`] where nothing can be learned: all targets are equal.
 pub fn describe(name: &str, x: &Tensor, y: &Tensor, classes: &[&str]) -> Result<Data, TrainError> {
     let y = y.reshape([-1]);
-    let (chance_loss, target_mean, target_std) = chance(&y, classes.len())?;
+    let (baseline_loss, target_mean, target_std) = chance(&y, classes.len())?;
     let rows = x.size().first().copied().unwrap_or(0).max(1);
     Ok(Data {
         name: name.into(),
@@ -220,7 +220,7 @@ pub fn describe(name: &str, x: &Tensor, y: &Tensor, classes: &[&str]) -> Result<
         inputs: x.numel() as u64 / rows as u64,
         shape: None,
         classes: classes.iter().map(|class| (*class).into()).collect(),
-        chance_loss,
+        baseline_loss,
         input_rms: mean_square(x).sqrt(),
         target_mean,
         target_std,

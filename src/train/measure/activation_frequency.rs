@@ -6,7 +6,7 @@ use tch::Tensor;
 
 use super::memory;
 use super::probe::Probe;
-use crate::record::{Activation, Firing, LayerCapture};
+use crate::record::{Activation, ActivationFrequency, LayerCapture};
 use crate::train::network::ForwardHook;
 
 /// Counts, pass after pass, on how many samples each ReLU unit fired.
@@ -75,7 +75,7 @@ impl FrequencyCount {
     pub fn write(&self, captures: &mut [LayerCapture]) {
         for (capture, fired) in captures.iter_mut().zip(&self.layers) {
             let (Some(activations), Some(fired)) = (&mut capture.activations, fired) else { continue };
-            activations.firing = Some(Firing {
+            activations.activation_frequency = Some(ActivationFrequency {
                 samples: fired.samples,
                 exact: self.exact,
                 rate: fired.fired.iter().map(|n| *n as f32 / fired.samples as f32).collect(),
@@ -103,7 +103,7 @@ impl ForwardHook for FrequencyCount {
 /// Two hooks on one pass, and the time that they take.
 pub struct HookPair<'a> {
     pub probe: Option<&'a mut Probe>,
-    pub firing: Option<&'a mut FrequencyCount>,
+    pub activation_frequency: Option<&'a mut FrequencyCount>,
     pub spent: Duration,
 }
 
@@ -129,7 +129,7 @@ impl ForwardHook for HookPair<'_> {
         if let Some(probe) = &mut self.probe {
             probe.activation(layer, kind, pre, post);
         }
-        if let Some(count) = &mut self.firing {
+        if let Some(count) = &mut self.activation_frequency {
             count.activation(layer, kind, pre, post);
         }
         self.spent += start.elapsed();

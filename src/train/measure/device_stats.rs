@@ -4,7 +4,7 @@
 use tch::{Device, Kind, Tensor};
 
 use super::memory;
-use crate::stats::{self, Counted, Distribution, EXACT_CAPACITY, Followed, Keep};
+use crate::stats::{self, Counted, DetailLevel, Distribution, EXACT_CAPACITY, Followed};
 use crate::train::TrainError;
 
 /// Values that are counted at a time: bounds what the intermediate results take there.
@@ -21,13 +21,13 @@ pub fn is_measured_on_device(tensor: &Tensor) -> bool {
 }
 
 /// What the values of a tensor look like, wherever it is.
-pub fn distribution_of(tensor: &Tensor, threads: usize, keep: Keep) -> Distribution {
+pub fn distribution_of(tensor: &Tensor, threads: usize, keep: DetailLevel) -> Distribution {
     // One that is kept whole travels anyway.
     let there = is_measured_on_device(tensor) && tensor.numel() > EXACT_CAPACITY;
     there
         .then(|| counted_on_device(tensor, keep))
         .flatten()
-        .unwrap_or_else(|| Distribution::of_keeping(&memory::unordered(tensor), threads, keep))
+        .unwrap_or_else(|| Distribution::with_detail(&memory::unordered(tensor), threads, keep))
 }
 
 /// L2 norm of a tensor, wherever it is.
@@ -70,12 +70,12 @@ impl SavedTensor {
     }
 
     /// What changed since then; on this device computed into the scratch.
-    pub fn change(&self, tensor: &Tensor, scratch: &mut Vec<f32>, keep: Keep) -> Distribution {
+    pub fn change(&self, tensor: &Tensor, scratch: &mut Vec<f32>, keep: DetailLevel) -> Distribution {
         match self {
             Self::Cpu(before) => {
                 scratch.clear();
                 scratch.extend(memory::values(tensor).iter().zip(before).map(|(after, b)| after - b));
-                Distribution::of_keeping(scratch, 1, keep)
+                Distribution::with_detail(scratch, 1, keep)
             }
             Self::Device(before) => distribution_of(&(tensor.detach() - before), 1, keep),
         }
@@ -97,14 +97,14 @@ impl SavedTensor {
 
 /// The distribution of its values, counted where they are; `None` where too few of them are finite to be
 /// binned.
-fn counted_on_device(tensor: &Tensor, keep: Keep) -> Option<Distribution> {
+fn counted_on_device(tensor: &Tensor, keep: DetailLevel) -> Option<Distribution> {
     let values = tensor.detach().to_kind(Kind::Float).reshape([-1]);
     let length = values.numel() as i64;
     let parts: Vec<Counted> = (0..length)
         .step_by(PART as usize)
         .map(|start| count(&values.narrow(0, start, PART.min(length - start))))
         .collect();
-    Distribution::of_counted(&parts, keep, |places| {
+    Distribution::from_counts(&parts, keep, |places| {
         let places: Vec<i64> = places.iter().map(|p| *p as i64).collect();
         let places = Tensor::from_slice(&places).to_device(values.device());
         Vec::try_from(values.index_select(0, &places).to_device(Device::Cpu)).unwrap_or_default()
@@ -168,9 +168,9 @@ mod tests {
     use super::*;
 
     /// Counted as on another device, and as on this one.
-    fn both(values: &[f32], keep: Keep) -> (Distribution, Distribution) {
+    fn both(values: &[f32], keep: DetailLevel) -> (Distribution, Distribution) {
         let there = counted_on_device(&Tensor::from_slice(values), keep).unwrap();
-        (there, Distribution::of_keeping(values, 1, keep))
+        (there, Distribution::with_detail(values, 1, keep))
     }
 
     #[test]
@@ -184,7 +184,7 @@ mod tests {
                 values.iter_mut().step_by(7).zip(odd.iter().cycle()).for_each(|(v, odd)| *v = *odd);
                 values[3] = f32::from_bits(0x7f80_0001);
             }
-            let (there, here) = both(&values, Keep::Everything);
+            let (there, here) = both(&values, DetailLevel::Full);
             assert_eq!((there.count(), there.finite()), (here.count(), here.finite()));
             assert_eq!(
                 (there.zeros(), there.nan(), there.infinities()),
@@ -197,7 +197,7 @@ mod tests {
             for q in [0.0, 0.01, 0.2, 0.5, 0.77, 1.0] {
                 assert_eq!(there.quantile(q), here.quantile(q), "{q}");
             }
-            let (there, here) = both(&values, Keep::Moments);
+            let (there, here) = both(&values, DetailLevel::Moments);
             assert!(close(there.mean().unwrap(), here.mean().unwrap()) && there.quantile(0.5).is_none());
         }
     }
@@ -208,7 +208,7 @@ mod tests {
         let before = Tensor::randn([50, 60], kind::FLOAT_CPU);
         let after = &before + Tensor::randn([50, 60], kind::FLOAT_CPU) * 1e-3;
         let (mut here, mut there) = (SavedTensor::new(&before).unwrap(), SavedTensor::Device(before.copy()));
-        let change = |kept: &SavedTensor| kept.change(&after, &mut Vec::new(), Keep::Moments);
+        let change = |kept: &SavedTensor| kept.change(&after, &mut Vec::new(), DetailLevel::Moments);
         assert_eq!(change(&here), change(&there));
         let (a, b) = (here.follow(&after), there.follow(&after));
         assert!((a.change / b.change - 1.0).abs() < 1e-6 && (a.l2 / b.l2 - 1.0).abs() < 1e-12, "{a:?} {b:?}");
@@ -219,11 +219,11 @@ mod tests {
     #[test]
     fn a_narrow_spread_keeps_its_sample_and_few_finite_values_are_left_to_others() {
         let narrow: Vec<f32> = (0..40_000).map(|i| 1.0 + (i % 997) as f32 * 1e-5).collect();
-        let (there, here) = both(&narrow, Keep::Everything);
+        let (there, here) = both(&narrow, DetailLevel::Full);
         assert_eq!(there.sample().len(), here.sample().len());
         let middle = |d: &Distribution| f64::from(d.sample()[d.sample().len() / 2]);
         assert!((middle(&there) - middle(&here)).abs() < 1e-3);
         let few = [[f32::NAN; 4_000].as_slice(), &[0.5; 9]].concat();
-        assert!(counted_on_device(&Tensor::from_slice(&few), Keep::Everything).is_none());
+        assert!(counted_on_device(&Tensor::from_slice(&few), DetailLevel::Full).is_none());
     }
 }

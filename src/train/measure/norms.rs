@@ -4,7 +4,7 @@ use tch::Tensor;
 
 use super::device_stats::{SavedTensor, l2};
 use crate::record::{LayerCapture, StepLayer};
-use crate::stats::{Followed, Keep};
+use crate::stats::{DetailLevel, Followed};
 use crate::train::TrainError;
 use crate::train::network::Parameters;
 
@@ -40,7 +40,7 @@ impl StepMeter {
     /// [`TrainError::Memory`] where a copy of the weights has no room.
     pub fn new(
         parameters: &[Parameters],
-        detail: Option<Keep>,
+        detail: Option<DetailLevel>,
         weight_decay: f64,
     ) -> Result<Self, TrainError> {
         let measured = parameters.iter().filter(|_| detail.is_some());
@@ -71,7 +71,7 @@ impl StepMeter {
         &mut self,
         parameters: &[Parameters],
         layers: &mut [StepLayer],
-        mut captured: Option<(&mut [LayerCapture], Keep)>,
+        mut captured: Option<(&mut [LayerCapture], DetailLevel)>,
     ) -> Vec<Option<f64>> {
         let mut alignments = Vec::new();
         let changed = parameters.iter().zip(&mut self.weights);

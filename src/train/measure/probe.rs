@@ -10,7 +10,7 @@ use super::device_stats;
 use super::memory;
 use super::rows::{over_units, row_deviation, unit_variances};
 use crate::record::{
-    Activation, Activations, Activity, CaptureDetail, Layer, LayerCapture, OutputSum, StateSignal,
+    Activation, Activations, Activity, CaptureDetail, HiddenStateGradient, Layer, LayerCapture, OutputSum,
 };
 use crate::train::network::{ForwardHook, Parameters};
 
@@ -114,8 +114,8 @@ fn capture_layer(
         weight_row_deviation: if detail.rows { row_deviation(&parameters.weight) } else { None },
         grad_row_deviation: weight_grad.as_ref().filter(|_| detail.rows).and_then(row_deviation),
         activations: activations(layer, seen, weight_grad.as_ref(), detail, threads),
-        signal_l2: seen.signal.as_ref().and_then(gradient).as_ref().map(device_stats::l2),
-        state_signal: state_signal(seen),
+        output_gradient_l2: seen.signal.as_ref().and_then(gradient).as_ref().map(device_stats::l2),
+        hidden_state_gradient: hidden_state_gradient(seen),
         ..LayerCapture::new(distribution(&parameters.weight))
     }
 }
@@ -126,10 +126,10 @@ fn gradient(tensor: &Tensor) -> Option<Tensor> {
 }
 
 /// ‖δ‖ of every hidden state; none where one has no gradient, or where there are none.
-fn state_signal(seen: &Seen) -> Option<StateSignal> {
+fn hidden_state_gradient(seen: &Seen) -> Option<HiddenStateGradient> {
     let norms: Option<Vec<f32>> =
         seen.states.iter().map(|zero| Some(device_stats::l2(&gradient(zero)?) as f32)).collect();
-    norms.filter(|norms| !norms.is_empty()).map(|norms| StateSignal::of(&norms))
+    norms.filter(|norms| !norms.is_empty()).map(|norms| HiddenStateGradient::new(&norms))
 }
 
 fn activations(
@@ -216,7 +216,7 @@ pub mod tests {
         assert!((activations.pre_sample_std - (1.25f64 / 2.0).sqrt()).abs() < 1e-9);
         // Rows 1 and 0, mean 0.5.
         assert_eq!(capture.weight_row_deviation, Some(1.0));
-        assert!(capture.bias.is_none() && capture.signal_l2.is_some());
+        assert!(capture.bias.is_none() && capture.output_gradient_l2.is_some());
         // How often units fire says more of a ReLU than how much they vary.
         assert!(activations.activity.is_none());
     }

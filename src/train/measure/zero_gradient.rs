@@ -3,7 +3,7 @@
 
 use tch::{Kind, Tensor};
 
-use crate::record::{Layer, LayerCapture, LayerKind, ZeroRows};
+use crate::record::{Layer, LayerCapture, LayerKind, ZeroGradientUnits};
 use crate::train::network::Parameters;
 
 /// Of every layer of a network, over the batches of an epoch.
@@ -56,7 +56,8 @@ impl ZeroGradientScreen {
             let Some(rows) = rows.as_ref().filter(|_| capture.weight_grad.is_some()) else { continue };
             let (units, reached) =
                 (rows.reached.numel() as u64, rows.reached.sum(Kind::Int64).int64_value(&[]));
-            capture.zero_rows = Some(ZeroRows { zero: units - reached as u64, units, batches: self.batches });
+            capture.zero_gradient_units =
+                Some(ZeroGradientUnits { zero: units - reached as u64, units, batches: self.batches });
         }
     }
 }
@@ -88,7 +89,10 @@ mod tests {
         batch([1.0, 0.0], 2, f64::NAN);
         let mut captures = probe::capture(&[layer()], &parameters, None, &CaptureDetail::MOMENTS, 1);
         screen.write(&mut captures);
-        assert_eq!(captures[0].zero_rows, Some(ZeroRows { zero: 1, units: 4, batches: 3 }));
+        assert_eq!(
+            captures[0].zero_gradient_units,
+            Some(ZeroGradientUnits { zero: 1, units: 4, batches: 3 })
+        );
     }
 
     fn layer() -> Layer {

@@ -16,5 +16,5 @@ pub use observer::{Observer, Stop};
 pub use run::{check, resume, train};
 pub use scope::Scope;
 pub use state::STATE_FILE;
-pub use tracked_layer::{Scores, Watched};
+pub use tracked_layer::{Scores, TrackedLayer};
 pub use trainer::MODEL_FILE;

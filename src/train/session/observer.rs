@@ -16,7 +16,7 @@ pub trait Observer {
     ///
     /// # Errors
     /// As [`observe`](Self::observe).
-    fn go_on(&mut self, header: Header, steps: u64, epochs: u64) -> Result<(), RecordError> {
+    fn resume(&mut self, header: Header, steps: u64, epochs: u64) -> Result<(), RecordError> {
         let _ = (header, steps, epochs);
         Ok(())
     }

@@ -7,7 +7,7 @@ use crate::train::config::{BatchSize, Config};
 use crate::train::data::Dataset;
 use crate::train::model::{Model, Plan};
 use crate::train::model_metadata::ModelMetadata;
-use crate::train::model_source::Blueprint;
+use crate::train::model_source::ModelSource;
 use crate::train::network::{Network, Objective};
 use crate::train::script::{Loaded, Trial};
 
@@ -70,18 +70,18 @@ pub fn prepare(config: &Config) -> Result<Prepared, TrainError> {
     let rows = dataset.train.len();
     let batch = match config.batch_size {
         BatchSize::Full => rows,
-        BatchSize::Rows(n) => (n as i64).min(rows),
+        BatchSize::Samples(n) => (n as i64).min(rows),
     };
     check_patience(config, &dataset)?;
     let model = match &config.model {
-        Blueprint::Model(model) => {
+        ModelSource::Model(model) => {
             let model = model.for_loss(dataset.loss);
             let plan = Plan::new(&model, model.sizes_for(&dataset))?;
             check_batch_norm(&plan, rows, batch)?;
             plan.check_token_ids(&dataset)?;
             PreparedModel::Model { model: Box::new(model), plan: Box::new(plan) }
         }
-        Blueprint::Script(script) => {
+        ModelSource::Script(script) => {
             let loaded = script.load(&dataset, config.device)?;
             check_can_be_saved(config, &loaded)?;
             let Trial { probabilities, unreached } = script.try_out(&dataset, batch, config.device)?;

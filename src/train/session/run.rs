@@ -67,7 +67,7 @@ fn run(
             check_same_run(config, &header, record)?;
             let state = State::resume(path, record, &network, &mut optimizer)?;
             check_something_is_left(config, &state.progress)?;
-            Beginning::go_on(state, &header, observer)?
+            Beginning::resume(state, &header, observer)?
         }
     };
     let settings = RecorderSettings {
@@ -116,10 +116,10 @@ impl Beginning {
         Self { progress: Progress::default(), recorder: RecorderState::new(layers), best: None }
     }
 
-    fn go_on(state: State, header: &Header, observer: &mut dyn Observer) -> Result<Self, TrainError> {
+    fn resume(state: State, header: &Header, observer: &mut dyn Observer) -> Result<Self, TrainError> {
         let best = state.best();
         let State { progress, recorder, .. } = state;
-        observer.go_on(header.clone(), recorder.step_thinning.written(), recorder.epochs_to_keep())?;
+        observer.resume(header.clone(), recorder.step_thinning.written(), recorder.epochs_to_keep())?;
         if let Some(epoch) = recorder.ended.clone() {
             observer.observe(Line::Epoch(epoch))?;
         }

@@ -1,6 +1,6 @@
 //! Records a training loop of one's own.
 //!
-//! The loop stays as it is: every layer's output goes through [`Scope::through`], the optimizer's step
+//! The loop stays as it is: every layer's output goes through [`Scope::activation`], the optimizer's step
 //! through [`Scope::step`], and every epoch ends with [`Scope::end_epoch`]. What is written is the record
 //! that `gradscope run` writes. `examples/own_loop.rs` is a whole program.
 
@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use tch::Tensor;
 
-use super::tracked_layer::{Scores, Watched};
+use super::tracked_layer::{Scores, TrackedLayer};
 use crate::record::{
     CaptureDetail, CaptureSettings, Data, End, EpochOutlook, EpochScores, Header, Layer, LayerCapture, Line,
     MeasuredStep, Outcome, Recorder, RecorderSettings, RecorderState, Run, SCHEMA, StepPlace, StepPlan,
@@ -41,21 +41,21 @@ pub struct Scope {
     /// Of the pass under way, where it is captured.
     probe: Option<Probe>,
     /// Of the epoch under way, where it is captured.
-    firing: Option<FrequencyCount>,
-    /// A layer that [`Scope::through`] was told of and that there is not.
+    activation_frequency: Option<FrequencyCount>,
+    /// A layer that [`Scope::activation`] was told of and that there is not.
     unknown_layer: Option<String>,
     started: Instant,
     spent: Duration,
 }
 
 impl Scope {
-    /// Begins a record. `run` says how long the loop is: [`Run::of`] leaves the rest open. The layers are
+    /// Begins a record. `run` says how long the loop is: [`Run::new`] leaves the rest open. The layers are
     /// in forward order.
     ///
     /// # Errors
     /// [`TrainError::Settings`] for a run without layers, epochs or steps, or names that occur twice;
     /// [`TrainError::Record`] where the file cannot be written.
-    pub fn new(path: &Path, run: Run, data: Data, layers: Vec<Watched>) -> Result<Self, TrainError> {
+    pub fn new(path: &Path, run: Run, data: Data, layers: Vec<TrackedLayer>) -> Result<Self, TrainError> {
         if layers.is_empty() || run.epochs == 0 || run.steps_per_epoch == 0 {
             let reason = "a record is of at least one layer, one epoch, and one step an epoch";
             return Err(TrainError::Settings(reason.into()));
@@ -87,7 +87,7 @@ impl Scope {
             epoch: 0,
             steps: 0,
             probe: None,
-            firing: None,
+            activation_frequency: None,
             unknown_layer: None,
             started: Instant::now(),
             spent: Duration::ZERO,
@@ -100,7 +100,7 @@ impl Scope {
     /// Takes what comes out of a layer's weight (or of the normalisation after it) through its
     /// nonlinearity, and measures both. Outside of training, where nothing asks for gradients, it
     /// measures nothing.
-    pub fn through(
+    pub fn activation(
         &mut self,
         layer: &str,
         output: Tensor,
@@ -125,7 +125,7 @@ impl Scope {
         if let Some(probe) = &mut self.probe {
             probe.activation(index, kind, &pre, &post);
         }
-        if let Some(firing) = &mut self.firing {
+        if let Some(firing) = &mut self.activation_frequency {
             firing.activation(index, kind, &pre, &post);
         }
         self.spent += start.elapsed();
@@ -189,7 +189,7 @@ impl Scope {
         let threads = self.header.run.threads.max(1) as usize;
         let mut layers =
             probe::capture(&self.header.layers, &self.parameters, self.probe.as_ref(), detail, threads);
-        if let Some(firing) = &self.firing {
+        if let Some(firing) = &self.activation_frequency {
             firing.write(&mut layers);
         }
         layers
@@ -248,7 +248,7 @@ impl Scope {
     fn begin_epoch(&mut self) {
         self.recorder.begin_epoch(self.epoch, self.outlook());
         self.steps = 0;
-        self.firing =
+        self.activation_frequency =
             self.recorder.captures_epoch().then(|| FrequencyCount::screening(self.header.layers.len()));
         self.watch_next_pass();
     }
@@ -287,7 +287,7 @@ mod tests {
     use tch::{Device, Kind};
 
     use super::*;
-    use crate::record::{Loss, Packing, Record, RecordError};
+    use crate::record::{Compression, Loss, Record, RecordError};
     use crate::train::model_metadata::ModelMetadata;
     use crate::train::network::{Network, Objective};
     use crate::train::{
@@ -313,12 +313,12 @@ mod tests {
             epochs: 4,
             patience: None,
             save_model: false,
-            batch_size: BatchSize::Rows(32),
+            batch_size: BatchSize::Samples(32),
             seed: SEED,
             device: Device::Cpu,
             threads: Some(1),
             capture_every: None,
-            packing: Packing::None,
+            packing: Compression::None,
             capture: CaptureSettings::default(),
             command: Vec::new(),
         }
@@ -350,7 +350,7 @@ mod tests {
         let run = config.header(&data, ModelMetadata::from_plan(&model, &plan), 32, 1).run;
         let watched = |(layer, own): (&Layer, &Parameters)| {
             let watched =
-                Watched::new(&layer.name, &own.weight, own.bias.as_ref()).activation(layer.activation);
+                TrackedLayer::new(&layer.name, &own.weight, own.bias.as_ref()).activation(layer.activation);
             if layer.output { watched.output() } else { watched }
         };
         let layers = network.layers().iter().zip(network.parameters()).map(watched).collect();
@@ -363,7 +363,7 @@ mod tests {
                 for (layer, own) in network.layers().iter().zip(network.parameters()) {
                     let output = value.linear(&own.weight, own.bias.as_ref());
                     let last = layer.output;
-                    value = scope.through(&layer.name, output, |pre| {
+                    value = scope.activation(&layer.name, output, |pre| {
                         if last { pre.shallow_clone() } else { pre.relu() }
                     });
                 }
@@ -395,11 +395,16 @@ mod tests {
         }
         for (own, theirs) in own.epochs.iter_mut().zip(&theirs.epochs) {
             // Firing is counted over the epoch here, and there exactly after it; nothing is tested here.
-            let own_firing = own.layers.iter_mut().flat_map(|l| &mut l.activations).map(|a| a.firing.take());
+            let own_firing =
+                own.layers.iter_mut().flat_map(|l| &mut l.activations).map(|a| a.activation_frequency.take());
             let fired: Vec<bool> = own_firing.map(|f| f.is_some()).collect();
             assert_eq!(fired, [true, true, false]);
             let mut theirs = theirs.clone();
-            theirs.layers.iter_mut().flat_map(|l| &mut l.activations).for_each(|a| a.firing = None);
+            theirs
+                .layers
+                .iter_mut()
+                .flat_map(|l| &mut l.activations)
+                .for_each(|a| a.activation_frequency = None);
             (theirs.test_loss, theirs.test_score) = (None, None);
             assert_eq!(*own, theirs);
         }
@@ -414,8 +419,8 @@ mod tests {
             let x = Tensor::ones([4, 2], (Kind::Float, Device::Cpu));
             crate::train::describe("two", &x, &Tensor::from_slice(&[0.0f32, 1.0, 2.0, 3.0]), &[]).unwrap()
         };
-        let run = |epochs, steps| Run::of("own", Loss::Mse, epochs, steps);
-        let fc = || Watched::new("fc", &weight, None);
+        let run = |epochs, steps| Run::new("own", Loss::Mse, epochs, steps);
+        let fc = || TrackedLayer::new("fc", &weight, None);
         let refused = |run, layers| match Scope::new(&path, run, data(), layers) {
             Err(error) => error.to_string(),
             Ok(_) => String::new(),
@@ -428,7 +433,7 @@ mod tests {
         insta::assert_snapshot!(scope.end_epoch(Scores::default()).unwrap_err(), @"epoch 0 ends after 0 of 1 step");
         let loss = |scope: &mut Scope, name: &str| {
             let output = weight.sum(Kind::Float).view([1, 1]);
-            let loss = scope.through(name, output, Tensor::shallow_clone).sum(Kind::Float);
+            let loss = scope.activation(name, output, Tensor::shallow_clone).sum(Kind::Float);
             loss.backward();
             loss
         };

@@ -6,12 +6,12 @@ use crate::record::{Activation, Layer, LayerKind};
 use crate::train::network::Parameters;
 
 /// A layer that is recorded: its weight, its bias, and what its output goes through.
-pub struct Watched {
+pub struct TrackedLayer {
     pub(super) layer: Layer,
     pub(super) parameters: Parameters,
 }
 
-impl Watched {
+impl TrackedLayer {
     /// A layer with this weight, output dimension first, and its bias. Of what kind it is goes by the
     /// weight's dimensions: two are fully connected, three to five a convolution, one is a gain.
     pub fn new(name: &str, weight: &Tensor, bias: Option<&Tensor>) -> Self {

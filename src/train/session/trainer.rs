@@ -12,7 +12,7 @@ use crate::record::{
     Boundary, CaptureDetail, EarlyStop, End, EpochOutlook, EpochScores, Header, Layer, LayerCapture, Line,
     MeasuredStep, Outcome, Recorder, StepPlace, TestResult,
 };
-use crate::stats::Keep;
+use crate::stats::DetailLevel;
 use crate::train::TrainError;
 use crate::train::config::Config;
 use crate::train::data::{Dataset, Rows};
@@ -152,7 +152,7 @@ impl Trainer<'_> {
 
     /// What stands in for activations where they cannot be measured.
     fn row_screen(&self) -> Option<ZeroGradientScreen> {
-        let wanted = self.network.is_program() && self.config.capture.parameters == Some(Keep::Everything);
+        let wanted = self.network.is_program() && self.config.capture.parameters == Some(DetailLevel::Full);
         wanted.then(|| {
             ZeroGradientScreen::new(
                 self.network.layers(),
@@ -238,11 +238,11 @@ impl Trainer<'_> {
         x: &Tensor,
         y: &Tensor,
         probe: Option<&mut Probe>,
-        firing: Option<&mut FrequencyCount>,
+        activation_frequency: Option<&mut FrequencyCount>,
     ) -> Result<f64, TrainError> {
         self.optimizer.zero_grad()?;
-        let mut hooks = HookPair { probe, firing, spent: Duration::ZERO };
-        let watched = hooks.probe.is_some() || hooks.firing.is_some();
+        let mut hooks = HookPair { probe, activation_frequency, spent: Duration::ZERO };
+        let watched = hooks.probe.is_some() || hooks.activation_frequency.is_some();
         let output = self.network.forward(x, Mode::Train, watched.then_some(&mut hooks))?;
         self.progress.capture_s += hooks.spent.as_secs_f64();
         let loss = self.objective.loss(&output, y);
@@ -334,7 +334,7 @@ impl Trainer<'_> {
             exact.into_iter().for_each(|exact| *firing = exact);
             return self.objective.evaluate(self.network, train);
         }
-        let mut hooks = HookPair { probe: None, firing: Some(firing), spent: Duration::ZERO };
+        let mut hooks = HookPair { probe: None, activation_frequency: Some(firing), spent: Duration::ZERO };
         let result = self.objective.evaluate_watched(self.network, train, Some(&mut hooks));
         self.progress.capture_s += hooks.spent.as_secs_f64();
         result
