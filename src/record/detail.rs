@@ -14,20 +14,20 @@ const IN_FULL: u64 = 20_000;
 /// How much of the shape of its distributions a capture keeps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CaptureDetail {
-    /// Of weights, biases and their gradients.
+    /// Shape of weights, biases and their gradients.
     pub parameters: DetailLevel,
-    /// Of updates.
+    /// Shape of updates.
     pub update: DetailLevel,
-    /// Of what goes into nonlinearities.
+    /// Shape of the inputs of nonlinearities.
     pub pre: DetailLevel,
-    /// Of what comes out of them.
+    /// Shape of their outputs.
     pub post: DetailLevel,
     /// Whether the rows of matrices are compared.
     pub rows: bool,
 }
 
 impl CaptureDetail {
-    /// All that is drawn. Of what goes into nonlinearities nobody draws more than its quantiles tell.
+    /// Detail of a capture that is drawn. Of what goes into nonlinearities nobody draws more than its quantiles tell.
     pub const FULL: Self = Self {
         parameters: DetailLevel::Full,
         update: DetailLevel::Full,
@@ -35,9 +35,9 @@ impl CaptureDetail {
         post: DetailLevel::Full,
         rows: true,
     };
-    /// What is read of a history.
+    /// Detail of a history: quantiles of parameters, moments of the rest.
     pub const HISTORY: Self = Self { parameters: DetailLevel::Quantiles, ..Self::MOMENTS };
-    /// Numbers alone.
+    /// Detail of a capture of moments alone.
     pub const MOMENTS: Self = Self {
         parameters: DetailLevel::Moments,
         update: DetailLevel::Moments,
@@ -58,18 +58,18 @@ pub fn in_full(capture: u64, layers: usize) -> bool {
 pub struct CaptureSettings {
     /// How much of weights, gradients and updates, if anything: their norms are then measured at every step.
     pub parameters: Option<DetailLevel>,
-    /// What goes into nonlinearities and comes out, how often units fire, and the backward signal.
+    /// Whether inputs and outputs of nonlinearities, activation frequencies and output gradients are measured.
     pub activations: bool,
 }
 
 impl CaptureSettings {
-    /// Everything.
+    /// Settings that measure everything.
     pub const ALL: Self = Self { parameters: Some(DetailLevel::Full), activations: true };
-    /// Moments of parameters.
+    /// Settings that measure moments of parameters.
     pub const NORMS: Self = Self { parameters: Some(DetailLevel::Moments), activations: false };
-    /// Nothing.
+    /// Settings that measure nothing of the layers.
     pub const NONE: Self = Self { parameters: None, activations: false };
-    /// Everything but activations.
+    /// Settings that measure everything but activations.
     pub const NO_ACTIVATIONS: Self = Self { activations: false, ..Self::ALL };
 
     /// Whether anything is measured of a layer.
@@ -104,7 +104,9 @@ mod tests {
 
     #[test]
     fn small_networks_keep_many_captures_in_full_and_large_ones_the_first() {
-        let kept = |layers| (0..1_000).filter(|k| in_full(*k, layers)).count();
-        assert_eq!([1, 5, 10, 40, 200, 100_000].map(kept), [200, 200, 200, 12, 1, 1]);
+        assert_eq!(
+            [1, 5, 10, 40, 200, 100_000].map(|layers| (0..1_000).filter(|k| in_full(*k, layers)).count()),
+            [200, 200, 200, 12, 1, 1]
+        );
     }
 }

@@ -1,4 +1,4 @@
-//! What a run looked like: the waist of the program.
+//! Records of runs: the waist of the program.
 //!
 //! A record is JSON Lines, one self-describing object a line, `{"kind": "header" | "step" | "epoch" |
 //! "end", …}`, appended while training goes. Whatever can write one gets every diagnosis, plot and

@@ -18,7 +18,7 @@ use super::{
 pub struct RecorderSettings {
     /// Layers of the network.
     pub layers: usize,
-    /// What is measured of them.
+    /// Settings of what is measured of them.
     pub capture: CaptureSettings,
     /// Captures every step whose number is a multiple of this, too.
     pub capture_every: Option<u64>,
@@ -27,7 +27,7 @@ pub struct RecorderSettings {
 /// Where a record stands: all that is needed to go on with it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct RecorderState {
-    /// Steps done.
+    /// Optimizer steps that were pushed so far.
     pub steps_done: u64,
     /// Which step lines are in the record.
     pub step_thinning: StepThinning,
@@ -59,7 +59,7 @@ impl RecorderState {
 /// Whether the run goes on after an epoch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EpochOutlook {
-    /// It does.
+    /// Other epochs follow.
     GoesOn,
     /// It ends, or could.
     Ends,
@@ -68,7 +68,7 @@ pub enum EpochOutlook {
 /// The place of a step in its epoch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StepPlace {
-    /// Others follow.
+    /// Other steps follow.
     Inside,
     /// The last one.
     Last,
@@ -76,7 +76,7 @@ pub enum StepPlace {
     Stopped,
 }
 
-/// What is to be measured of a step.
+/// A plan of what is to be measured of a step.
 #[derive(Clone, Copy, Debug)]
 pub struct StepPlan {
     /// How much of it, if it is captured.
@@ -102,7 +102,7 @@ pub struct MeasuredStep {
     pub decay_alignment: Vec<Option<f64>>,
     /// The first NaN or infinity of the run, if this step holds it.
     pub non_finite: Option<NonFinite>,
-    /// What the plan asked for.
+    /// The capture that the plan asked for.
     pub capture: Option<Vec<LayerCapture>>,
 }
 
@@ -116,12 +116,12 @@ pub struct EpochCapture {
     ends: bool,
 }
 
-/// What is known of an epoch beside its steps.
+/// The scores of an epoch.
 #[derive(Clone, Copy, Debug)]
 pub struct EpochScores {
     /// Whether the run was stopped inside it.
     pub partial: bool,
-    /// Learning rate.
+    /// Learning rate of the epoch.
     pub lr: f64,
     /// Score on the training set.
     pub train_score: f64,
@@ -194,7 +194,7 @@ impl Recorder {
         self.now.scheduled || self.now.outlook == EpochOutlook::Ends
     }
 
-    /// What is to be measured of the next step.
+    /// Plans what is to be measured of the next step.
     pub fn plan_step(&self, place: StepPlace) -> StepPlan {
         let number = self.state.steps_done;
         let (last, stopped) = (place != StepPlace::Inside, place == StepPlace::Stopped);

@@ -1,4 +1,4 @@
-//! What keeps a record bounded however long the run.
+//! Thinning, which keeps a record bounded however long the run.
 
 use serde::{Deserialize, Serialize};
 

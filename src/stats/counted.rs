@@ -7,7 +7,7 @@ use super::quantile_summary::DetailLevel;
 use super::sample;
 use super::tensor_stats::{Counts, TensorStats, bins_from_rows, merge_bins};
 
-/// What was counted of some of a tensor's values.
+/// Counts of some of a tensor's values.
 #[derive(Clone, Debug)]
 pub struct Counted {
     /// How many float32 values have each upper 13 bits: sign, exponent and four bits of the mantissa.

@@ -15,7 +15,7 @@ use super::tensor_stats::{self, TensorStats, merge_bins};
 /// networks are then described exactly, and drawn as an exact kernel density.
 pub const EXACT_CAPACITY: usize = 1_024;
 
-/// What one tensor's values look like: mergeable, so that batches, epochs and ranks combine by
+/// The distribution of one tensor's values: mergeable, so that batches, epochs and ranks combine by
 /// adding.
 ///
 /// Counts are exact. Mean, variance, L1 and L2 are of the finite values, accumulated in float64; they
@@ -46,17 +46,17 @@ pub struct Distribution {
     pub(super) tensor_stats: TensorStats,
     /// Finite values, ascending: all of them, or a sample.
     pub(super) sample: Vec<f32>,
-    /// What stands for bins and sample where those were given up; see [`compacted`](Self::compacted).
+    /// Quantiles that stand for bins and sample where those were given up; see [`compacted`](Self::compacted).
     pub(super) quantile_summary: QuantileSummary,
 }
 
 impl Distribution {
-    /// Of these values, in one pass on this thread.
+    /// Measures these values in one pass on this thread.
     pub fn new(values: &[f32]) -> Self {
         Self::with_threads(values, 1)
     }
 
-    /// Of values of any [`Element`] type, on at most so many threads: a tensor is shared among them in
+    /// Measures values of any [`Element`] type, on at most so many threads: a tensor is shared among them in
     /// pieces of 262,144 values, and one no larger is measured here.
     ///
     /// ```
@@ -68,7 +68,7 @@ impl Distribution {
         Self::with_instructions(values, threads, Instructions::widest())
     }
 
-    /// What [`compacted`](Self::compacted) leaves of the distribution of these values, to the same bits,
+    /// Measures what [`compacted`](Self::compacted) leaves of the distribution of these values, to the same bits,
     /// without measuring what is given up.
     pub fn with_detail<T: Element>(values: &[T], threads: usize, keep: DetailLevel) -> Self {
         let (instructions, count) = (Instructions::widest(), values.len() as u64);
@@ -144,13 +144,13 @@ impl Distribution {
         self.quantile_summary = QuantileSummary::default();
     }
 
-    /// What the sample is drawn by.
+    /// Returns the seed that the sample is drawn by.
     pub(super) fn seed(&self) -> [u64; 3] {
         let moments = &self.tensor_stats.moments;
         [self.count, moments.l1.to_bits(), moments.sum_of_squares.to_bits()]
     }
 
-    /// All values seen.
+    /// Number of all values seen.
     pub fn count(&self) -> u64 {
         self.count
     }
@@ -165,7 +165,7 @@ impl Distribution {
         self.tensor_stats.counts.zeros
     }
 
-    /// NaN values.
+    /// Number of NaN values.
     pub fn nan(&self) -> u64 {
         self.tensor_stats.counts.nan
     }
@@ -222,7 +222,7 @@ impl Distribution {
         self.is_exact() || !self.tensor_stats.bins.is_empty() || self.zeros() == self.finite()
     }
 
-    /// The same with less of its shape, for a history that is read as numbers: counts, moments and
+    /// Returns it with less of its shape, for a history that is read as numbers: counts, moments and
     /// extremes stay what they are, up to eight digits of mean, deviations and norms.
     /// A tensor of so few values that they are shorter than their quantiles keeps them.
     pub fn compacted(&self, keep: DetailLevel) -> Self {

@@ -46,8 +46,11 @@ impl Moments {
         let n = values.len() as f64;
         let (mut mean, mut deviations) = (sums.sum / n, sums.squares - sums.sum * (sums.sum / n));
         if !mean.is_finite() {
-            let share = |v: &T| v.widen() / n;
-            mean = values.iter().map(share).sum::<f64>().clamp(sums.min.widen(), sums.max.widen());
+            mean = values
+                .iter()
+                .map(|v: &T| v.widen() / n)
+                .sum::<f64>()
+                .clamp(sums.min.widen(), sums.max.widen());
             deviations = f64::INFINITY;
         } else if deviations < CANCELLED * sums.squares {
             let (sum, squares) = kernel::deviations(instructions, values, mean);

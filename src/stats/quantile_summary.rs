@@ -1,4 +1,4 @@
-//! What is left of a distribution in a long history: its quantiles at fixed probabilities, in a tenth of
+//! The summary of a distribution in a long history: its quantiles at fixed probabilities, in a tenth of
 //! the room that bins take.
 
 use super::packed;
@@ -16,11 +16,11 @@ const DROPPED_BITS: u32 = 8;
 /// How much of a distribution's shape is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DetailLevel {
-    /// All of it.
+    /// All of it: bins and a sample.
     Full,
-    /// Quantiles.
+    /// Quantiles at fixed probabilities.
     Quantiles,
-    /// Nothing.
+    /// Counts, moments and extremes alone.
     Moments,
 }
 
@@ -100,11 +100,14 @@ mod tests {
     use crate::stats::{Density, Distribution};
 
     fn normal(n: usize) -> Distribution {
-        let value = |i: usize| {
-            let u = (i as f64 + 0.5) / n as f64;
-            (0..12).map(|k| ((u * (k as f64 + 1.7) * 7919.0).fract() - 0.5) as f32).sum::<f32>()
-        };
-        Distribution::new(&(0..n).map(value).collect::<Vec<_>>())
+        Distribution::new(
+            &(0..n)
+                .map(|i: usize| {
+                    let u = (i as f64 + 0.5) / n as f64;
+                    (0..12).map(|k| ((u * (k as f64 + 1.7) * 7919.0).fract() - 0.5) as f32).sum::<f32>()
+                })
+                .collect::<Vec<_>>(),
+        )
     }
 
     #[test]

@@ -48,11 +48,12 @@ pub fn draw_from(
     let mut random = SplitMix64::new(seed);
     // One of each stretch of the tensor, whose rows may differ; bounds in units of 2⁻¹⁶.
     let stretch = (length << 16) / wanted;
-    let one_of = |k: u64| {
-        let (first, end) = ((k * stretch) >> 16, ((k + 1) * stretch) >> 16);
-        first + random.below(end - first)
-    };
-    let places: Vec<u64> = (0..wanted).map(one_of).collect();
+    let places: Vec<u64> = (0..wanted)
+        .map(|k: u64| {
+            let (first, end) = ((k * stretch) >> 16, ((k + 1) * stretch) >> 16);
+            first + random.below(end - first)
+        })
+        .collect();
     // Adding zero turns -0.0 into 0.0.
     let mut drawn: Vec<f32> = at(&places).into_iter().map(|v| v + 0.0).filter(|v| v.is_finite()).collect();
     if drawn.len() <= SAMPLE_CAPACITY {

@@ -88,8 +88,11 @@ mod tests {
         for keep in [DetailLevel::Full, DetailLevel::Quantiles] {
             let segments = from_magnitudes(&Distribution::new(&values).compacted(keep));
             let below = |limit: f64| {
-                let share = |s: &Segment| ((limit - s.low) / (s.high - s.low)).clamp(0.0, 1.0) * s.mass;
-                segments.iter().map(share).sum::<f64>() / values.len() as f64
+                segments
+                    .iter()
+                    .map(|s: &Segment| ((limit - s.low) / (s.high - s.low)).clamp(0.0, 1.0) * s.mass)
+                    .sum::<f64>()
+                    / values.len() as f64
             };
             assert!((0.005..0.03).contains(&below(-2.0)), "{}", below(-2.0));
             assert!(below(-3.5) < 0.005, "{}", below(-3.5));

@@ -1,4 +1,4 @@
-//! What became of one number over the steps of an epoch.
+//! The spread of one number over the steps of an epoch.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

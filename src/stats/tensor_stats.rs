@@ -20,7 +20,7 @@ const CHUNKS_A_TABLE: usize = (1 << 31) / CHUNK;
 /// Rows of a table that share an exponent.
 const OCTAVE: usize = 1 << bins::MANTISSA_BITS;
 
-/// What one pass over a tensor gives.
+/// Counts, moments and bins of a tensor, from one pass.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct TensorStats {
     pub counts: Counts,
@@ -82,10 +82,11 @@ pub fn with_bins<T: Element>(values: &[T], threads: usize, instructions: Instruc
         std::thread::scope(|scope| {
             let others: Vec<_> = (1..threads.min(chunks)).map(|_| scope.spawn(work)).collect();
             let own = work();
-            let join = |other: std::thread::ScopedJoinHandle<_>| {
-                other.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-            };
-            std::iter::once(own).chain(others.into_iter().map(join)).collect()
+            std::iter::once(own)
+                .chain(others.into_iter().map(|other: std::thread::ScopedJoinHandle<_>| {
+                    other.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+                }))
+                .collect()
         })
     };
     let mut tensor_stats = TensorStats::default();
@@ -99,7 +100,7 @@ pub fn with_bins<T: Element>(values: &[T], threads: usize, instructions: Instruc
     tensor_stats
 }
 
-/// What one thread has measured.
+/// The part that one thread has measured.
 struct Part {
     counts: Counts,
     bins: Vec<(i16, u64)>,

@@ -108,8 +108,10 @@ impl TryFrom<Wire> for Distribution {
         let exact = sample.len() as u64 == finite;
         let [low, high] = w.range.unwrap_or([f32::INFINITY, f32::NEG_INFINITY]);
         let [min, max] = w.range64.unwrap_or([low, high].map(f64::from));
-        let within = |v: &f32| (low..=high).contains(v);
-        if sample.len() > EXACT_CAPACITY || !sample.iter().all(within) || !sample.is_sorted() {
+        if sample.len() > EXACT_CAPACITY
+            || !sample.iter().all(|v: &f32| (low..=high).contains(v))
+            || !sample.is_sorted()
+        {
             return Err("distribution: its sample is too long, out of range or out of order".into());
         }
         let quantile_summary = QuantileSummary::decode(&w.q)?;

@@ -15,7 +15,7 @@ const NAMED: [(&str, CaptureSettings); 4] = [
 ];
 
 impl CaptureSettings {
-    /// What there is to measure of a program, inside of which nothing can be seen.
+    /// Returns what there is to measure of a program, inside of which nothing can be seen.
     ///
     /// # Errors
     /// [`TrainError::Settings`] where more was asked for.

@@ -17,11 +17,11 @@ pub struct Config {
     pub model: ModelSource,
     /// Where rows come from.
     pub source: DataSource,
-    /// What is asked of them.
+    /// Options of the data.
     pub data: DataOptions,
-    /// What is minimised; the usual for the data where left out.
+    /// The loss; the usual for the data where left out.
     pub loss: Option<Loss>,
-    /// Optimizer.
+    /// Optimizer with its settings.
     pub optimizer: OptimizerSettings,
     /// Clip the gradient's global L2 norm to this.
     pub clip_norm: Option<f64>,
@@ -47,7 +47,7 @@ pub struct Config {
     pub capture_every: Option<u64>,
     /// How the record is compressed.
     pub packing: Compression,
-    /// What is measured.
+    /// Settings of what is measured.
     pub capture: CaptureSettings,
     /// The command line, for the record.
     pub command: Vec<String>,
@@ -69,7 +69,7 @@ impl Config {
         self.lr_decay.as_ref().map_or(start, |(_, decay)| decay.lr(start, epoch, self.epochs))
     }
 
-    /// What the record's first line says of this run.
+    /// Returns the record's first line for this run.
     pub(super) fn header(&self, dataset: &Dataset, model: ModelMetadata, batch: u64, threads: u64) -> Header {
         Header {
             schema: SCHEMA.into(),

@@ -1,4 +1,4 @@
-//! What a record says of a model.
+//! The part of a record that describes a model.
 
 use super::data::Dataset;
 use super::model::{Model, Plan};

@@ -1,4 +1,4 @@
-//! What is to be trained: a model that is described layer by layer, or a program.
+//! The source of what is trained: a model that is described layer by layer, or a program.
 
 use super::TrainError;
 use super::model::{Defaults, Model};
@@ -9,12 +9,12 @@ use super::script::Script;
 pub enum ModelSource {
     /// Described in a file, or one of the zoo.
     Model(Box<Model>),
-    /// In TorchScript.
+    /// A program in TorchScript.
     Script(Script),
 }
 
 impl ModelSource {
-    /// What it is called.
+    /// Returns its name.
     pub fn name(&self) -> &str {
         match self {
             Self::Model(model) => &model.name,

@@ -42,7 +42,7 @@ impl Compression {
         }
     }
 
-    /// What its files' names end in.
+    /// Returns the suffix of its files' names.
     pub fn suffix(self) -> &'static str {
         match self {
             Self::None => "",
@@ -129,6 +129,15 @@ pub enum Sink {
     Zstd(Box<zstd::stream::write::Encoder<'static, File>>, Instant),
 }
 
+/// When lines are to be made readable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Flush {
+    /// At once.
+    Now,
+    /// Only if that was last done long ago.
+    IfLongAgo,
+}
+
 impl Sink {
     /// Into this file.
     ///
@@ -157,13 +166,13 @@ impl Sink {
         }
     }
 
-    /// Makes what was written readable, if it is `due` or long ago that this was done.
+    /// Makes what was written readable, now or if it is long ago that this was done.
     ///
     /// # Errors
     /// What the system said.
-    pub fn flush(&mut self, due: bool) -> io::Result<()> {
+    pub fn flush(&mut self, flush: Flush) -> io::Result<()> {
         match self {
-            Self::Zstd(encoder, flushed) if due || flushed.elapsed() > FLUSHED_EVERY => {
+            Self::Zstd(encoder, flushed) if flush == Flush::Now || flushed.elapsed() > FLUSHED_EVERY => {
                 *flushed = Instant::now();
                 encoder.flush()
             }

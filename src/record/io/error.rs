@@ -1,4 +1,4 @@
-//! What can be wrong with a record.
+//! Errors of reading and writing records.
 
 use std::io;
 use std::path::PathBuf;
@@ -13,19 +13,19 @@ pub enum RecordError {
     /// The file cannot be opened or read.
     #[error("cannot read the record {}: {source}", path.display())]
     Read {
-        /// The record.
+        /// Path of the record.
         path: PathBuf,
-        /// What the system said.
+        /// The error of the system.
         source: io::Error,
     },
     /// Its compression is damaged, or none.
     #[error("{}, line {line}: it cannot be unpacked: {source}", path.display())]
     Packed {
-        /// The record.
+        /// Path of the record.
         path: PathBuf,
         /// Its line, from 1.
         line: u64,
-        /// What is wrong with it.
+        /// The fault in it.
         source: io::Error,
     },
     /// It could not be written (a full disk, say).
@@ -33,13 +33,13 @@ pub enum RecordError {
     Write {
         /// The record, or a file beside it.
         path: PathBuf,
-        /// What the system said.
+        /// The error of the system.
         source: io::Error,
     },
     /// Nothing in it.
     #[error("{} is empty: a record begins with a header line (schema {SCHEMA})", path.display())]
     Empty {
-        /// The file.
+        /// Path of the file.
         path: PathBuf,
     },
     /// The first line is no whole header.
@@ -48,9 +48,9 @@ pub enum RecordError {
         path.display()
     )]
     NoHeader {
-        /// The file.
+        /// Path of the file.
         path: PathBuf,
-        /// What was found instead.
+        /// The reason that it is none.
         reason: String,
     },
     /// A schema that this version does not know.
@@ -59,7 +59,7 @@ pub enum RecordError {
         path.display()
     )]
     Schema {
-        /// The file.
+        /// Path of the file.
         path: PathBuf,
         /// The schema it names.
         found: String,
@@ -67,11 +67,11 @@ pub enum RecordError {
     /// A line that is not the last cannot be read.
     #[error("{}, line {line}: {reason}", path.display())]
     Corrupt {
-        /// The file.
+        /// Path of the file.
         path: PathBuf,
         /// Its line, from 1.
         line: u64,
-        /// What is wrong with it.
+        /// The fault in it.
         reason: String,
     },
 }

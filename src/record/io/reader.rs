@@ -18,7 +18,7 @@ const LONGEST_LINE: u64 = 128 << 20;
 /// A whole run in memory.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Record {
-    /// What was run.
+    /// The header, which says what was run.
     pub header: Header,
     /// Points of the step curves, in order.
     pub steps: Vec<Step>,
@@ -26,7 +26,7 @@ pub struct Record {
     pub epochs: Vec<Epoch>,
     /// How it ended; `None` where it was killed.
     pub end: Option<End>,
-    /// What was left out of a record too large to be held.
+    /// The budget of memory, and what was left out to stay within it.
     pub held: MemoryBudget,
 }
 
@@ -93,7 +93,7 @@ impl Record {
         Self { header, steps: Vec::new(), epochs: Vec::new(), end: None, held: MemoryBudget::default() }
     }
 
-    /// What is left of this record where a run goes on from so many lines of steps and of epochs.
+    /// Returns the prefix of this record from which a run goes on, from so many lines of steps and of epochs.
     pub fn prefix(&self, header: Header, steps: u64, epochs: u64) -> Self {
         let mut record = Self::new(header);
         record.steps.extend(self.steps.iter().take(steps as usize).cloned());

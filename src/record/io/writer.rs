@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use super::compression::{self, Compression, Sink};
+use super::compression::{self, Compression, Flush, Sink};
 use super::error::RecordError;
 use crate::record::{Header, Line, in_full};
 
@@ -79,7 +79,7 @@ impl Writer {
                     writer.sink.line(&line)?;
                 }
             }
-            writer.sink.flush(true)
+            writer.sink.flush(Flush::Now)
         })
     }
 
@@ -113,7 +113,7 @@ impl Writer {
     /// # Errors
     /// [`RecordError::Write`].
     pub fn sync(&mut self) -> Result<(), RecordError> {
-        let synced = self.sink.flush(true).and_then(|()| self.sink.file().sync_data());
+        let synced = self.sink.flush(Flush::Now).and_then(|()| self.sink.file().sync_data());
         synced.map_err(|source| RecordError::Write { path: self.path.clone(), source })
     }
 
@@ -124,7 +124,8 @@ impl Writer {
     pub fn write(&mut self, line: &Line) -> Result<(), RecordError> {
         let written = self.append(line).and_then(|()| match line {
             Line::End(_) => self.sink.finish(),
-            _ => self.sink.flush(!matches!(line, Line::Step(_))),
+            Line::Step(_) => self.sink.flush(Flush::IfLongAgo),
+            _ => self.sink.flush(Flush::Now),
         });
         written.map_err(|source| RecordError::Write { path: self.path.clone(), source })
     }

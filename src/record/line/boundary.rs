@@ -1,4 +1,4 @@
-//! What a network with two inputs answers anywhere on their plane.
+//! Answers of a network with two inputs, anywhere on their plane.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -105,17 +105,16 @@ impl Axis {
 }
 
 impl Boundary {
-    /// What no run of this kind can have, in a sentence.
+    /// Says what no run of this kind can have, in a sentence.
     pub(in crate::record) fn implausible(&self, header: &Header) -> Option<String> {
         let classes = header.data.classes.len();
         let span = |axis: &Axis| axis.high - axis.low;
         if header.data.inputs != 2 || classes > MAX_CLASSES {
             return Some("it has a boundary, which a run of this kind has not".into());
         }
-        let sound = |axis: &Axis| {
+        if !self.axes.iter().all(|axis: &Axis| {
             span(axis) > 0.0 && span(axis).is_finite() && (2..=MAX_GRID_POINTS).contains(&axis.points)
-        };
-        if !self.axes.iter().all(sound) {
+        }) {
             return Some("the axes of its boundary are none".into());
         }
         let points = (self.axes[0].points * self.axes[1].points) as usize;
@@ -131,7 +130,6 @@ impl Boundary {
         if !fits {
             return Some("the answers of its boundary do not fit their grid".into());
         }
-        let is_class = |v: &f32| *v >= 0.0 && v.fract() == 0.0 && (*v as usize) < classes;
         let fits = |split: &SplitPoints| {
             let n = split.x.len();
             n <= MAX_POINTS
@@ -140,7 +138,12 @@ impl Boundary {
                 && split.wrong.is_none_or(|wrong| wrong <= split.rows)
                 && [&split.y, &split.target, &split.answer].iter().all(|v| v.len() == n)
                 && split.x.iter().chain(&split.y).all(|v| v.is_finite())
-                && (classes == 0 || split.target.iter().chain(&split.answer).all(is_class))
+                && (classes == 0
+                    || split
+                        .target
+                        .iter()
+                        .chain(&split.answer)
+                        .all(|v: &f32| *v >= 0.0 && v.fract() == 0.0 && (*v as usize) < classes))
         };
         let names: Vec<&str> = self.splits.iter().map(|s| s.name.as_str()).collect();
         let known = ["train", "dev", "test"];

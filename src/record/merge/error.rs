@@ -1,4 +1,4 @@
-//! What can be wrong with the records of several ranks.
+//! Errors of records of several ranks.
 
 use thiserror::Error;
 

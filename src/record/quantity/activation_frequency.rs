@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::measured::{Quantity, of_all};
+use super::measured::{Quantity, all_values};
 use crate::record::Layer;
 use crate::record::io::MAX_COUNT;
 use crate::stats::packed_floats;
@@ -73,7 +73,7 @@ impl Quantity for ActivationFrequency {
     }
 
     fn merged(ranks: &[Option<&Self>]) -> Option<Self> {
-        let ranks = of_all(ranks)?;
+        let ranks = all_values(ranks)?;
         let mut merged = (*ranks.first()?).clone();
         if ranks.iter().any(|f| f.rate.len() != merged.rate.len()) {
             return None;

@@ -1,11 +1,11 @@
-//! What goes into the nonlinearity of a layer and what comes out of it.
+//! Inputs and outputs of the nonlinearity of a layer.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::activation_frequency::ActivationFrequency;
 use super::activity::Activity;
-use super::measured::{Quantity, list_quantities, of_all};
+use super::measured::{Quantity, all_values, list_quantities};
 use super::output_sum::OutputSum;
 use super::per_unit::{PerUnit, UnitVariances};
 use super::scalars::shortened;
@@ -47,10 +47,10 @@ pub struct Activations {
     pub per_unit: Option<Box<PerUnit>>,
 }
 
-/// What goes into a nonlinearity.
+/// Inputs of a nonlinearity.
 struct PreActivation;
 
-/// What comes out of a nonlinearity.
+/// Outputs of a nonlinearity.
 struct PostActivation;
 
 /// A share of unit-samples.
@@ -114,7 +114,7 @@ impl Quantity for Activations {
     }
 
     fn merged(ranks: &[Option<&Self>]) -> Option<Self> {
-        let ranks = of_all(ranks)?;
+        let ranks = all_values(ranks)?;
         let mut merged = (*ranks.first()?).clone();
         merged.merge_each(&ranks);
         merged.saturated_fraction = saturated_share(&ranks);
@@ -134,7 +134,7 @@ fn saturated_share(ranks: &[&Activations]) -> Option<f64> {
 
 /// The values of all ranks, added up.
 fn sum(ranks: &[Option<&Distribution>]) -> Option<Distribution> {
-    let ranks = of_all(ranks)?;
+    let ranks = all_values(ranks)?;
     let (first, others) = ranks.split_first()?;
     let mut sum = (*first).clone();
     others.iter().for_each(|other| sum.merge(other));

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::measured::{Quantity, of_all};
+use super::measured::{Quantity, all_values};
 use crate::stats::packed_floats;
 
 /// Norms that are kept, at most.
@@ -61,27 +61,31 @@ impl Quantity for HiddenStateGradient {
 
     /// The loss is the mean of the ranks'; `None` where their steps differ.
     fn merged(ranks: &[Option<&Self>]) -> Option<Self> {
-        let ranks = of_all(ranks)?;
+        let ranks = all_values(ranks)?;
         let first = ranks.first()?;
         if ranks.iter().any(|r| r.steps != first.steps || r.l2.len() != first.l2.len()) {
             return None;
         }
-        let norm = |place: usize| {
-            let squares = ranks.iter().map(|r| f64::from(r.l2[place]).powi(2)).sum::<f64>();
-            (squares.sqrt() / ranks.len() as f64) as f32
-        };
-        Some(Self { steps: first.steps, l2: (0..first.l2.len()).map(norm).collect() })
+        Some(Self {
+            steps: first.steps,
+            l2: (0..first.l2.len())
+                .map(|place: usize| {
+                    let squares = ranks.iter().map(|r| f64::from(r.l2[place]).powi(2)).sum::<f64>();
+                    (squares.sqrt() / ranks.len() as f64) as f32
+                })
+                .collect(),
+        })
     }
 }
 
-/// What tells how a signal fares on its way back through time.
+/// Norms that tell how a gradient fares on its way back through time.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Ends {
     /// ‖δ‖ of the state after the first step.
     pub first: f64,
     /// ‖δ‖ of the state after the last.
     pub last: f64,
-    /// The largest.
+    /// The largest ‖δ‖ of any step.
     pub largest: f64,
 }
 

@@ -34,7 +34,7 @@ pub trait Quantity {
 }
 
 /// The values of all ranks; `None` where one lacks it.
-pub fn of_all<'a, T>(ranks: &[Option<&'a T>]) -> Option<Vec<&'a T>> {
+pub fn all_values<'a, T>(ranks: &[Option<&'a T>]) -> Option<Vec<&'a T>> {
     ranks.iter().copied().collect()
 }
 

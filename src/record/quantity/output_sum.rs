@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::measured::{Quantity, of_all};
+use super::measured::{Quantity, all_values};
 use crate::record::number;
 
 /// The sum of a model's outputs over its units, sample by sample: 1 for all after a softmax.
@@ -23,7 +23,7 @@ impl Quantity for OutputSum {
     type Value = Self;
 
     fn merged(ranks: &[Option<&Self>]) -> Option<Self> {
-        let sums = of_all(ranks)?;
+        let sums = all_values(ranks)?;
         Some(Self {
             min: sums.iter().map(|s| s.min).fold(f64::INFINITY, f64::min),
             max: sums.iter().map(|s| s.max).fold(f64::NEG_INFINITY, f64::max),

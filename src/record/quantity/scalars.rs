@@ -1,7 +1,7 @@
 //! Quantities of a single number: how far the rows of a matrix are apart, and the norm of the gradient of a
 //! layer's output.
 
-use super::measured::{Quantity, of_all};
+use super::measured::{Quantity, all_values};
 use crate::stats::with_digits;
 
 /// Digits of norms in a history: a float32 has no more.
@@ -35,7 +35,7 @@ impl Quantity for OutputGradient {
 
     /// The loss is the mean of the ranks': of its gradient each holds so many times too much.
     fn merged(ranks: &[Option<&f64>]) -> Option<f64> {
-        let norms = of_all(ranks)?;
+        let norms = all_values(ranks)?;
         Some(norms.iter().map(|norm| **norm * **norm).sum::<f64>().sqrt() / ranks.len() as f64)
     }
 }

@@ -10,7 +10,7 @@ use crate::stats::{Distribution, Spread};
 
 /// Norms that wait before they join the distribution of their epoch.
 const PENDING_NORMS: usize = 4_096;
-/// What rounding makes of a cosine of 1, at most.
+/// The largest cosine that rounding makes of 1.
 const MAX_COSINE: f64 = 1.001;
 
 /// L2 norms of a layer's weight over the steps of an epoch; `None` where no value was finite.
@@ -66,7 +66,7 @@ impl NormsOverSteps {
         decay_alignment.into_iter().for_each(|cosine| self.decay_alignment.push(cosine));
     }
 
-    /// Their spreads.
+    /// Turns them into spreads over the steps.
     pub fn spreads(self) -> LayerSteps {
         LayerSteps {
             weight_l2: self.weight.spread(),

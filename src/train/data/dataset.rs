@@ -31,11 +31,11 @@ pub(super) struct Table {
 /// A data set on a device, split and ready to train on.
 #[derive(Debug)]
 pub struct Dataset {
-    /// What the record says of it.
+    /// The description in the record.
     pub info: Data,
-    /// What outputs the model needs.
+    /// Number of outputs that the model needs.
     pub outputs: i64,
-    /// What is minimised.
+    /// The loss that is minimised.
     pub loss: Loss,
     /// Channels, height and width, where a row of inputs is an image.
     pub image: Option<[i64; 3]>,
@@ -145,7 +145,7 @@ impl Table {
         let [train_rows, dev_rows, test_rows] = parts.each_ref().map(|part| part.len() as u64);
         let train = &parts[0];
         let (baseline_loss, target_mean, target_std) = chance(&train.y, self.classes.len())?;
-        let scaling = standardize.then(|| Scaling::of(&train.x));
+        let scaling = standardize.then(|| Scaling::new(&train.x));
         if let Some(scaling) = &scaling {
             parts.iter_mut().for_each(|part| part.x = scaling.apply(&part.x));
         }
@@ -202,7 +202,7 @@ impl Table {
     }
 }
 
-/// What a record says of a training set: inputs `[n, …]`, and targets `[n]` or `[n, 1]`, which are the
+/// Describes a training set for a record: inputs `[n, …]`, and targets `[n]` or `[n, 1]`, which are the
 /// numbers of these classes, or values where there is none.
 ///
 /// # Errors
@@ -275,7 +275,7 @@ impl Clone for Scaling {
 }
 
 impl Scaling {
-    fn of(train: &Tensor) -> Self {
+    fn new(train: &Tensor) -> Self {
         let rows = train.size()[0] as f64;
         let zero = || Tensor::zeros([1, train.size()[1]], (Kind::Double, Device::Cpu));
         let column_sum = |chunk: Tensor| chunk.sum_dim_intlist([0i64].as_slice(), true, Kind::Double);

@@ -1,4 +1,4 @@
-//! What generated data sets share: the number of rows, classes of equal size, noise, shuffling.
+//! Parts that generated data sets share: the number of rows, classes of equal size, noise, shuffling.
 
 use tch::{Device, Kind, Tensor};
 

@@ -20,7 +20,7 @@ pub fn is_measured_on_device(tensor: &Tensor) -> bool {
     matches!(tensor.device(), Device::Cuda(_))
 }
 
-/// What the values of a tensor look like, wherever it is.
+/// Measures the distribution of a tensor, wherever it is.
 pub fn distribution_of(tensor: &Tensor, threads: usize, keep: DetailLevel) -> Distribution {
     // One that is kept whole travels anyway.
     let there = is_measured_on_device(tensor) && tensor.numel() > EXACT_CAPACITY;
@@ -69,7 +69,7 @@ impl SavedTensor {
         Ok(Self::Cpu(values))
     }
 
-    /// What changed since then; on this device computed into the scratch.
+    /// Measures what changed since then; on this device computed into the scratch.
     pub fn change(&self, tensor: &Tensor, scratch: &mut Vec<f32>, keep: DetailLevel) -> Distribution {
         match self {
             Self::Cpu(before) => {
@@ -111,7 +111,7 @@ fn counted_on_device(tensor: &Tensor, keep: DetailLevel) -> Option<Distribution>
     })
 }
 
-/// What stands in two small tensors at the end.
+/// Counts a part; two small tensors travel at the end.
 fn count(values: &Tensor) -> Counted {
     let double = |t: Tensor| t.to_kind(Kind::Double);
     let number = |bits: &Tensor, equal: i64| double(bits.eq(equal).sum(Kind::Int64));

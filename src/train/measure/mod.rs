@@ -1,4 +1,4 @@
-//! What is measured of a network while it trains.
+//! Measurements of a network while it trains.
 
 pub mod activation_frequency;
 pub mod device_stats;

@@ -16,7 +16,7 @@ const MIN_CHANGE: f64 = 1e-11;
 pub struct StepMeter {
     /// The weights as the last update left them, a layer each.
     weights: Vec<Weights>,
-    /// What the update changed of the layer at hand.
+    /// Scratch for the change of the layer at hand.
     difference: Vec<f32>,
     /// Whether cos(ΔW, −W) is measured: only with weight decay.
     measures_alignment: bool,

@@ -1,4 +1,4 @@
-//! What is measured of a network at a capture point.
+//! Captures a network: everything that is measured at a capture point.
 //!
 //! A probe rides along with one ordinary training pass: it keeps what goes into and comes out of each
 //! nonlinearity, and adds a zero to every output of a weight whose own gradient, after backward, is the
@@ -18,7 +18,7 @@ use crate::train::network::{ForwardHook, Parameters};
 /// definition of saturation).
 const SATURATED_SLOPE: f64 = 0.05;
 
-/// What one pass showed of each layer.
+/// A watcher of one pass, which keeps what it shows of each layer.
 pub struct Probe {
     layers: Vec<Seen>,
 }

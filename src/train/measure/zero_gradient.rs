@@ -25,13 +25,21 @@ impl ZeroGradientScreen {
     /// so: what somebody wrote by hand may have them in columns.
     pub fn new(layers: &[Layer], parameters: &[Parameters], units_first: &[bool]) -> Self {
         use LayerKind::{Conv1d, Conv2d, Conv3d, Linear};
-        let rows = |((layer, own), units_first): ((&Layer, &Parameters), &bool)| {
-            let of_units =
-                *units_first && matches!(layer.kind, Linear | Conv1d | Conv2d | Conv3d) && layer.trainable;
-            let reached = || Tensor::zeros([own.weight.size()[0]], (Kind::Bool, own.weight.device()));
-            of_units.then(|| Rows { reached: reached(), all: false })
-        };
-        Self { batches: 0, layers: layers.iter().zip(parameters).zip(units_first).map(rows).collect() }
+        Self {
+            batches: 0,
+            layers: layers
+                .iter()
+                .zip(parameters)
+                .zip(units_first)
+                .map(|((layer, own), units_first): ((&Layer, &Parameters), &bool)| {
+                    let of_units = *units_first
+                        && matches!(layer.kind, Linear | Conv1d | Conv2d | Conv3d)
+                        && layer.trainable;
+                    let reached = || Tensor::zeros([own.weight.size()[0]], (Kind::Bool, own.weight.device()));
+                    of_units.then(|| Rows { reached: reached(), all: false })
+                })
+                .collect(),
+        }
     }
 
     /// Looks at the gradients of a batch.

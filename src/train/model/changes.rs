@@ -1,4 +1,4 @@
-//! What flags change in a description.
+//! Changes that flags make in a description.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use super::layers::LayerSpec;
 use crate::record::Activation;
 use crate::train::TrainError;
 
-/// What is changed in a description from outside; what is left out stays.
+/// Changes of a description from outside; what is left out stays.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Changes {
     /// Units of the hidden layers.
@@ -22,7 +22,7 @@ pub struct Changes {
     pub norm: Option<Norm>,
     /// Dropout of all hidden layers.
     pub dropout: Option<f64>,
-    /// What recurrent layers do at a step.
+    /// The cell of recurrent layers.
     pub cell: Option<Cell>,
     /// Initialiser of all weights.
     pub init: Option<String>,
@@ -89,12 +89,16 @@ impl Model {
 
     /// Refuses what no layer can take: a flag that does nothing would be a lie in the record.
     fn check_taken(&self, changes: &Changes) -> Result<(), TrainError> {
-        let normalised = |l: &LayerSpec| l.dense.is_some() && l.spec.takes_norm();
         let recurrent = |l: &LayerSpec| l.spec.with_cell(Cell::Rnn).is_some();
         let bent = self.nonlinearities().next().is_some();
         let missing = [
             (changes.act.is_some() && !bent, "--act", "a nonlinearity to choose"),
-            (changes.norm.is_some() && !self.hidden().any(normalised), "--norm", "an output to normalise"),
+            (
+                changes.norm.is_some()
+                    && !self.hidden().any(|l: &LayerSpec| l.dense.is_some() && l.spec.takes_norm()),
+                "--norm",
+                "an output to normalise",
+            ),
             (changes.cell.is_some() && !self.hidden().any(recurrent), "--cell", "a recurrent cell"),
         ];
         match missing.into_iter().find(|(is_missing, ..)| *is_missing) {

@@ -9,21 +9,21 @@ use crate::train::{Dataset, Scheme, TrainError};
 /// A model description, whole and checked.
 #[derive(Clone, Debug)]
 pub struct Model {
-    /// Unique name.
+    /// Unique name, which becomes that of a directory.
     pub name: String,
-    /// What it is, in one line.
+    /// A description in one line.
     pub about: String,
     /// Its layers, first to last; the last is linear and gives the output.
     pub layers: Vec<LayerSpec>,
     /// Negative slope of leaky ReLU.
     pub lrelu_slope: f64,
-    /// What an input is taken to be where there is no data to ask.
+    /// The shape of an input where there is no data to ask.
     pub inputs: Option<Inputs>,
     /// Outputs where there is no data to ask.
     pub outputs: Option<u64>,
     /// How it is trained where nothing else is asked for.
     pub defaults: Defaults,
-    /// What its hidden layers have in common, where they are described by their units alone: then
+    /// The options that its hidden layers have in common, where they are described by their units alone: then
     /// others can take their place.
     pub(super) pattern: Option<LayerOptions>,
 }
@@ -101,11 +101,10 @@ impl Model {
 
     /// The nonlinearities of the layers in front of the output, of those that have a choice.
     pub(super) fn nonlinearities(&self) -> impl Iterator<Item = Activation> {
-        let of = |layer: &LayerSpec| match &layer.dense {
+        self.hidden().filter_map(|layer: &LayerSpec| match &layer.dense {
             Some(dense) if layer.spec.takes_act() => Some(dense.act),
             _ => layer.act,
-        };
-        self.hidden().filter_map(of)
+        })
     }
 
     /// Nonlinearity of the output; `identity` means that the loss takes logits.
@@ -145,9 +144,12 @@ impl Model {
 
     /// The largest dropout.
     pub fn dropout(&self) -> f64 {
-        let of =
-            |layer: &&LayerSpec| layer.dense.as_ref().map_or(0.0, |d| d.dropout).max(layer.spec.dropout());
-        self.every().iter().map(of).fold(0.0, f64::max)
+        self.every()
+            .iter()
+            .map(|layer: &&LayerSpec| {
+                layer.dense.as_ref().map_or(0.0, |d| d.dropout).max(layer.spec.dropout())
+            })
+            .fold(0.0, f64::max)
     }
 
     /// The sizes that the description states, for when there is no data to ask.

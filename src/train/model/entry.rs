@@ -165,8 +165,8 @@ impl Entry {
         }
     }
 
-    /// What is said of a projection, which needs not be there.
-    pub fn of_a_projection(&self) -> Option<(&'static str, Range<usize>)> {
+    /// Returns a key that is for a projection alone.
+    pub fn projection_key(&self) -> Option<(&'static str, Range<usize>)> {
         self.given().find(|(key, _)| matches!(*key, "init" | "trainable"))
     }
 

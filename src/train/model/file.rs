@@ -275,8 +275,9 @@ impl DefaultsEntry {
 
 /// A name becomes part of a path.
 fn check_name(name: &str) -> Result<(), String> {
-    let plain = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.' | '+');
-    if (1..=LONGEST_NAME).contains(&name.chars().count()) && name.chars().all(plain) && !name.starts_with('.')
+    if (1..=LONGEST_NAME).contains(&name.chars().count())
+        && name.chars().all(|c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.' | '+'))
+        && !name.starts_with('.')
     {
         return Ok(());
     }

@@ -8,9 +8,9 @@ use crate::record::Activation;
 
 /// A kind of layer, as an entry of a model file names it.
 pub struct Kind {
-    /// What `type` says.
+    /// The value of `type`.
     pub name: &'static str,
-    /// What it computes, in one line.
+    /// A description in one line.
     pub about: &'static str,
     /// Keys that it needs beside `type`.
     pub needs: &'static [&'static str],
@@ -44,7 +44,7 @@ pub struct Place {
 }
 
 impl Place {
-    /// What a layer with a weight says, where it stands here.
+    /// Reads the options of a layer with a weight that stands here.
     pub fn dense(&self, entry: &Entry) -> Checked<LayerOptions> {
         if let (Some(norm), true) = (&entry.norm, self.last) {
             return wrong(norm, "the last layer gives the output, which is not normalised");

@@ -1,4 +1,4 @@
-//! What layers of a description say beside their kind.
+//! Options of layers beside their kind.
 
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -9,7 +9,7 @@ use crate::train::Scheme;
 /// A square window that moves over an image, or a stretch that moves along a sequence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Window {
-    /// Its side.
+    /// Length of its side.
     pub kernel: u64,
     /// How far it moves.
     pub stride: u64,
@@ -17,7 +17,7 @@ pub struct Window {
     pub padding: u64,
 }
 
-/// What a layer with a weight says beside its size.
+/// Options of a layer with a weight.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LayerOptions {
     /// Nonlinearity of its output.

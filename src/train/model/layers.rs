@@ -1,4 +1,4 @@
-//! What one layer of a description says.
+//! Layers of a description.
 
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -10,9 +10,9 @@ use crate::record::Activation;
 /// One entry of a model's list of layers.
 #[derive(Clone, Debug)]
 pub struct LayerSpec {
-    /// What it is, with what only its kind says.
+    /// The part that only its kind has.
     pub spec: Arc<dyn Spec>,
-    /// What layers with a weight say beside their size.
+    /// Options of layers with a weight.
     pub dense: Option<LayerOptions>,
     /// The nonlinearity of an entry that is nothing else, or of a residual block's sum.
     pub act: Option<Activation>,
@@ -44,12 +44,12 @@ impl LayerSpec {
     }
 }
 
-/// What only one kind of layer says.
+/// The part of a layer that only one kind has.
 pub trait Spec: Debug + Send + Sync {
     /// Takes its place in a plan.
     fn plan(&self, layer: &LayerSpec, planner: &mut Planner) -> Planned<()>;
 
-    /// What flows into it.
+    /// Returns what flows into it.
     fn takes(&self) -> Takes {
         Takes::Anything
     }

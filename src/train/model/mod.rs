@@ -1,4 +1,4 @@
-//! What a model is made of, described in a TOML file: the zoo's entries are such files.
+//! Models, described in TOML files: the zoo's entries are such files.
 //!
 //! `file` and `entry` read a description, `layers` holds what it says of each layer, `kinds` are the kinds of
 //! layer that there are, `walk` and `planner` work out the shapes of a `plan` for given data, `table` lists its

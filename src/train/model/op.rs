@@ -10,7 +10,7 @@ use crate::train::network::Pass;
 
 /// One thing that a forward pass does.
 pub trait Op: Debug + Send + Sync {
-    /// Does it.
+    /// Computes its output.
     fn forward(&self, x: Tensor, pass: &mut Pass) -> Tensor;
 
     /// The layers with parameters that it uses, by their number in the plan.

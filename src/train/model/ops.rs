@@ -73,7 +73,7 @@ impl Op for Unflatten {
     }
 }
 
-/// What mean and variance are taken over.
+/// The values that mean and variance are taken over.
 #[derive(Clone, Copy, Debug)]
 pub enum Over {
     /// Rows and positions, unit by unit.
@@ -85,7 +85,7 @@ pub enum Over {
 }
 
 impl Over {
-    /// What a record calls it.
+    /// Returns the kind that a record gives it.
     pub fn kind(self) -> LayerKind {
         match self {
             Over::Batch => LayerKind::BatchNorm,
@@ -94,7 +94,7 @@ impl Over {
         }
     }
 
-    /// What names begin with.
+    /// Returns the prefix of names.
     pub fn prefix(self) -> &'static str {
         match self {
             Over::Batch => "bn",

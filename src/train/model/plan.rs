@@ -1,4 +1,4 @@
-//! What a description becomes for data of a given shape: every operation and every layer with its
+//! Plans, which descriptions become for data of a given shape: every operation and every layer with its
 //! sizes, before a tensor is made.
 
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use crate::record::Layer;
 use crate::train::init::Init;
 use crate::train::{Dataset, Scheme, TrainError};
 
-/// What the data is like.
+/// Sizes of the data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sizes {
     /// Numbers of an input.
@@ -31,7 +31,7 @@ pub struct PlannedLayer {
     pub fan_out: u64,
     /// Initialisers of weight and bias; none for a normalisation that says none.
     pub init: Option<(Scheme, Scheme)>,
-    /// What the layer's constructor draws in PyTorch.
+    /// The draws of the layer's constructor in PyTorch.
     pub default: (Init, Init),
     /// Whether it is drawn together with the next: two matrices of one recurrent layer are.
     pub with_next: bool,
@@ -40,7 +40,7 @@ pub struct PlannedLayer {
 /// An operation, and the shape of what comes out.
 #[derive(Clone, Debug)]
 pub struct Step {
-    /// What is done.
+    /// The operation.
     pub op: Arc<dyn Op>,
     /// For one row.
     pub shape: Shape,
@@ -51,7 +51,7 @@ pub struct Step {
 pub struct Plan {
     /// Shape of an input as the data has it.
     pub input: Shape,
-    /// What a forward pass does.
+    /// Operations of a forward pass, in order.
     pub ops: Vec<Step>,
     /// Layers with parameters, in forward order.
     pub layers: Vec<PlannedLayer>,
@@ -105,10 +105,12 @@ impl Plan {
 
     /// Multiply-adds of one row, about.
     pub fn macs(&self) -> u64 {
-        let of = |step: &Step| {
-            let layers = step.op.layers().iter().map(|l| self.layers[*l].layer.parameters);
-            layers.fold(0, u64::saturating_add).saturating_mul(step.op.times(step.shape))
-        };
-        self.ops.iter().map(of).fold(0, u64::saturating_add)
+        self.ops
+            .iter()
+            .map(|step: &Step| {
+                let layers = step.op.layers().iter().map(|l| self.layers[*l].layer.parameters);
+                layers.fold(0, u64::saturating_add).saturating_mul(step.op.times(step.shape))
+            })
+            .fold(0, u64::saturating_add)
     }
 }

@@ -17,13 +17,13 @@ use crate::train::init::Init;
 /// Values of one weight, at most: 4 GiB.
 const MAX_WEIGHT: u64 = 1 << 30;
 
-/// What a kind gives back, or what does not fit.
+/// The result of planning, or what does not fit.
 pub type Planned<T> = Result<T, String>;
 
 /// A plan in the making.
 pub struct Planner {
     pub plan: Plan,
-    /// What comes out of the last operation.
+    /// Shape of what comes out of the last operation.
     pub shape: Shape,
     /// Outputs that the data needs, while the last layer is planned.
     pub needed: Option<u64>,
@@ -38,7 +38,7 @@ pub struct Planner {
     branch: Option<u64>,
 }
 
-/// What flows into a layer, where only one thing can.
+/// The kind of input of a layer, where it takes one alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Takes {
     Anything,
@@ -61,7 +61,7 @@ pub struct Weighted {
     pub kind: LayerKind,
     /// Output dimension first.
     pub shape: Vec<u64>,
-    /// What the layer's constructor draws in PyTorch, of the weight and of the bias.
+    /// The draws of the layer's constructor in PyTorch, of the weight and of the bias.
     pub default: (Init, Init),
     pub with_next: bool,
 }
@@ -172,7 +172,7 @@ impl Planner {
         Ok(self.plan.layers.len() - 1)
     }
 
-    /// What follows a layer with a weight: normalisation, nonlinearity, dropout.
+    /// Plans what follows a layer with a weight: normalisation, nonlinearity, dropout.
     pub fn finish(&mut self, layer: usize, dense: &LayerOptions) {
         let shape = self.shape;
         match dense.norm {
@@ -306,10 +306,14 @@ impl Planner {
         self.plan.ops.is_empty()
     }
 
-    /// What gives the present shape, for messages.
+    /// Returns the name of what gives the present shape, for messages.
     pub fn previous(&self) -> String {
         let of_layer = |step: &Step| step.op.layers().last().map(|layer| self.named(*layer));
-        let gives = |step: &Step| step.op.named().or_else(|| of_layer(step));
-        self.plan.ops.iter().rev().find_map(gives).unwrap_or("the data".into())
+        self.plan
+            .ops
+            .iter()
+            .rev()
+            .find_map(|step: &Step| step.op.named().or_else(|| of_layer(step)))
+            .unwrap_or("the data".into())
     }
 }

@@ -1,4 +1,4 @@
-//! What the entries of a description mean: each is handed to its kind.
+//! Resolves the entries of a description: each is handed to its kind.
 
 use super::entry::Entry;
 use super::fault::{Checked, Fault, wrong};
@@ -7,7 +7,7 @@ use super::kinds::KINDS;
 use super::layers::LayerSpec;
 use crate::record::Activation;
 
-/// What a list of entries means, whose last is the model's if `output` says its nonlinearity.
+/// Resolves a list of entries, whose last is the model's if `output` says its nonlinearity.
 pub fn resolve(
     entries: &[Entry],
     between: Activation,
@@ -28,11 +28,13 @@ pub fn resolve(
 
 /// Whether it is of a kind that can have a nonlinearity beside its weight.
 fn has_act_beside(entry: &Entry) -> bool {
-    let is = |kind: &&&Kind| kind.name == entry.r#type.get_ref();
-    KINDS.iter().find(is).is_some_and(|kind| kind.takes.contains(&"norm"))
+    KINDS
+        .iter()
+        .find(|kind: &&&Kind| kind.name == entry.r#type.get_ref())
+        .is_some_and(|kind| kind.takes.contains(&"norm"))
 }
 
-/// What it means.
+/// Resolves one entry.
 fn resolve_entry(entry: &Entry, place: &Place) -> Checked<LayerSpec> {
     let Some(kind) = KINDS.iter().find(|kind| kind.name == entry.r#type.get_ref()) else {
         let names: Vec<&str> = KINDS.iter().map(|kind| kind.name).collect();

@@ -20,12 +20,12 @@ pub fn schema() -> Schema {
     if let Some(entry) = schema.pointer_mut("/$defs/Entry") {
         // What any kind can say, and which of it each does.
         let says = entry["properties"].take();
-        *entry = json!({ "oneOf": KINDS.map(|kind| of_kind(kind, &says)) });
+        *entry = json!({ "oneOf": KINDS.map(|kind| kind_schema(kind, &says)) });
     }
     schema
 }
 
-fn of_kind(kind: &Kind, says: &Value) -> Value {
+fn kind_schema(kind: &Kind, says: &Value) -> Value {
     let keys = kind.needs.iter().chain(kind.takes);
     let mut properties: Map<String, Value> =
         keys.map(|key| ((*key).to_owned(), says[*key].clone())).collect();

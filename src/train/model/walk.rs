@@ -53,7 +53,7 @@ fn whole(mut planner: Planner, layers: &[LayerSpec]) -> Planned<Plan> {
     Ok(planner.plan)
 }
 
-/// What the first layers that take one thing alone take.
+/// Returns the kind of input that the first layers need which take one alone.
 fn first_need(layers: &[LayerSpec]) -> Takes {
     let mut needs = layers.iter().map(|layer| match layer.layers.as_slice() {
         [] => layer.spec.takes(),

@@ -27,11 +27,11 @@ pub struct Network {
     rows_at_once: i64,
 }
 
-/// What a forward pass does.
+/// The computation of a forward pass.
 enum Body {
     /// One operation after another.
     Ops { store: VarStore, ops: Vec<Arc<dyn Op>>, lrelu_slope: Tensor },
-    /// What a program does, which cannot be looked into.
+    /// A program, which cannot be looked into.
     Program(Loaded),
 }
 
@@ -68,7 +68,7 @@ impl Network {
     }
 
     /// A program with its parameters as they were saved, for batches of so many rows.
-    pub(in crate::train) fn of_program(mut program: Loaded, device: Device, batch: i64) -> Self {
+    pub(in crate::train) fn from_program(mut program: Loaded, device: Device, batch: i64) -> Self {
         let work = program.macs();
         Self {
             layers: std::mem::take(&mut program.layers),
@@ -99,7 +99,7 @@ impl Network {
                 let mut pass = Pass { mode, parameters, lrelu_slope, hook, shortcuts: Vec::new() };
                 Ok(ops.iter().fold(x.shallow_clone(), |value, op| op.forward(value, &mut pass)))
             }
-            Body::Program(program) => program.forward(x, mode == Mode::Train),
+            Body::Program(program) => program.forward(x, mode),
         }
     }
 
@@ -181,8 +181,12 @@ impl Network {
 
     /// A copy of everything that training changes, by name.
     pub fn snapshot(&self) -> Snapshot {
-        let copied = |(name, tensor): (String, Tensor)| (name, tensor.detach().copy());
-        tch::no_grad(|| self.variables().into_iter().map(copied).collect())
+        tch::no_grad(|| {
+            self.variables()
+                .into_iter()
+                .map(|(name, tensor): (String, Tensor)| (name, tensor.detach().copy()))
+                .collect()
+        })
     }
 
     /// Goes back to a snapshot of this network.
@@ -218,11 +222,12 @@ fn tensors(root: &Path, layer: &Layer) -> Parameters {
     };
     let shape: Vec<i64> = layer.shape.iter().map(|d| *d as i64).collect();
     let units = [layer.units as i64];
-    let running = || (path.zeros_no_train("running_mean", &units), path.ones_no_train("running_var", &units));
     Parameters {
         weight: tensor(&weight_name, &shape, shape.len() == 1),
         bias: layer.bias.then(|| tensor(&bias_name, &units, false)),
-        running: (layer.kind == LayerKind::BatchNorm).then(running),
+        running: (layer.kind == LayerKind::BatchNorm).then(|| {
+            (path.zeros_no_train("running_mean", &units), path.ones_no_train("running_var", &units))
+        }),
     }
 }
 

@@ -11,10 +11,10 @@ use crate::train::data::Rows;
 /// PyTorch's default for the class that does not count.
 const NO_IGNORED_CLASS: i64 = -100;
 
-/// What is minimised, and how well it goes.
+/// Loss and score.
 #[derive(Clone, Copy, Debug)]
 pub struct Objective {
-    /// What is minimised.
+    /// The loss that is minimised.
     pub loss: Loss,
     /// Classification or regression.
     pub task: Task,
@@ -62,7 +62,7 @@ impl Objective {
         }
     }
 
-    /// What outputs mean, a number a row: the class (by number) or the value; and of classes how much
+    /// Turns outputs into answers, a number a sample: the class (by number) or the value; and of classes how much
     /// likelier the first is than the next.
     pub fn answers(&self, output: &Tensor) -> (Tensor, Option<Tensor>) {
         match (self.task, self.loss) {

@@ -34,7 +34,7 @@ pub enum Mode {
     Observe,
 }
 
-/// What a forward pass shows to whoever watches it. Units are the second dimension of all that is shown.
+/// A hook on a forward pass, which shows it what passes. Units are the second dimension of all that is shown.
 pub trait ForwardHook {
     /// The output of a layer with a weight, before normalisation and nonlinearity; what is returned
     /// takes its place.
@@ -43,12 +43,12 @@ pub trait ForwardHook {
         output
     }
 
-    /// What went into the nonlinearity of a layer and what came out.
+    /// Takes the input and the output of the nonlinearity of a layer.
     fn activation(&mut self, layer: usize, kind: Activation, pre: &Tensor, post: &Tensor) {
         let _ = (layer, kind, pre, post);
     }
 
-    /// What went into a nonlinearity, whether a layer's own or not: behind the sum of a residual block,
+    /// Takes the input of a nonlinearity, whether a layer's own or not: behind the sum of a residual block,
     /// or inside a recurrent cell.
     fn nonlinearity(&mut self, kind: Activation, pre: &Tensor) {
         let _ = (kind, pre);
@@ -133,7 +133,7 @@ impl Pass<'_> {
         self.shortcuts.push(x);
     }
 
-    /// What was kept last; an operation that takes it stands behind one that keeps it.
+    /// Returns what was kept last; an operation that takes it stands behind one that keeps it.
     pub fn take_shortcut(&mut self) -> Option<Tensor> {
         self.shortcuts.pop()
     }

@@ -20,7 +20,7 @@ const METADATA: &str = "__metadata__";
 /// The tensors begin at a multiple of this.
 const ALIGNMENT: usize = 8;
 
-/// What a file holds.
+/// Content of a file.
 #[derive(Debug, Default)]
 pub struct Checkpoint {
     /// Words about it.

@@ -12,12 +12,12 @@ pub enum LrDecay {
     Step {
         /// Epochs from one fall to the next.
         every: u64,
-        /// What is left of it.
+        /// Factor of the rate.
         factor: f64,
     },
     /// Times a factor every epoch (`ExponentialLR`).
     Exponential {
-        /// What is left of it.
+        /// Factor of the rate.
         factor: f64,
     },
     /// Half a cosine from the start down to a least rate at the end (`CosineAnnealingLR`).

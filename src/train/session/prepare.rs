@@ -1,4 +1,4 @@
-//! What a run needs before anything is drawn, and whether it can be had.
+//! Prepares a run: everything that it needs before anything is drawn, with its checks.
 
 use tch::Device;
 
@@ -14,7 +14,7 @@ use crate::train::script::{Loaded, Trial};
 /// Names that a message lists, at most.
 const MAX_LISTED: usize = 8;
 
-/// What a run needs before anything is drawn.
+/// Everything that a run needs before anything is drawn.
 pub struct Prepared {
     pub dataset: Dataset,
     /// Samples of a step.
@@ -22,9 +22,9 @@ pub struct Prepared {
     pub model: PreparedModel,
 }
 
-/// What a network is built from.
+/// A model that is ready to be built.
 pub enum PreparedModel {
-    /// A description.
+    /// A description, laid out.
     Model { model: Box<Model>, plan: Box<Plan> },
     /// A program, what its outputs are, and which parameters of it the loss does not depend on.
     Program { loaded: Loaded, probabilities: bool, unreached: Vec<String> },
@@ -49,7 +49,7 @@ impl PreparedModel {
     pub fn build(self, device: Device, batch: i64) -> Network {
         match self {
             Self::Model { plan, .. } => Network::new(&plan, device),
-            Self::Program { loaded, .. } => Network::of_program(loaded, device, batch),
+            Self::Program { loaded, .. } => Network::from_program(loaded, device, batch),
         }
     }
 }
@@ -91,7 +91,7 @@ pub fn prepare(config: &Config) -> Result<Prepared, TrainError> {
     Ok(Prepared { dataset, batch, model })
 }
 
-/// What cannot be read can neither be kept nor gone on with.
+/// Refuses to save what cannot be read, and so neither kept nor gone on with.
 fn check_can_be_saved(config: &Config, program: &Loaded) -> Result<(), TrainError> {
     if !config.save_model || program.buffers.is_empty() {
         return Ok(());

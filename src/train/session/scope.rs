@@ -348,12 +348,16 @@ mod tests {
         optimizer.set_lr(0.1);
         let objective = Objective::new(data.loss, data.info.task, model.output());
         let run = config.header(&data, ModelMetadata::from_plan(&model, &plan), 32, 1).run;
-        let watched = |(layer, own): (&Layer, &Parameters)| {
-            let watched =
-                TrackedLayer::new(&layer.name, &own.weight, own.bias.as_ref()).activation(layer.activation);
-            if layer.output { watched.output() } else { watched }
-        };
-        let layers = network.layers().iter().zip(network.parameters()).map(watched).collect();
+        let layers = network
+            .layers()
+            .iter()
+            .zip(network.parameters())
+            .map(|(layer, own): (&Layer, &Parameters)| {
+                let watched = TrackedLayer::new(&layer.name, &own.weight, own.bias.as_ref())
+                    .activation(layer.activation);
+                if layer.output { watched.output() } else { watched }
+            })
+            .collect();
         let mut scope = Scope::new(path, run, data.info.clone(), layers).unwrap();
         let rows = data.train.len();
         for epoch in 0..config.epochs as i64 {

@@ -72,7 +72,7 @@ pub struct State {
     pub progress: Progress,
     /// Where its record stands.
     pub recorder: RecorderState,
-    /// What training changes, what the optimizer remembers, and the best parameters so far.
+    /// Tensors that training changes, those of the optimizer, and the best parameters so far.
     pub tensors: Snapshot,
 }
 

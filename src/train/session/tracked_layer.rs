@@ -1,4 +1,4 @@
-//! What a training loop of one's own says of its layers and epochs.
+//! Description by a training loop of one's own of its layers and epochs.
 
 use tch::Tensor;
 
@@ -65,7 +65,7 @@ impl TrackedLayer {
     }
 }
 
-/// What is known of an epoch beside its steps. Scores are accuracies, or minus the mean squared error, so
+/// Scores and learning rate of an epoch. Scores are accuracies, or minus the mean squared error, so
 /// that higher is better; NaN where nobody asked.
 #[derive(Clone, Copy, Debug)]
 pub struct Scores {

@@ -49,7 +49,7 @@ pub struct Trainer<'a> {
     /// The parameters with the best dev score so far, if anybody will want them.
     pub best: Option<Snapshot>,
     pub stopped_early: Option<EarlyStop>,
-    /// What is saved to go on from, if that is asked for.
+    /// The state to go on from, if saving is asked for.
     pub saving: Option<Saving>,
     /// Seconds of earlier parts of the run.
     pub before: f64,
@@ -150,7 +150,7 @@ impl Trainer<'_> {
         Ok(state)
     }
 
-    /// What stands in for activations where they cannot be measured.
+    /// Returns the screen that stands in for activations where they cannot be measured.
     fn row_screen(&self) -> Option<ZeroGradientScreen> {
         let wanted = self.network.is_program() && self.config.capture.parameters == Some(DetailLevel::Full);
         wanted.then(|| {

@@ -25,7 +25,7 @@ pub fn applies_to(data: &Dataset) -> bool {
     data.info.inputs == 2 && data.image.is_none() && data.info.classes.len() <= MAX_CLASSES
 }
 
-/// What the network with its present parameters, those after this epoch, answers anywhere on the plane.
+/// Measures what the network with its present parameters, those after this epoch, answers anywhere on the plane.
 ///
 /// # Errors
 /// As [`Network::forward`].
@@ -48,7 +48,7 @@ pub fn measure(
             return Ok(None);
         }
         let answers = answers_on(&grid(spans), network, objective)?;
-        let points = splits.iter().map(|(name, rows)| points(name, rows, seed, network, objective, data));
+        let points = splits.iter().map(|split| points(*split, seed, network, objective, data));
         let splits = points.collect::<Result<_, _>>()?;
         let axis = |column: usize| {
             let (low, high) = spans[column];
@@ -108,8 +108,7 @@ fn answers_on(grid: &Tensor, network: &Network, objective: &Objective) -> Result
 }
 
 fn points(
-    name: &str,
-    rows: &Rows,
+    (name, rows): (&str, &Rows),
     seed: i64,
     network: &Network,
     objective: &Objective,
@@ -148,7 +147,7 @@ mod tests {
     use crate::train::model::Plan;
     use crate::train::{DataOptions, DataSource, Model, Sizes};
 
-    /// What a network answers that gives `weight · x − limit`, with where the grid has its points.
+    /// Returns the answers of a network that gives `weight · x − limit`, with where the grid has its points.
     fn plane(weight: [f32; 2], limit: f32) -> (Boundary, [Vec<f64>; 2]) {
         let source: DataSource = "moons".parse().unwrap();
         let options = DataOptions { samples: Some(200), ..Default::default() };
@@ -163,11 +162,10 @@ mod tests {
         });
         let objective = Objective::new(Loss::Bce, Task::Classification, Activation::Identity);
         let boundary = *measure(0, 0, &network, &objective, &data).unwrap().unwrap();
-        let place = |axis: &Axis| {
+        let places = boundary.axes.each_ref().map(|axis: &Axis| {
             let step = (axis.high - axis.low) / (GRID - 1) as f64;
             (0..GRID).map(|i| axis.low + i as f64 * step).collect()
-        };
-        let places = boundary.axes.each_ref().map(place);
+        });
         (boundary, places)
     }
 

@@ -40,7 +40,7 @@ pub struct GradcheckOptions {
     pub seed: i64,
 }
 
-/// What came of it.
+/// Outcome of the comparison.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Gradcheck {
     /// Rows that the loss was taken over.

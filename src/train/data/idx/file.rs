@@ -15,7 +15,7 @@ const GZIP: [u8; 2] = [0x1f, 0x8b];
 /// Bytes of a file, at most: as float32 they are 4 GiB. All of EMNIST is below two thirds of it.
 const MAX_BYTES: u64 = 1 << 30;
 
-/// What a file holds.
+/// Content of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Content {
     Images,
@@ -153,7 +153,7 @@ impl IdxFile {
         Ok(())
     }
 
-    /// What the header says, in words.
+    /// Describes the header in words.
     fn claim(&self) -> String {
         match self.sizes[..] {
             [items, height, width] => format!("{} images of {height}x{width}", count(items)),

@@ -36,11 +36,12 @@ pub static CONV2D: Kind = Kind {
     resolve: |entry, place| resolve(entry, place, true),
 };
 
-#[derive(Debug)]
-struct Conv {
-    channels: u64,
-    window: Window,
-    flat: bool,
+/// A convolution over images if `flat`, else over sequences.
+#[derive(Clone, Copy, Debug)]
+pub struct Conv {
+    pub channels: u64,
+    pub window: Window,
+    pub flat: bool,
 }
 
 fn resolve(entry: &Entry, place: &Place, flat: bool) -> Checked<LayerSpec> {
@@ -53,7 +54,7 @@ impl Spec for Conv {
     fn plan(&self, layer: &LayerSpec, planner: &mut Planner) -> Planned<()> {
         let name = planner.name("conv");
         let dense = layer.dense.clone().unwrap_or(LayerOptions::new(Activation::Identity));
-        plan(planner, name, self.channels, self.window, self.flat, &dense)
+        plan(planner, name, *self, &dense)
     }
 
     fn takes(&self) -> Takes {
@@ -61,15 +62,9 @@ impl Spec for Conv {
     }
 }
 
-/// A convolution of this name, over images if `flat`, else over sequences.
-pub fn plan(
-    planner: &mut Planner,
-    name: String,
-    channels: u64,
-    window: Window,
-    flat: bool,
-    dense: &LayerOptions,
-) -> Planned<()> {
+/// Plans a convolution of this name.
+pub fn plan(planner: &mut Planner, name: String, conv: Conv, dense: &LayerOptions) -> Planned<()> {
+    let Conv { channels, window, flat } = conv;
     let (shape, weight, kind) = if flat {
         let image = planner.image(&name)?;
         let shape = Shape::Image(image);

@@ -30,7 +30,7 @@ struct Residual;
 
 fn resolve(entry: &Entry, place: &Place) -> Checked<LayerSpec> {
     let shortcut = entry.shortcut.as_ref().map_or(Shortcut::Identity, |s| *s.get_ref());
-    if let (Shortcut::Identity, Some((key, span))) = (shortcut, entry.of_a_projection()) {
+    if let (Shortcut::Identity, Some((key, span))) = (shortcut, entry.projection_key()) {
         let reason = format!("{key} is that of a projection: say shortcut = \"projection\" as well");
         return Err(Fault { span: Some(span), reason });
     }
@@ -81,10 +81,9 @@ impl Spec for Residual {
     }
 }
 
-/// What makes a shortcut's values as many as the branch's.
+/// Plans the projection that makes a shortcut's values as many as the branch's.
 fn projection(planner: &mut Planner, name: String, output: Shape, dense: &LayerOptions) -> Planned<()> {
     let input = planner.shape;
-    let steps = |stride: u64| Window { kernel: 1, stride, padding: 0 };
     // The stride that makes one side of another.
     let stride = |from: u64, to: u64| {
         let stride = from.div_ceil(to.max(1));
@@ -99,7 +98,11 @@ fn projection(planner: &mut Planner, name: String, output: Shape, dense: &LayerO
         _ => (None, false),
     };
     match stride {
-        Some(stride) => conv::plan(planner, name, output.units(), steps(stride), flat, dense),
+        Some(stride) => {
+            let window = Window { kernel: 1, stride, padding: 0 };
+            let conv = conv::Conv { channels: output.units(), window, flat };
+            conv::plan(planner, name, conv, dense)
+        }
         None => Err(format!(
             "{name}: the branch gives {}, and no stride makes them of the block's {}",
             output.described(),
