@@ -102,11 +102,11 @@ fn main() {
 fn measure(file: &Path) {
     let bytes = std::fs::read(file).expect("a file of float32 values");
     let values: Vec<f32> = bytes.as_chunks::<4>().0.iter().map(|b| f32::from_le_bytes(*b)).collect();
-    let d = Distribution::of(&values);
+    let d = Distribution::new(&values);
     let mut rows = [
-        Row::new("distribution", 1, || drop(black_box(Distribution::of(&values)))),
-        Row::new("density", 1, || drop(black_box(Density::of_values(&d)))),
-        Row::new("both", 1, || drop(black_box(Density::of_values(&Distribution::of(&values))))),
+        Row::new("distribution", 1, || drop(black_box(Distribution::new(&values)))),
+        Row::new("density", 1, || drop(black_box(Density::from_values(&d)))),
+        Row::new("both", 1, || drop(black_box(Density::from_values(&Distribution::new(&values))))),
     ];
     let times = sorted_times(&mut rows);
     let field = |(row, times): (&Row, &Vec<f64>)| format!("\"{}\": {}", row.what, times[ROUNDS / 2]);
@@ -122,10 +122,12 @@ fn table() {
     let double: Vec<f64> = values.iter().map(|v| f64::from(*v)).collect();
     let brain: Vec<half::bf16> = values.iter().map(|v| half::bf16::from_f32(*v)).collect();
     let half: Vec<half::f16> = values.iter().map(|v| half::f16::from_f32(*v)).collect();
-    let whole = Distribution::of(&values);
-    let few = Distribution::of(&near_one);
+    let whole = Distribution::new(&values);
+    let few = Distribution::new(&near_one);
     let nine = &values[..9];
-    let of = |values: &[f32], threads, with| drop(black_box(Distribution::of_using(values, threads, with)));
+    let of = |values: &[f32], threads, with| {
+        drop(black_box(Distribution::with_instructions(values, threads, with)))
+    };
 
     let mut rows = vec![Row::new("reading 10M float32 once (a plain sum)", VALUES, || {
         black_box(read(&values));
@@ -149,9 +151,9 @@ fn table() {
         Row::new("… of 1M float32 around 1 ± 0.02", FEW, || of(&near_one, 1, widest)),
         Row::new("… of 100,000 float32", 100_000, || of(&values[..100_000], 1, widest)).calls(10),
         Row::new("… of 4,096 float32", 4_096, || of(&values[..4_096], 1, widest)).calls(100),
-        Row::new("… of 10M float64", VALUES, || drop(black_box(Distribution::of_parallel(&double, 1)))),
-        Row::new("… of 10M bfloat16", VALUES, || drop(black_box(Distribution::of_parallel(&brain, 1)))),
-        Row::new("… of 10M float16", VALUES, || drop(black_box(Distribution::of_parallel(&half, 1)))),
+        Row::new("… of 10M float64", VALUES, || drop(black_box(Distribution::with_threads(&double, 1)))),
+        Row::new("… of 10M bfloat16", VALUES, || drop(black_box(Distribution::with_threads(&brain, 1)))),
+        Row::new("… of 10M float16", VALUES, || drop(black_box(Distribution::with_threads(&half, 1)))),
         Row::new("L2 norm of 10M float32", VALUES, || {
             black_box(stats::l2(&values));
         }),
@@ -167,15 +169,15 @@ fn table() {
         .calls(100)
         .at_most(5e3),
         Row::new("density of 1M values from bins, each time", 1, || {
-            black_box(Density::of_values(&few));
+            black_box(Density::from_values(&few));
         }),
         Row::new("violin of 10M values from bins (density and quartiles), each time", 1, || {
             let quartiles = [0.25, 0.5, 0.75].map(|q| whole.quantile(q));
-            black_box((Density::of_values(&whole), quartiles));
+            black_box((Density::from_values(&whole), quartiles));
         })
         .at_most(5e6),
         Row::new("the same of magnitudes, each time", 1, || {
-            black_box(Density::of_magnitudes(&whole));
+            black_box(Density::from_magnitudes(&whole));
         })
         .at_most(5e6),
     ]);
@@ -212,7 +214,7 @@ fn markdown(rows: &[Row], times: &[Vec<f64>]) -> String {
         let _ =
             writeln!(text, "| {} | {median} | {smallest} | {target} | {of_limit} | {of_torch} |", row.what);
     }
-    let nine = Distribution::of(&[0.5; 9]);
+    let nine = Distribution::new(&[0.5; 9]);
     let bytes = size_of_val(&nine) + size_of_val(nine.sample());
     let _ = writeln!(text, "\nA distribution of 9 values takes {bytes} bytes (at most 1,024).");
     text

@@ -20,10 +20,10 @@ type Loop = (&'static str, fn(&[f32]));
 
 const LOOPS: &[Loop] = &[
     ("distribution-float32-widest", |v| {
-        drop(black_box(Distribution::of_using(v, 1, Instructions::widest())))
+        drop(black_box(Distribution::with_instructions(v, 1, Instructions::widest())))
     }),
     ("distribution-float32-baseline", |v| {
-        drop(black_box(Distribution::of_using(v, 1, Instructions::baseline())));
+        drop(black_box(Distribution::with_instructions(v, 1, Instructions::baseline())));
     }),
     ("l2", |v| {
         black_box(stats::l2(v));

@@ -25,10 +25,11 @@ fn distribution(c: &mut Criterion) {
     for count in [9, 4_096, 1_000_000] {
         let values = gradients(count);
         group.throughput(Throughput::Elements(count as u64));
-        group.bench_with_input(BenchmarkId::new("of", count), &values, |b, v| b.iter(|| Distribution::of(v)));
+        group
+            .bench_with_input(BenchmarkId::new("of", count), &values, |b, v| b.iter(|| Distribution::new(v)));
     }
     group.throughput(Throughput::Elements(1));
-    let (a, b) = (Distribution::of(&gradients(1_000_000)), Distribution::of(&gradients(500_000)));
+    let (a, b) = (Distribution::new(&gradients(1_000_000)), Distribution::new(&gradients(500_000)));
     group.bench_function("merge", |bench| {
         bench.iter(|| {
             let mut sum = a.clone();
@@ -36,7 +37,7 @@ fn distribution(c: &mut Criterion) {
             sum
         });
     });
-    group.bench_function("density of 1000000 values", |bench| bench.iter(|| Density::of_values(&a)));
+    group.bench_function("density of 1000000 values", |bench| bench.iter(|| Density::from_values(&a)));
     group.finish();
 }
 
@@ -77,10 +78,11 @@ mod training {
     use std::time::Duration;
 
     use criterion::Criterion;
-    use gradscope::record::Packing;
+    use gradscope::record::Compression;
     use gradscope::record::{Line, RecordError};
     use gradscope::train::{
-        BatchSize, Capture, Config, DataOptions, Model, Observer, OptimizerSettings, choose_device, train,
+        BatchSize, CaptureSettings, Config, DataOptions, Model, Observer, OptimizerSettings, choose_device,
+        train,
     };
 
     /// Keeps nothing but the time that went into measuring.
@@ -120,8 +122,8 @@ mod training {
             device: choose_device("cpu").expect("always there"),
             threads: Some(1),
             capture_every: None,
-            packing: Packing::None,
-            capture: Capture::default(),
+            packing: Compression::None,
+            capture: CaptureSettings::default(),
             command: Vec::new(),
             model: model.into(),
         }

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use gradscope::diagnose::{Diagnosis, Settings, diagnose};
 use gradscope::record::{Activation, Loss, Record, Run};
-use gradscope::train::{Scope, Scores, Watched, describe};
+use gradscope::train::{Scope, Scores, TrackedLayer, describe};
 use gradscope::{plot, report};
 use tch::nn::{self, Module, OptimizerConfig};
 use tch::{Device, Kind, Reduction, Tensor};
@@ -47,13 +47,13 @@ pub fn train(bias: f64, record: &Path) -> Result<(), Failure> {
         lr: 0.01,
         weight_decay: 0.0,
         batch_size: BATCH as u64,
-        ..Run::of("own", Loss::Bce, EPOCHS, steps)
+        ..Run::new("own", Loss::Bce, EPOCHS, steps)
     };
     let data = describe("circle", &x, &y, &["outside", "inside"])?;
     let layers = vec![
-        Watched::new("fc1", &fc1.ws, fc1.bs.as_ref()).activation(Activation::Relu),
-        Watched::new("fc2", &fc2.ws, fc2.bs.as_ref()).activation(Activation::Relu),
-        Watched::new("fc3", &fc3.ws, fc3.bs.as_ref()).output(),
+        TrackedLayer::new("fc1", &fc1.ws, fc1.bs.as_ref()).activation(Activation::Relu),
+        TrackedLayer::new("fc2", &fc2.ws, fc2.bs.as_ref()).activation(Activation::Relu),
+        TrackedLayer::new("fc3", &fc3.ws, fc3.bs.as_ref()).output(),
     ];
     let mut scope = Scope::new(record, run, data, layers)?;
 
@@ -61,9 +61,9 @@ pub fn train(bias: f64, record: &Path) -> Result<(), Failure> {
         let order = Tensor::randperm(ROWS, (Kind::Int64, Device::Cpu));
         for rows in order.split(BATCH, 0) {
             let (x, y) = (x.index_select(0, &rows), y.index_select(0, &rows));
-            let hidden = scope.through("fc1", fc1.forward(&x), Tensor::relu);
-            let hidden = scope.through("fc2", fc2.forward(&hidden), Tensor::relu);
-            let logits = scope.through("fc3", fc3.forward(&hidden), Tensor::shallow_clone);
+            let hidden = scope.activation("fc1", fc1.forward(&x), Tensor::relu);
+            let hidden = scope.activation("fc2", fc2.forward(&hidden), Tensor::relu);
+            let logits = scope.activation("fc3", fc3.forward(&hidden), Tensor::shallow_clone);
             let loss = logits.binary_cross_entropy_with_logits::<Tensor>(&y, None, None, Reduction::Mean);
             adam.zero_grad();
             loss.backward();

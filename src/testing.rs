@@ -24,7 +24,7 @@ pub fn header(layers: Vec<Layer>) -> Header {
         init: "default".into(),
         bias: "default".into(),
         activation: "relu".into(),
-        ..Run::of("mlp", Loss::Bce, 1, 10)
+        ..Run::new("mlp", Loss::Bce, 1, 10)
     };
     let data = Data {
         name: "moons".into(),
@@ -35,7 +35,7 @@ pub fn header(layers: Vec<Layer>) -> Header {
         inputs: layers.first().map_or(2, |layer| layer.fan_in),
         shape: None,
         classes: vec!["0".into(), "1".into()],
-        chance_loss: 0.693,
+        baseline_loss: 0.693,
         input_rms: 1.0,
         target_mean: None,
         target_std: None,
@@ -74,7 +74,7 @@ pub fn linear(name: &str, [units, fan_in]: [u64; 2], activation: Activation) -> 
 /// A capture of a layer of which nothing but these weights is known.
 pub fn capture(weight: &[f32]) -> LayerCapture {
     LayerCapture {
-        weight: Distribution::of(weight),
+        weight: Distribution::new(weight),
         bias: None,
         weight_grad: None,
         bias_grad: None,
@@ -82,9 +82,9 @@ pub fn capture(weight: &[f32]) -> LayerCapture {
         weight_row_deviation: None,
         grad_row_deviation: None,
         activations: None,
-        signal_l2: None,
-        state_signal: None,
-        zero_rows: None,
+        output_gradient_l2: None,
+        hidden_state_gradient: None,
+        zero_gradient_units: None,
         steps: None,
     }
 }
@@ -92,13 +92,13 @@ pub fn capture(weight: &[f32]) -> LayerCapture {
 /// The activations of so many units, before and after their nonlinearity.
 pub fn activations(units: u64, pre: &[f32], post: &[f32]) -> Activations {
     Activations {
-        pre: Distribution::of(pre),
-        post: Distribution::of(post),
+        pre: Distribution::new(pre),
+        post: Distribution::new(post),
         units,
         pre_sample_std: 1.0,
         post_sample_std: 1.0,
         saturated_fraction: None,
-        firing: None,
+        activation_frequency: None,
         activity: None,
         output_sum: None,
         per_unit: None,

@@ -163,7 +163,7 @@ fn doses(text: &mut String, program: &Path, images: &Path, out: &Path) -> Result
         let progress = runs.iter().map(|run| {
             let (record, _) = Record::read(&run.record(out))?;
             let last = record.epochs.last().map_or(f64::NAN, |e| e.train_loss);
-            Ok(1.0 - last / record.header.data.chance_loss)
+            Ok(1.0 - last / record.header.data.baseline_loss)
         });
         let progress = progress.collect::<Result<Vec<f64>, Box<dyn Error>>>()?;
         let seeds = SEEDS as usize;

@@ -3,7 +3,7 @@
 //! They are given what favours them: weights of matrices alone (never biases or gains), every captured
 //! step, and a NaN or an infinity as an alarm of each, whether or not the tool had such a rule.
 
-use gradscope::record::{Epoch, Firing, Header, LayerCapture, Record};
+use gradscope::record::{ActivationFrequency, Epoch, Header, LayerCapture, Record};
 
 /// Names, in the order of [`alarms`].
 pub const NAMES: [&str; 4] = ["SageMaker Debugger", "AutoTrainer", "DeepDiagnosis", "TheDeepChecker"];
@@ -48,7 +48,7 @@ fn update(layer: &LayerCapture) -> Option<f64> {
 
 /// Share of a layer's units that fire on less than this share of samples.
 fn silent(layer: &LayerCapture, least: f32) -> Option<f64> {
-    let Firing { rate, .. } = layer.activations.as_ref()?.firing.as_ref()?;
+    let ActivationFrequency { rate, .. } = layer.activations.as_ref()?.activation_frequency.as_ref()?;
     Some(rate.iter().filter(|r| **r < least).count() as f64 / rate.len().max(1) as f64)
 }
 

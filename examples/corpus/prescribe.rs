@@ -94,7 +94,7 @@ fn tried<'a>(run: &'a Run, program: &Path, images: &Path, out: &Path) -> Result<
     let twin = run.case.twin().ok_or("it has no twin")?.longer(LONGER);
     call(run.words(&twin, images))?;
     let (record, _) = Record::read(&directory.join("record.jsonl"))?;
-    let chance = record.header.data.chance_loss;
+    let chance = record.header.data.baseline_loss;
     let twin = share(record.epochs.last().map_or(f64::NAN, |e| e.train_loss) / chance);
 
     let mut words = run.words(&run.case.clone().longer(LONGER), images);

@@ -33,7 +33,7 @@ impl<'a> Scored<'a> {
         let mut along = ask_along(record);
         let end = along.pop().expect("the whole record was asked about");
         let last = record.epochs.last().map_or(f64::NAN, |e| e.train_loss);
-        let share = Some(last / record.header.data.chance_loss).filter(|s| s.is_finite());
+        let share = Some(last / record.header.data.baseline_loss).filter(|s| s.is_finite());
         Self { run, along, end, earlier: earlier::alarms(record), share: share.unwrap_or(f64::INFINITY) }
     }
 

@@ -7,7 +7,7 @@ from typing import Any, Callable, Dict, List, Optional, Tuple
 
 SCHEMA = "gradscope.record/1"
 
-# As the program's own trainer thins out (src/record/thinning.rs, src/record/history.rs).
+# As the program's own trainer thins out (src/record/recorder.rs, src/record/thinning.rs).
 POINTS, LAYER_POINTS = (64, 500), 20_000
 EPOCHS, LAYER_EPOCHS = (16, 128), 25_600
 MOST_IN_FULL, IN_FULL = 200, 20_000

@@ -105,9 +105,9 @@ impl Checkpoint {
                 weight_row_deviation: if compared { row_deviation(weight)? } else { None },
                 grad_row_deviation: None,
                 activations: None,
-                signal_l2: None,
-                state_signal: None,
-                zero_rows: None,
+                output_gradient_l2: None,
+                hidden_state_gradient: None,
+                zero_gradient_units: None,
                 steps: None,
             })
         };
@@ -161,7 +161,7 @@ pub fn record(paths: &[PathBuf], command: Vec<String>) -> Result<(Record, Vec<St
             ..unknown_epoch()
         };
         if i + 1 < checkpoints.len() && !in_full(i as u64, count) {
-            epoch.condense();
+            epoch.compact();
         }
         let pushed = record.push(Line::Epoch(epoch));
         pushed.map_err(|reason| CheckpointError::invalid(&checkpoint.path, reason))?;
@@ -194,7 +194,7 @@ fn run(path: &Path, epochs: u64) -> Run {
     Run {
         norm: "unknown".into(),
         capture: Some(WEIGHTS_ALONE.into()),
-        ..Run::of(&model, Loss::Unknown, epochs, 0)
+        ..Run::new(&model, Loss::Unknown, epochs, 0)
     }
 }
 
@@ -209,7 +209,7 @@ fn unknown_data() -> Data {
         inputs: 0,
         shape: None,
         classes: Vec::new(),
-        chance_loss: f64::NAN,
+        baseline_loss: f64::NAN,
         input_rms: f64::NAN,
         target_mean: None,
         target_std: None,
@@ -243,8 +243,8 @@ fn distribution(tensor: &Tensor) -> Result<Distribution, CheckpointError> {
     let mut pieces = tensor.pieces()?;
     while let Some(values) = pieces.next()? {
         all.merge(&match values {
-            Values::F32(values) => Distribution::of_parallel(&values, threads()),
-            Values::F64(values) => Distribution::of_parallel(&values, threads()),
+            Values::F32(values) => Distribution::with_threads(&values, threads()),
+            Values::F64(values) => Distribution::with_threads(&values, threads()),
         });
     }
     Ok(all)
@@ -256,7 +256,7 @@ fn change(before: &Tensor, after: &Tensor) -> Result<Distribution, CheckpointErr
     let (mut before, mut after) = (before.pieces()?, after.pieces()?);
     while let (Some(before), Some(after)) = (before.next()?, after.next()?) {
         let change: Vec<f64> = after.iter().zip(before.iter()).map(|(a, b)| a - b).collect();
-        all.merge(&Distribution::of_parallel(&change, threads()));
+        all.merge(&Distribution::with_threads(&change, threads()));
     }
     Ok(all)
 }

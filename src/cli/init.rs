@@ -76,7 +76,7 @@ fn described(scheme: &Scheme, drawn: &Drawn) -> Result<String, std::fmt::Error> 
         }
         text.push('\n');
     }
-    let d = Distribution::of(&drawn.weight.concat());
+    let d = Distribution::new(&drawn.weight.concat());
     let value = |v: Option<f64>| v.map_or("–".into(), number);
     writeln!(
         text,

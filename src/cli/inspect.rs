@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use gradscope::checkpoint;
-use gradscope::record::{Line, Packing, Record, Writer};
+use gradscope::record::{Compression, Line, Record, Writer};
 use gradscope::report::OutputDir;
 
 use super::args::{InspectArgs, reproducible};
@@ -32,16 +32,16 @@ pub fn run(args: &InspectArgs, colours: bool) -> anyhow::Result<u8> {
     let diagnosis = render(&directory, &record, &findings, || {
         directory.create()?;
         write(&directory, &record)?;
-        Ok(directory.keep_only(Packing::None)?)
+        Ok(directory.keep_only(Compression::None)?)
     })?;
-    let source = directory.record(Packing::None);
+    let source = directory.record(Compression::None);
     let wanted = Wanted { args: &args.output, targets: &targets, baseline: None, colours };
     conclude(&record, &diagnosis, &source, &directory, &wanted)?;
     Ok(findings.status(&diagnosis))
 }
 
 fn write(directory: &OutputDir, record: &Record) -> anyhow::Result<()> {
-    let mut writer = Writer::create(&directory.record(Packing::None), &record.header)?;
+    let mut writer = Writer::create(&directory.record(Compression::None), &record.header)?;
     for epoch in &record.epochs {
         writer.write(&Line::Epoch(epoch.clone()))?;
     }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use anyhow::{Context, bail, ensure};
-use gradscope::record::{Line, Packing, Record, Writer};
+use gradscope::record::{Compression, Line, Record, Writer};
 
 use super::args::MergeArgs;
 use super::{exit, output};
@@ -12,7 +12,7 @@ use super::{exit, output};
 pub fn run(args: &MergeArgs) -> anyhow::Result<u8> {
     let out = &args.out;
     ensure!(
-        Packing::of(out) != Packing::Gzip,
+        Compression::from_path(out) != Compression::Gzip,
         "{}: records are not written as gzip; use .zst",
         out.display()
     );

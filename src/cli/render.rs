@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::ensure;
 use gradscope::diagnose::{Diagnosis, Finding, diagnose};
 use gradscope::plot;
-use gradscope::record::{Packing, Record, RecordError};
+use gradscope::record::{Compression, Record, RecordError};
 use gradscope::report::diff;
 use gradscope::report::format::Subject;
 use gradscope::report::{self, OutputDir, RECORD_FILE, Summary};
@@ -25,14 +25,17 @@ pub fn run(args: &ReportArgs, colours: bool) -> anyhow::Result<u8> {
     let out = args.output.out.clone().unwrap_or_else(|| home_of(&source));
     let (record, warnings) = Record::read(&source)?;
     let directory = OutputDir::check(&out, args.output.force)?;
-    let targets =
-        open_targets(&args.targets, &args.output, &[&source, &directory.record(Packing::of(&source))])?;
+    let targets = open_targets(
+        &args.targets,
+        &args.output,
+        &[&source, &directory.record(Compression::from_path(&source))],
+    )?;
     for warning in warnings {
         output::note(&format!("{}: {warning}", source.display()));
     }
     let diagnosis = render(&directory, &record, &findings, || {
         directory.create()?;
-        let packing = Packing::of(&source);
+        let packing = Compression::from_path(&source);
         if keep_record(&source, &directory.record(packing))? {
             directory.keep_only(packing)?;
         }
@@ -51,8 +54,8 @@ pub fn run(args: &ReportArgs, colours: bool) -> anyhow::Result<u8> {
 /// A record inside a report directory is rendered there, any other beside the reports.
 fn home_of(source: &Path) -> PathBuf {
     let parent = source.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let plain = match Packing::of(source) {
-        Packing::None => source.to_owned(),
+    let plain = match Compression::from_path(source) {
+        Compression::None => source.to_owned(),
         _ => source.with_extension(""),
     };
     if plain.file_name().is_some_and(|n| n == RECORD_FILE) {

@@ -2,10 +2,10 @@
 
 use std::path::Path;
 
-use gradscope::record::{Loss, Packing, Task};
+use gradscope::record::{Compression, Loss, Task};
 use gradscope::train::{
-    BatchSize, Blueprint, Capture, Cell, Changes, Config, DataOptions, DataSource, LrDecay, Model, Norm,
-    OptimizerKind, OptimizerSettings, Script, TrainError, choose_device,
+    BatchSize, CaptureSettings, Cell, Changes, Config, DataOptions, DataSource, LrDecay, Model, ModelSource,
+    Norm, OptimizerKind, OptimizerSettings, Script, TrainError, choose_device,
 };
 
 use super::args::{CellArg, DataArgs, LossArg, NetworkArgs, NormArg, PackingArg, RunArgs, TaskArg};
@@ -51,12 +51,12 @@ pub fn config(args: &RunArgs, command: Vec<String>) -> Result<Config, TrainError
         threads: training.threads,
         capture_every: training.capture_every,
         packing: match training.record_compress {
-            PackingArg::None => Packing::None,
-            PackingArg::Zstd => Packing::Zstd,
+            PackingArg::None => Compression::None,
+            PackingArg::Zstd => Compression::Zstd,
         },
         capture: match &model {
-            Blueprint::Model(_) => asked.unwrap_or_default(),
-            Blueprint::Script(_) => Capture::of_program(asked)?,
+            ModelSource::Model(_) => asked.unwrap_or_default(),
+            ModelSource::Script(_) => CaptureSettings::for_program(asked)?,
         },
         command,
         model,
@@ -64,7 +64,7 @@ pub fn config(args: &RunArgs, command: Vec<String>) -> Result<Config, TrainError
 }
 
 /// What to train: a model that is described, or the program in a file, which takes no network flags.
-fn blueprint(name: &str, network: &NetworkArgs) -> Result<Blueprint, TrainError> {
+fn blueprint(name: &str, network: &NetworkArgs) -> Result<ModelSource, TrainError> {
     if !Script::is_meant_by(name) {
         return Ok(model(name, network)?.into());
     }
@@ -83,7 +83,7 @@ fn blueprint(name: &str, network: &NetworkArgs) -> Result<Blueprint, TrainError>
         Some((flag, _)) => Err(TrainError::Settings(format!(
             "{flag} is for models that are described: the layers and initial weights of {name} are as it was saved"
         ))),
-        None => Ok(Blueprint::Script(script)),
+        None => Ok(ModelSource::Script(script)),
     }
 }
 
@@ -126,7 +126,7 @@ fn cell(cell: CellArg) -> Cell {
 ///
 /// # Errors
 /// [`TrainError`] where there is no such data, or where the model needs to be told.
-pub fn source(data: &DataArgs, model: &Blueprint) -> Result<DataSource, TrainError> {
+pub fn source(data: &DataArgs, model: &ModelSource) -> Result<DataSource, TrainError> {
     match &data.data {
         Some(name) => name.parse(),
         None => model.default_data()?.parse(),
@@ -158,7 +158,7 @@ fn lr_decay(text: &str) -> Result<(String, LrDecay), TrainError> {
 fn batch_size(text: &str) -> Result<BatchSize, TrainError> {
     match text.parse::<u64>() {
         _ if text == "full" => Ok(BatchSize::Full),
-        Ok(rows) if (1..=1 << 40).contains(&rows) => Ok(BatchSize::Rows(rows)),
+        Ok(rows) if (1..=1 << 40).contains(&rows) => Ok(BatchSize::Samples(rows)),
         _ => Err(TrainError::Settings(format!(
             "--batch-size {text}: should be a whole number of rows, 1 or more, or full"
         ))),

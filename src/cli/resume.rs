@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::Parser;
-use gradscope::record::{Packing, Record};
+use gradscope::record::{Compression, Record};
 use gradscope::report::RECORD_FILE;
 use gradscope::report::command::{is_run, line, replaced};
 use gradscope::train::{Config, STATE_FILE, TrainError};
@@ -23,7 +23,7 @@ pub struct Earlier {
 
 /// What the run in this directory was asked for, with these flags in place of its own.
 pub fn config(directory: &Path, length: &LengthArgs) -> anyhow::Result<(Config, Earlier)> {
-    let path = Packing::find(directory, RECORD_FILE);
+    let path = Compression::find(directory, RECORD_FILE);
     let (record, _) = Record::read(&path)?;
     let state = directory.join(STATE_FILE);
     let refused =
@@ -37,8 +37,8 @@ pub fn config(directory: &Path, length: &LengthArgs) -> anyhow::Result<(Config, 
     if record.held.is_less() {
         return Err(refused("its record is too large to be gone on with".into()).into());
     }
-    let packing = Packing::of(&path);
-    if packing == Packing::Gzip {
+    let packing = Compression::from_path(&path);
+    if packing == Compression::Gzip {
         return Err(
             refused("its record is packed as gzip, which is only read; unpack it first".into()).into()
         );

@@ -4,7 +4,7 @@ use std::{fs, io};
 
 use anyhow::Context;
 use gradscope::diagnose::{Diagnosis, Settings};
-use gradscope::record::{Header, Line, Outcome, Packing, Record, RecordError, Writer};
+use gradscope::record::{Compression, Header, Line, Outcome, Record, RecordError, Writer};
 use gradscope::report::OutputDir;
 use gradscope::train::{self, Checkpoint, Config, Observer};
 
@@ -122,7 +122,7 @@ pub fn status(outcome: Outcome) -> u8 {
 struct Session<'a> {
     directory: OutputDir,
     /// How the record is compressed.
-    packing: Packing,
+    packing: Compression,
     /// The directory has a name that was made up: one that is there belongs to another run.
     new: bool,
     settings: &'a Settings,
@@ -189,10 +189,10 @@ impl Observer for Session<'_> {
         Ok(())
     }
 
-    fn go_on(&mut self, header: Header, steps: u64, epochs: u64) -> Result<(), RecordError> {
-        let writer = Writer::go_on(&self.directory.record(self.packing), &header, steps, epochs)?;
+    fn resume(&mut self, header: Header, steps: u64, epochs: u64) -> Result<(), RecordError> {
+        let writer = Writer::resume(&self.directory.record(self.packing), &header, steps, epochs)?;
         let record = match self.earlier {
-            Some(earlier) => earlier.beginning(header, steps, epochs),
+            Some(earlier) => earlier.prefix(header, steps, epochs),
             None => Record::new(header),
         };
         self.live = Some(self.live(writer, record));

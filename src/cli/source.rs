@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, ensure};
 use gradscope::diagnose::diagnose;
-use gradscope::record::{Packing, Record};
+use gradscope::record::{Compression, Record};
 use gradscope::report::{RECORD_FILE, Summary};
 
 use super::args::FindingArgs;
@@ -13,7 +13,7 @@ use super::output;
 
 /// Of a report directory, its record.
 pub fn path(given: &Path) -> PathBuf {
-    if given.is_dir() { Packing::find(given, RECORD_FILE) } else { given.into() }
+    if given.is_dir() { Compression::find(given, RECORD_FILE) } else { given.into() }
 }
 
 /// The summary in a file, or of the record in it.

@@ -5,7 +5,7 @@
 //! of 726 healthy prototype runs looked vanished.
 
 use super::series::{self, Point};
-use crate::record::{Epoch, Firing, Layer, LayerCapture, LayerKind, Record};
+use crate::record::{ActivationFrequency, Epoch, Layer, LayerCapture, LayerKind, Record};
 use crate::stats::Distribution;
 
 /// Share of the loss of guessing above which there is something left to learn. Below it gradients may
@@ -85,7 +85,7 @@ pub struct Broken {
 impl<'a> Quantities<'a> {
     pub fn new(record: &'a Record) -> Self {
         let header = &record.header;
-        let baseline_loss = Some(header.data.chance_loss).filter(|c| c.is_finite() && *c > 0.0);
+        let baseline_loss = Some(header.data.baseline_loss).filter(|c| c.is_finite() && *c > 0.0);
         let matrices: Vec<usize> = (0..)
             .zip(&header.layers)
             .filter(|(_, l)| l.kind.is_matrix() && l.trainable)
@@ -198,7 +198,7 @@ impl Capture<'_> {
 
     /// How often the units of a layer fired, where that was measured and what went in was finite: of
     /// a NaN it cannot be said whether it is above zero.
-    pub fn firing(&self, index: usize) -> Option<&Firing> {
+    pub fn firing(&self, index: usize) -> Option<&ActivationFrequency> {
         self.layers.get(index)?.firing()
     }
 }
@@ -218,7 +218,7 @@ fn capture<'a>(
     for &i in matrices {
         let (Some(layer), Some(captured)) = (layers.get(i), epoch.layers.get(i)) else { continue };
         elasticity[i] = captured.elasticity(layer, loss);
-        let weight = captured.weight_norm().max(layer.least_weight_norm());
+        let weight = captured.weight_norm().max(layer.min_weight_norm());
         updates[i] = captured.update_norm().map(|u| u.median / weight).filter(|u| !u.is_nan());
     }
     Capture {

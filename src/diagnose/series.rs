@@ -41,7 +41,7 @@ pub fn points(record: &Record, matrices: &[usize]) -> Vec<Point> {
             high.clear();
             for &i in matrices {
                 let (Some(layer), Some(norms)) = (record.header.layers.get(i), s.layer(i)) else { continue };
-                let floor = layer.least_weight_norm();
+                let floor = layer.min_weight_norm();
                 let (w, u) = (&norms.weight_l2, &norms.update_l2);
                 low.push(u.min / w.max.max(floor));
                 high.push(u.max / w.min.max(floor));

@@ -1,8 +1,8 @@
 //! Synthetic records: a healthy run, to which a test then does something.
 
 use crate::record::{
-    Activation, Activations, Activity, Epoch, Firing, Layer, LayerCapture, LayerKind, LayerSteps, OutputSum,
-    Record, StateSignal, Step,
+    Activation, ActivationFrequency, Activations, Activity, Epoch, HiddenStateGradient, Layer, LayerCapture,
+    LayerKind, LayerSteps, OutputSum, Record, Step,
 };
 use crate::stats::{Distribution, Spread};
 use crate::testing::{self, SAMPLES};
@@ -74,7 +74,9 @@ impl Fake {
 
     /// Gives the recurrent layer these norms of the gradient, a step each, at every capture.
     pub fn signal_through_time(&mut self, norms: impl Fn(u64) -> Vec<f32>) {
-        self.each_capture(1, |epoch, l| l.state_signal = Some(StateSignal::of(&norms(epoch))));
+        self.each_capture(1, |epoch, l| {
+            l.hidden_state_gradient = Some(HiddenStateGradient::new(&norms(epoch)))
+        });
     }
 
     /// A run with this loss in every epoch and these norms in every epoch and layer.
@@ -158,13 +160,13 @@ impl Fake {
                 return;
             }
             let all = l.activations.as_ref().unwrap().units as usize;
-            l.bias = Some(Distribution::of(&vec![bias; all]));
+            l.bias = Some(Distribution::new(&vec![bias; all]));
             let activations = l.activations.as_mut().unwrap();
             if units == all {
-                activations.pre = Distribution::of(&[pre, pre - 0.1]);
-                activations.post = Distribution::of(&[0.0, 0.0]);
+                activations.pre = Distribution::new(&[pre, pre - 0.1]);
+                activations.post = Distribution::new(&[0.0, 0.0]);
             }
-            let firing = activations.firing.as_mut().unwrap();
+            let firing = activations.activation_frequency.as_mut().unwrap();
             firing.rate[..units].fill(0.0);
             firing.max_pre[..units].fill(pre);
         });
@@ -198,10 +200,10 @@ fn saturates(activation: Activation) -> bool {
 
 /// A healthy layer with these norms.
 pub fn capture(layer: &Layer, n: Norms) -> LayerCapture {
-    let norm = |x: f64| Distribution::of(&[x as f32]);
+    let norm = |x: f64| Distribution::new(&[x as f32]);
     let spread = |x: f64| Some(Spread { min: x, median: x, max: x }).filter(|s| s.median.is_finite());
     let units = layer.units as usize;
-    let firing = layer.activation.can_die().then(|| Firing {
+    let firing = layer.activation.can_die().then(|| ActivationFrequency {
         samples: SAMPLES,
         exact: true,
         rate: vec![0.5; units],
@@ -211,25 +213,25 @@ pub fn capture(layer: &Layer, n: Norms) -> LayerCapture {
     let activations = Activations {
         post_sample_std: 0.2,
         saturated_fraction: saturates(layer.activation).then_some(0.0),
-        firing,
+        activation_frequency: firing,
         activity: active.then(|| Activity { std: vec![0.2; units], grad: vec![1.0; units] }),
         output_sum: (layer.output && units > 1).then_some(OutputSum { min: -1.0, max: 1.0 }),
         ..testing::activations(layer.units, &[-1.0, 2.0], &[0.3, 0.7])
     };
     LayerCapture {
-        bias: Some(Distribution::of(&vec![0.1; units])),
+        bias: Some(Distribution::new(&vec![0.1; units])),
         weight_grad: Some(norm(n.g)),
         bias_grad: Some(norm(n.g)),
         update: Some(norm(n.u)),
         weight_row_deviation: (units > 1).then_some(1.0),
         grad_row_deviation: (units > 1).then_some(1.0),
         activations: Some(activations),
-        signal_l2: Some(1.0),
+        output_gradient_l2: Some(1.0),
         steps: Some(LayerSteps {
             weight_l2: spread(n.w),
             grad_l2: spread(n.g),
             update_l2: spread(n.u),
-            shrinking: None,
+            decay_alignment: None,
         }),
         ..testing::capture(&[n.w as f32])
     }

@@ -64,14 +64,14 @@ impl Teaching {
         for i in 0..5 {
             let (dead, bias) = (self.grads == [0.0; 5], self.bias);
             fake.each_capture(i, |_, l| {
-                l.bias = Some(Distribution::of(&[bias; 3]));
+                l.bias = Some(Distribution::new(&[bias; 3]));
                 let activations = l.activations.as_mut().unwrap();
                 activations.post_sample_std = if i == 4 { 1e-9 } else { 1e-3 };
                 // Only the first layer sees inputs that differ.
                 let pre = if i == 0 { bias + 0.03 } else { bias };
-                activations.pre = Distribution::of(&[bias - 0.03, pre]);
+                activations.pre = Distribution::new(&[bias - 0.03, pre]);
                 activations.pre_sample_std = if i == 0 { 0.01 } else { 0.0 };
-                if let Some(firing) = &mut activations.firing {
+                if let Some(firing) = &mut activations.activation_frequency {
                     firing.max_pre.fill(pre);
                     firing.rate.fill(if dead { 0.0 } else { 1.0 });
                 }
@@ -282,7 +282,7 @@ fn vanishing_time() -> Fake {
 fn exploding_depth() -> Fake {
     let mut fake = Fake::stuck(6);
     for i in 0..5 {
-        fake.each_capture(i, |_, l| l.signal_l2 = Some(10f64.powi(4 - i as i32)));
+        fake.each_capture(i, |_, l| l.output_gradient_l2 = Some(10f64.powi(4 - i as i32)));
     }
     fake
 }
@@ -404,7 +404,7 @@ fn decay_dominated() -> Fake {
     for i in 0..5 {
         fake.set_norms(i, |e| Norms { w: 1.8 - 0.2 * e as f64, g: 0.05, u: 0.02 });
         let cos = Spread { min: 0.9, median: 0.9, max: 0.9 };
-        fake.each_capture(i, |_, l| l.steps.as_mut().unwrap().shrinking = Some(cos));
+        fake.each_capture(i, |_, l| l.steps.as_mut().unwrap().decay_alignment = Some(cos));
     }
     fake
 }
@@ -510,12 +510,12 @@ fn numbers_that_are_not_finite_are_no_reason_to_panic_or_to_blame_relu() {
     for e in &mut fake.record.epochs[3..] {
         e.train_loss = f64::NAN;
         for l in &mut e.layers {
-            l.weight = Distribution::of(&[f32::NAN]);
-            l.weight_grad = Some(Distribution::of(&[f32::NAN]));
+            l.weight = Distribution::new(&[f32::NAN]);
+            l.weight_grad = Some(Distribution::new(&[f32::NAN]));
             l.steps = None;
             let activations = l.activations.as_mut().unwrap();
-            activations.pre = Distribution::of(&[f32::NAN]);
-            if let Some(firing) = &mut activations.firing {
+            activations.pre = Distribution::new(&[f32::NAN]);
+            if let Some(firing) = &mut activations.activation_frequency {
                 firing.rate.fill(0.0);
                 firing.max_pre.fill(f32::NAN);
             }

@@ -18,7 +18,7 @@ const LEAST_SPAN: f64 = 0.2;
 
 /// The loss on the training, dev and test sets.
 pub fn loss(scene: &Scene) -> Figure {
-    let chance = Some(scene.record.header.data.chance_loss).filter(|c| c.is_finite());
+    let chance = Some(scene.record.header.data.baseline_loss).filter(|c| c.is_finite());
     let curve = Curve::of(scene, [|e| Some(e.train_loss), |e| e.dev_loss, |e| e.test_loss]);
     let scale = calm_scale(curve.values().chain(chance));
     let log = if scale.kind == Kind::Linear { "" } else { " The axis is logarithmic." };

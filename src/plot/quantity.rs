@@ -1,6 +1,6 @@
 //! What can be asked of a layer at a captured epoch, as one number each.
 
-use crate::record::{Epoch, Firing, LayerCapture, Record};
+use crate::record::{ActivationFrequency, Epoch, LayerCapture, Record};
 
 /// A number of every layer at every captured epoch.
 pub struct Quantity {
@@ -56,7 +56,7 @@ pub const QUANTITIES: [Quantity; 9] = [
         is_share: true,
         of: |view, i| {
             let firing = view.layer(i)?.firing()?;
-            Some(Firing::dead_units(firing) as f64 / firing.rate.len() as f64)
+            Some(ActivationFrequency::dead_units(firing) as f64 / firing.rate.len() as f64)
         },
     },
     Quantity {
@@ -71,7 +71,7 @@ pub const QUANTITIES: [Quantity; 9] = [
         name: "backward signal L2",
         meaning: "the length of the loss's gradient with respect to a layer's output",
         is_share: false,
-        of: |view, i| view.layer(i)?.signal_l2,
+        of: |view, i| view.layer(i)?.output_gradient_l2,
     },
     Quantity {
         key: "weight",

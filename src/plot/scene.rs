@@ -294,18 +294,18 @@ mod tests {
 
     #[test]
     fn magnitudes_are_summarised_without_zeros_and_signs() {
-        let n = Numbers::of_magnitudes(&Distribution::of(&[-1.0, 0.0, 2.0, -3.0, 0.0, f32::NAN]));
+        let n = Numbers::of_magnitudes(&Distribution::new(&[-1.0, 0.0, 2.0, -3.0, 0.0, f32::NAN]));
         assert_eq!(n.summary, Some([1.0, 1.5, 2.0, 2.5, 3.0]));
         assert_eq!(n.notes(), [("zeros 2/6".into(), false), ("NaN 1/6".into(), true)]);
         let large: Vec<f32> = (1..=10_000).map(|i| if i % 2 == 0 { i as f32 } else { -(i as f32) }).collect();
-        let median = Numbers::of_magnitudes(&Distribution::of(&large)).median().unwrap();
+        let median = Numbers::of_magnitudes(&Distribution::new(&large)).median().unwrap();
         assert!((median / 5000.0 - 1.0).abs() < 0.07, "{median}");
     }
 
     #[test]
     fn what_a_violin_cannot_show_is_said() {
         let notes = |values: &[f32]| {
-            let notes = Numbers::of_values(&Distribution::of(values)).notes();
+            let notes = Numbers::of_values(&Distribution::new(values)).notes();
             notes.into_iter().map(|n| n.0).collect::<Vec<_>>().join(", ")
         };
         assert_eq!(notes(&[0.0; 9]), "all 9 zero");
@@ -314,6 +314,6 @@ mod tests {
         assert_eq!(notes(&[f32::INFINITY]), "1 value, inf");
         assert_eq!(notes(&[]), "no values");
         assert_eq!(notes(&[1.0, 2.0]), "");
-        assert_eq!(Numbers::of_values(&Distribution::of(&[f32::NAN])).cells()[1], "-");
+        assert_eq!(Numbers::of_values(&Distribution::new(&[f32::NAN])).cells()[1], "-");
     }
 }

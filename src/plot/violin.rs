@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use crate::record::{Epoch, LayerCapture};
-use crate::stats::{Density, Distribution, Keep};
+use crate::stats::{Density, DetailLevel, Distribution};
 
 use super::axis::{Kind, Lanes, Scale};
 use super::figure::{Figure, Section, Table};
@@ -30,7 +30,7 @@ impl Detail {
     fn of(self, d: &Distribution) -> Cow<'_, Distribution> {
         match self {
             Detail::Full => Cow::Borrowed(d),
-            Detail::Quantiles => Cow::Owned(d.condensed(Keep::Quantiles)),
+            Detail::Quantiles => Cow::Owned(d.compacted(DetailLevel::Quantiles)),
         }
     }
 }
@@ -78,7 +78,7 @@ impl<'a> Violin<'a> {
             match n.moments {
                 Some([min, .., max]) if min < max => Shape::Range(min, max),
                 Some([min, ..]) => Shape::Tick(min),
-                None => Density::of_values(&detail.of(d)).map_or_else(tick, Shape::Curve),
+                None => Density::from_values(&detail.of(d)).map_or_else(tick, Shape::Curve),
             }
         })
     }
@@ -91,7 +91,7 @@ impl<'a> Violin<'a> {
     ) -> Self {
         let mut violin = Self::new(layer, values, absent, Numbers::of_magnitudes, |d, n| match n.median() {
             _ if n.moments.is_some() => n.moments.map_or(Shape::Nothing, |m| Shape::Tick(m[0].log10())),
-            Some(m) => Density::of_magnitudes(&detail.of(d)).map_or(Shape::Tick(m.log10()), Shape::Curve),
+            Some(m) => Density::from_magnitudes(&detail.of(d)).map_or(Shape::Tick(m.log10()), Shape::Curve),
             None if n.finite() > 0 => Shape::Zero,
             None => Shape::Nothing,
         });

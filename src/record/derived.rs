@@ -1,11 +1,11 @@
 //! Numbers that follow from what was captured: the quantities that findings, summaries and tables
 //! share.
 
-use super::{Activations, Firing, Layer, LayerCapture, LayerKind};
+use super::{ActivationFrequency, Activations, Layer, LayerCapture, LayerKind};
 
 /// Least RMS of a row of weights that an update is compared with: a layer that starts at zero would
 /// otherwise seem to take infinitely large steps.
-const LEAST_ROW_NORM: f64 = 0.1;
+const MIN_ROW_NORM: f64 = 0.1;
 
 /// An L2 norm over the steps of an epoch.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -18,8 +18,8 @@ pub struct Norm {
 
 impl Layer {
     /// The least ‖W‖ that an update is compared with, 0.1·√units.
-    pub fn least_weight_norm(&self) -> f64 {
-        LEAST_ROW_NORM * (self.units.max(1) as f64).sqrt()
+    pub fn min_weight_norm(&self) -> f64 {
+        MIN_ROW_NORM * (self.units.max(1) as f64).sqrt()
     }
 
     /// Whether it is the weight by which a recurrent layer without gates looks back: a square one.
@@ -64,12 +64,12 @@ impl LayerCapture {
     pub fn update_ratio(&self, layer: &Layer) -> Option<f64> {
         let (update, weight) = (self.update.as_ref()?.l2(), self.weight.l2());
         // `f64::max` drops a NaN, which must stay visible.
-        Some(if weight.is_nan() { weight } else { update / weight.max(layer.least_weight_norm()) })
+        Some(if weight.is_nan() { weight } else { update / weight.max(layer.min_weight_norm()) })
     }
 
-    /// How often its units fired, see [`Activations::firing_of_numbers`].
-    pub fn firing(&self) -> Option<&Firing> {
-        self.activations.as_ref()?.firing_of_numbers()
+    /// How often its units fired, see [`Activations::finite_activation_frequency`].
+    pub fn firing(&self) -> Option<&ActivationFrequency> {
+        self.activations.as_ref()?.finite_activation_frequency()
     }
 
     /// Whether it holds a NaN or an infinity in its weight or its gradient.
@@ -81,8 +81,8 @@ impl LayerCapture {
 impl Activations {
     /// How often units fired; `None` where it was not measured, or where what goes into the
     /// nonlinearity is not finite: of a NaN it cannot be said whether it is above zero.
-    pub fn firing_of_numbers(&self) -> Option<&Firing> {
-        let firing = self.firing.as_ref()?;
+    pub fn finite_activation_frequency(&self) -> Option<&ActivationFrequency> {
+        let firing = self.activation_frequency.as_ref()?;
         let finite = self.pre.finite() == self.pre.count() && firing.max_pre().is_finite();
         (finite && firing.samples > 0 && !firing.rate.is_empty()).then_some(firing)
     }

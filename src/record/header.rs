@@ -3,17 +3,17 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::merge::Ranks;
 use super::number;
-use super::ranks::Ranks;
 
 /// Name and version of the format; the first line of every record carries it.
 pub const SCHEMA: &str = "gradscope.record/1";
 
-/// What [`Run::capture`] says where nothing but weights is known: no loss, no gradients, no steps, as in
+/// The value of [`Run::capture`] where nothing but weights is known: no loss, no gradients, no steps, as in
 /// a checkpoint. Each epoch then stands for a file, and its update is the change since the one before.
 pub const WEIGHTS_ALONE: &str = "weights";
 
-/// What [`Run::format`] says of a model that is a TorchScript program.
+/// The value of [`Run::format`] for a model that is a TorchScript program.
 pub const TORCHSCRIPT: &str = "torchscript";
 
 /// What was run.
@@ -55,7 +55,7 @@ impl Header {
         self.run.format.is_some()
     }
 
-    /// What the training of another header differs in, such as `run.seed is 0 there and 1 here`; how
+    /// Returns the first difference from the training of another header, such as `run.seed is 0 there and 1 here`; how
     /// long it goes on is left out.
     pub fn first_difference(&self, here: &Header) -> Option<String> {
         use serde_json::{Value, to_value};
@@ -156,7 +156,7 @@ pub struct Run {
 
 impl Run {
     /// A run of so many epochs of so many steps, of which nothing else is known.
-    pub fn of(model: &str, loss: Loss, epochs: u64, steps_per_epoch: u64) -> Self {
+    pub fn new(model: &str, loss: Loss, epochs: u64, steps_per_epoch: u64) -> Self {
         let unknown = || "unknown".to_owned();
         Self {
             model: model.into(),
@@ -225,7 +225,7 @@ pub enum Task {
 }
 
 impl Task {
-    /// What a score is called.
+    /// Returns the name of a score.
     pub fn score_name(self) -> &'static str {
         match self {
             Task::Classification => "accuracy",
@@ -256,9 +256,9 @@ pub struct Data {
     pub classes: Vec<String>,
     /// Mean training loss of the best constant prediction: entropy of the classes, or variance of the
     /// targets. What guessing costs; NaN where it is unknown.
-    #[serde(with = "number")]
+    #[serde(with = "number", rename = "chance_loss")]
     #[schemars(with = "number::MaybeFinite")]
-    pub chance_loss: f64,
+    pub baseline_loss: f64,
     /// Root mean square of the training inputs as the model sees them; NaN where it is unknown.
     #[serde(with = "number")]
     #[schemars(with = "number::MaybeFinite")]

@@ -1,8 +1,9 @@
-//! What keeps a record bounded however long the run.
+//! Thinning, which keeps a record bounded however long the run.
 
 use serde::{Deserialize, Serialize};
 
-use super::line::{Step, StepLayer};
+use super::quantity::shortened;
+use super::{Envelope, Step};
 
 /// Points of the step curves after which one point stands for twice as many steps, at most and at least.
 /// A run of a million steps then has about 5,500 points, and one of half a billion still fewer than
@@ -70,7 +71,12 @@ impl StepThinning {
     pub fn flush(&mut self) -> Option<Step> {
         self.written += u64::from(self.pending.is_some());
         let mut point = self.pending.take()?;
-        point.layers.iter_mut().for_each(StepLayer::round);
+        for layer in &mut point.layers {
+            for envelope in [&mut layer.weight_l2, &mut layer.grad_l2, &mut layer.update_l2] {
+                let Envelope { min, max, last } = *envelope;
+                *envelope = Envelope { min: shortened(min), max: shortened(max), last: shortened(last) };
+            }
+        }
         Some(point)
     }
 
@@ -86,20 +92,6 @@ impl StepThinning {
 
     fn stride(&self) -> u64 {
         1 << (self.written / self.stride.max(1)).min(40)
-    }
-}
-
-impl Step {
-    /// Takes in the steps that came after it.
-    pub(super) fn join(&mut self, later: &Step) {
-        self.steps += later.steps;
-        self.loss.extend(later.loss);
-        self.grad_l2.extend(later.grad_l2);
-        for (a, b) in self.layers.iter_mut().zip(&later.layers) {
-            a.weight_l2.extend(b.weight_l2);
-            a.grad_l2.extend(b.grad_l2);
-            a.update_l2.extend(b.update_l2);
-        }
     }
 }
 

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use tempfile::TempPath;
 
 use super::{File, ReportError, compare, diff, plots, summary};
-use crate::record::{Packing, beginning};
+use crate::record::{Compression, prefix};
 
 /// The record's place in a report directory.
 pub const RECORD_FILE: &str = "record.jsonl";
@@ -95,7 +95,7 @@ impl OutputDir {
     }
 
     /// Where a record of this packing belongs.
-    pub fn record(&self, packing: Packing) -> PathBuf {
+    pub fn record(&self, packing: Compression) -> PathBuf {
         self.path.join(packing.name(RECORD_FILE))
     }
 
@@ -103,8 +103,8 @@ impl OutputDir {
     ///
     /// # Errors
     /// [`ReportError::Write`].
-    pub fn keep_only(&self, packing: Packing) -> Result<(), ReportError> {
-        for other in Packing::ALL.into_iter().filter(|p| *p != packing) {
+    pub fn keep_only(&self, packing: Compression) -> Result<(), ReportError> {
+        for other in Compression::ALL.into_iter().filter(|p| *p != packing) {
             let path = self.record(other);
             if is_of(&path, RECORD_FAMILY) {
                 fs::remove_file(&path).map_err(ReportError::write(&path))?;
@@ -178,7 +178,7 @@ fn earlier_plots(directory: &Path) -> impl Iterator<Item = PathBuf> {
     let entries = fs::read_dir(directory).into_iter().flatten().flatten();
     let is_plot = |path: &PathBuf| {
         let svg = path.extension().is_some_and(|e| e == "svg") && path.is_file();
-        svg && beginning(path, SIGNATURE_LENGTH)
+        svg && prefix(path, SIGNATURE_LENGTH)
             .is_ok_and(|text| text.starts_with("<svg ") && text.contains(plots::SIGNATURE))
     };
     entries.map(|entry| entry.path()).filter(is_plot)
@@ -222,11 +222,11 @@ const OWN: [(&str, &str); 4] = [
 const RECORD_FAMILY: &str = "gradscope.record/";
 
 fn is_own(path: &Path) -> bool {
-    Packing::ALL.iter().any(|packing| is_of(&path.join(packing.name(RECORD_FILE)), RECORD_FAMILY))
+    Compression::ALL.iter().any(|packing| is_of(&path.join(packing.name(RECORD_FILE)), RECORD_FAMILY))
         || OWN.iter().any(|(file, family)| is_of(&path.join(file), family))
 }
 
 /// Whether a file says that it is of this family of schemas.
 fn is_of(path: &Path, family: &str) -> bool {
-    beginning(path, SIGNATURE_LENGTH).is_ok_and(|text| text.contains(&format!("\"{family}")))
+    prefix(path, SIGNATURE_LENGTH).is_ok_and(|text| text.contains(&format!("\"{family}")))
 }

@@ -2,12 +2,12 @@
 
 use super::distribution::{Distribution, EXACT_CAPACITY};
 use super::kernel::TABLE_LENGTH;
-use super::knots::Keep;
 use super::moments::Moments;
+use super::quantile_summary::DetailLevel;
 use super::sample;
-use super::tally::{Counts, Tally, bins_of, merge_bins};
+use super::tensor_stats::{Counts, TensorStats, bins_from_rows, merge_bins};
 
-/// What was counted of some of a tensor's values.
+/// Counts of some of a tensor's values.
 #[derive(Clone, Debug)]
 pub struct Counted {
     /// How many float32 values have each upper 13 bits: sign, exponent and four bits of the mantissa.
@@ -32,12 +32,12 @@ impl Counted {
         self.rows.iter().sum::<u64>() - self.nan - self.infinities.iter().sum::<u64>()
     }
 
-    fn tally(&self) -> Tally {
+    fn tensor_stats(&self) -> TensorStats {
         let [mean, squared_deviations, l1, sum_of_squares] = self.sums;
         let [min, max] = self.range;
         let n = self.finite();
         let moments = Moments { n, mean, squared_deviations, l1, sum_of_squares, min, max };
-        Tally {
+        TensorStats {
             counts: Counts {
                 zeros: self.zeros[0] + self.zeros[1],
                 nan: self.nan,
@@ -45,7 +45,7 @@ impl Counted {
                 negative_infinities: self.infinities[1],
             },
             moments: if n > 0 { moments } else { Moments::default() },
-            bins: bins_of(&self.rows, self.zeros),
+            bins: bins_from_rows(&self.rows, self.zeros),
         }
     }
 }
@@ -53,22 +53,26 @@ impl Counted {
 impl Distribution {
     /// Of values that were counted part by part; `at` fetches those of ascending places for the sample.
     /// `None` where so few values are finite that all of them are kept: measure them directly.
-    pub fn of_counted(parts: &[Counted], keep: Keep, at: impl FnOnce(&[u64]) -> Vec<f32>) -> Option<Self> {
-        let mut tally = Tally::default();
-        for part in parts.iter().map(Counted::tally) {
-            tally.counts.add(&part.counts);
-            tally.moments.merge(&part.moments);
-            tally.bins = merge_bins(&tally.bins, &part.bins);
+    pub fn from_counts(
+        parts: &[Counted],
+        keep: DetailLevel,
+        at: impl FnOnce(&[u64]) -> Vec<f32>,
+    ) -> Option<Self> {
+        let mut tensor_stats = TensorStats::default();
+        for part in parts.iter().map(Counted::tensor_stats) {
+            tensor_stats.counts.add(&part.counts);
+            tensor_stats.moments.merge(&part.moments);
+            tensor_stats.bins = merge_bins(&tensor_stats.bins, &part.bins);
         }
         let count = parts.iter().map(|p| p.rows.iter().sum::<u64>()).sum();
-        let mut d = Self { count, tally, ..Self::default() };
+        let mut d = Self { count, tensor_stats, ..Self::default() };
         if d.finite() <= EXACT_CAPACITY as u64 {
             return None;
         }
-        if keep == Keep::Everything {
-            d.sample = sample::draw_from(count, &d.tally, &d.seed(), at);
+        if keep == DetailLevel::Full {
+            d.sample = sample::draw_from(count, &d.tensor_stats, &d.seed(), at);
             return Some(d);
         }
-        Some(d.condensed(keep))
+        Some(d.compacted(keep))
     }
 }

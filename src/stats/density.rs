@@ -31,16 +31,16 @@ pub struct Density {
 impl Density {
     /// Of the finite values. `None` where they are fewer than two or all equal: such a layer is
     /// drawn as a tick.
-    pub fn of_values(distribution: &Distribution) -> Option<Self> {
-        Self::of(&segments::of_values(distribution))
+    pub fn from_values(distribution: &Distribution) -> Option<Self> {
+        Self::from_segments(&segments::from_values(distribution))
     }
 
     /// Of log₁₀|x| over the finite, non-zero values; the caller counts the zeros beside it.
-    pub fn of_magnitudes(distribution: &Distribution) -> Option<Self> {
-        Self::of(&segments::of_magnitudes(distribution))
+    pub fn from_magnitudes(distribution: &Distribution) -> Option<Self> {
+        Self::from_segments(&segments::from_magnitudes(distribution))
     }
 
-    fn of(segments: &[Segment]) -> Option<Self> {
+    fn from_segments(segments: &[Segment]) -> Option<Self> {
         let n: f64 = segments.iter().map(|s| s.mass).sum();
         let middle = |s: &Segment| (s.low + s.high) / 2.0;
         let mean = segments.iter().map(|s| middle(s) * s.mass).sum::<f64>() / n;

@@ -2,23 +2,20 @@
 
 use std::borrow::Cow;
 
-use serde::{Deserialize, Serialize};
-
 use super::bins;
 use super::element::{Element, Wide};
+use super::interval::Interval;
 use super::kernel::Instructions;
-use super::knots::{self, Keep, Knots};
 use super::moments::root;
+use super::quantile_summary::{self, DetailLevel, QuantileSummary};
 use super::sample;
-use super::segments::Segment;
-use super::tally::{self, Tally, merge_bins};
-use super::wire::Wire;
+use super::tensor_stats::{self, TensorStats, merge_bins};
 
 /// While no more finite values than this were seen, all of them are kept: the layers of teaching
 /// networks are then described exactly, and drawn as an exact kernel density.
 pub const EXACT_CAPACITY: usize = 1_024;
 
-/// What one tensor's values look like: mergeable, so that batches, epochs and ranks combine by
+/// The distribution of one tensor's values: mergeable, so that batches, epochs and ranks combine by
 /// adding.
 ///
 /// Counts are exact. Mean, variance, L1 and L2 are of the finite values, accumulated in float64; they
@@ -37,76 +34,75 @@ pub const EXACT_CAPACITY: usize = 1_024;
 ///
 /// ```
 /// use gradscope::stats::Distribution;
-/// let mut d = Distribution::of(&[3.0, -4.0, 0.0, f32::NAN]);
+/// let mut d = Distribution::new(&[3.0, -4.0, 0.0, f32::NAN]);
 /// assert_eq!((d.count(), d.zeros(), d.nan()), (4, 1, 1));
-/// d.merge(&Distribution::of(&[12.0]));
+/// d.merge(&Distribution::new(&[12.0]));
 /// assert_eq!(d.max(), Some(12.0));
 /// ```
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(into = "Wire", try_from = "Wire")]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Distribution {
     pub(super) count: u64,
     /// Its bins are empty where the sample is complete.
-    pub(super) tally: Tally,
+    pub(super) tensor_stats: TensorStats,
     /// Finite values, ascending: all of them, or a sample.
     pub(super) sample: Vec<f32>,
-    /// What stands for bins and sample where those were given up; see [`condensed`](Self::condensed).
-    pub(super) knots: Knots,
+    /// Quantiles that stand for bins and sample where those were given up; see [`compacted`](Self::compacted).
+    pub(super) quantile_summary: QuantileSummary,
 }
 
 impl Distribution {
-    /// Of these values, in one pass on this thread.
-    pub fn of(values: &[f32]) -> Self {
-        Self::of_parallel(values, 1)
+    /// Measures these values in one pass on this thread.
+    pub fn new(values: &[f32]) -> Self {
+        Self::with_threads(values, 1)
     }
 
-    /// Of values of any [`Element`] type, on at most so many threads: a tensor is shared among them in
+    /// Measures values of any [`Element`] type, on at most so many threads: a tensor is shared among them in
     /// pieces of 262,144 values, and one no larger is measured here.
     ///
     /// ```
     /// use gradscope::stats::Distribution;
     /// let half = [half::bf16::from_f32(0.5); 4];
-    /// assert_eq!(Distribution::of_parallel(&half, 2), Distribution::of(&[0.5; 4]));
+    /// assert_eq!(Distribution::with_threads(&half, 2), Distribution::new(&[0.5; 4]));
     /// ```
-    pub fn of_parallel<T: Element>(values: &[T], threads: usize) -> Self {
-        Self::of_using(values, threads, Instructions::widest())
+    pub fn with_threads<T: Element>(values: &[T], threads: usize) -> Self {
+        Self::with_instructions(values, threads, Instructions::widest())
     }
 
-    /// What [`condensed`](Self::condensed) leaves of the distribution of these values, to the same bits,
+    /// Measures what [`compacted`](Self::compacted) leaves of the distribution of these values, to the same bits,
     /// without measuring what is given up.
-    pub fn of_keeping<T: Element>(values: &[T], threads: usize, keep: Keep) -> Self {
+    pub fn with_detail<T: Element>(values: &[T], threads: usize, keep: DetailLevel) -> Self {
         let (instructions, count) = (Instructions::widest(), values.len() as u64);
-        let tally = match keep {
-            Keep::Moments => tally::without_bins(values, instructions),
-            Keep::Quantiles if values.len() > EXACT_CAPACITY => {
-                tally::with_bins(values, threads, instructions)
+        let tensor_stats = match keep {
+            DetailLevel::Moments => tensor_stats::without_bins(values, instructions),
+            DetailLevel::Quantiles if values.len() > EXACT_CAPACITY => {
+                tensor_stats::with_bins(values, threads, instructions)
             }
-            _ => return Self::of_parallel(values, threads).condensed(keep),
+            _ => return Self::with_threads(values, threads).compacted(keep),
         };
-        let d = Self { count, tally, ..Self::default() };
-        if keep == Keep::Quantiles && d.finite() <= EXACT_CAPACITY as u64 {
-            return Self::of_parallel(values, threads).condensed(keep);
+        let d = Self { count, tensor_stats, ..Self::default() };
+        if keep == DetailLevel::Quantiles && d.finite() <= EXACT_CAPACITY as u64 {
+            return Self::with_threads(values, threads).compacted(keep);
         }
-        d.condensed(keep)
+        d.compacted(keep)
     }
 
-    /// As [`of_parallel`](Self::of_parallel), with these instructions: the result is the same with all.
-    pub fn of_using<T: Element>(values: &[T], threads: usize, instructions: Instructions) -> Self {
+    /// As [`with_threads`](Self::with_threads), with these instructions: the result is the same with all.
+    pub fn with_instructions<T: Element>(values: &[T], threads: usize, instructions: Instructions) -> Self {
         let count = values.len() as u64;
-        let tally = if values.len() <= EXACT_CAPACITY {
-            tally::without_bins(values, instructions)
+        let tensor_stats = if values.len() <= EXACT_CAPACITY {
+            tensor_stats::without_bins(values, instructions)
         } else {
-            tally::with_bins(values, threads, instructions)
+            tensor_stats::with_bins(values, threads, instructions)
         };
-        let mut d = Self { count, tally, ..Self::default() };
+        let mut d = Self { count, tensor_stats, ..Self::default() };
         if d.finite() <= EXACT_CAPACITY as u64 {
             // Adding zero turns -0.0 into 0.0.
             let places = values.iter().map(|v| v.one().place() + 0.0).filter(|v| v.is_finite());
             d.sample = places.collect();
             d.sample.sort_unstable_by(f32::total_cmp);
-            d.tally.bins = Vec::new();
+            d.tensor_stats.bins = Vec::new();
         } else {
-            d.sample = sample::draw(values, &d.tally, &d.seed());
+            d.sample = sample::draw(values, &d.tensor_stats, &d.seed());
         }
         d
     }
@@ -124,9 +120,9 @@ impl Distribution {
         }
         if !(self.has_shape() && other.has_shape()) {
             self.count += other.count;
-            self.tally.counts.add(&other.tally.counts);
-            self.tally.moments.merge(&other.tally.moments);
-            *self = self.condensed(Keep::Moments);
+            self.tensor_stats.counts.add(&other.tensor_stats.counts);
+            self.tensor_stats.moments.merge(&other.tensor_stats.moments);
+            *self = self.compacted(DetailLevel::Moments);
             return;
         }
         let (n, m) = (self.finite(), other.finite());
@@ -134,8 +130,8 @@ impl Distribution {
         let bins = if stays_exact { Vec::new() } else { merge_bins(&self.bins(), &other.bins()) };
         let before = std::mem::take(&mut self.sample);
         self.count += other.count;
-        self.tally.counts.add(&other.tally.counts);
-        self.tally.moments.merge(&other.tally.moments);
+        self.tensor_stats.counts.add(&other.tensor_stats.counts);
+        self.tensor_stats.moments.merge(&other.tensor_stats.moments);
         self.sample = if stays_exact {
             let mut all = [before.as_slice(), &other.sample].concat();
             all.sort_unstable_by(f32::total_cmp);
@@ -143,18 +139,18 @@ impl Distribution {
         } else {
             sample::merge((&before, n), (&other.sample, m), &self.seed())
         };
-        self.tally.bins = bins;
+        self.tensor_stats.bins = bins;
         // Of nothing but zeros there may have been, which the bins now tell.
-        self.knots = Knots::default();
+        self.quantile_summary = QuantileSummary::default();
     }
 
-    /// What the sample is drawn by.
+    /// Returns the seed that the sample is drawn by.
     pub(super) fn seed(&self) -> [u64; 3] {
-        let moments = &self.tally.moments;
+        let moments = &self.tensor_stats.moments;
         [self.count, moments.l1.to_bits(), moments.sum_of_squares.to_bits()]
     }
 
-    /// All values seen.
+    /// Number of all values seen.
     pub fn count(&self) -> u64 {
         self.count
     }
@@ -166,43 +162,43 @@ impl Distribution {
 
     /// Exact zeros, of either sign.
     pub fn zeros(&self) -> u64 {
-        self.tally.counts.zeros
+        self.tensor_stats.counts.zeros
     }
 
-    /// NaN values.
+    /// Number of NaN values.
     pub fn nan(&self) -> u64 {
-        self.tally.counts.nan
+        self.tensor_stats.counts.nan
     }
 
     /// Infinities of either sign.
     pub fn infinities(&self) -> u64 {
-        self.tally.counts.positive_infinities + self.tally.counts.negative_infinities
+        self.tensor_stats.counts.positive_infinities + self.tensor_stats.counts.negative_infinities
     }
 
     /// Smallest finite value.
     pub fn min(&self) -> Option<f64> {
-        (self.finite() > 0).then_some(self.tally.moments.min)
+        (self.finite() > 0).then_some(self.tensor_stats.moments.min)
     }
 
     /// Largest finite value.
     pub fn max(&self) -> Option<f64> {
-        (self.finite() > 0).then_some(self.tally.moments.max)
+        (self.finite() > 0).then_some(self.tensor_stats.moments.max)
     }
 
     /// Mean of the finite values.
     pub fn mean(&self) -> Option<f64> {
-        (self.finite() > 0).then_some(self.tally.moments.mean)
+        (self.finite() > 0).then_some(self.tensor_stats.moments.mean)
     }
 
     /// Sample standard deviation of the finite values (divisor n − 1, as `torch.std`); 0 for one.
     pub fn std(&self) -> Option<f64> {
         let n = self.finite();
-        (n > 0).then(|| root(self.tally.moments.squared_deviations, (n.max(2) - 1) as f64))
+        (n > 0).then(|| root(self.tensor_stats.moments.squared_deviations, (n.max(2) - 1) as f64))
     }
 
     /// L1 norm of the finite values.
     pub fn l1(&self) -> f64 {
-        self.tally.moments.l1
+        self.tensor_stats.moments.l1
     }
 
     /// L2 norm, as `torch.linalg.vector_norm` gives it: NaN if any value is, else infinite if any is.
@@ -212,7 +208,7 @@ impl Distribution {
         } else if self.infinities() > 0 {
             f64::INFINITY
         } else {
-            root(self.tally.moments.sum_of_squares, 1.0)
+            root(self.tensor_stats.moments.sum_of_squares, 1.0)
         }
     }
 
@@ -223,32 +219,36 @@ impl Distribution {
 
     /// Whether values or bins tell how the values are spread.
     fn has_shape(&self) -> bool {
-        self.is_exact() || !self.tally.bins.is_empty() || self.zeros() == self.finite()
+        self.is_exact() || !self.tensor_stats.bins.is_empty() || self.zeros() == self.finite()
     }
 
-    /// The same with less of its shape, for a history that is read as numbers: counts, moments and
+    /// Returns it with less of its shape, for a history that is read as numbers: counts, moments and
     /// extremes stay what they are, up to eight digits of mean, deviations and norms.
     /// A tensor of so few values that they are shorter than their quantiles keeps them.
-    pub fn condensed(&self, keep: Keep) -> Self {
-        let few = self.is_exact() && self.finite() <= knots::PROBABILITIES.len() as u64;
-        let knots = match keep {
-            Keep::Everything => return self.clone(),
-            Keep::Quantiles if few => return self.clone(),
-            Keep::Quantiles if !self.has_shape() => self.knots.clone(),
-            Keep::Quantiles => Knots::of(self.quantiles(knots::PROBABILITIES)),
-            Keep::Moments => Knots::default(),
+    pub fn compacted(&self, keep: DetailLevel) -> Self {
+        let few = self.is_exact() && self.finite() <= quantile_summary::PROBABILITIES.len() as u64;
+        let quantile_summary = match keep {
+            DetailLevel::Full => return self.clone(),
+            DetailLevel::Quantiles if few => return self.clone(),
+            DetailLevel::Quantiles if !self.has_shape() => self.quantile_summary.clone(),
+            DetailLevel::Quantiles => QuantileSummary::new(self.quantiles(quantile_summary::PROBABILITIES)),
+            DetailLevel::Moments => QuantileSummary::default(),
         };
-        let mut tally = Tally { counts: self.tally.counts, moments: self.tally.moments, bins: Vec::new() };
-        tally.moments.round();
-        Self { count: self.count, tally, sample: Vec::new(), knots }
+        let mut tensor_stats = TensorStats {
+            counts: self.tensor_stats.counts,
+            moments: self.tensor_stats.moments,
+            bins: Vec::new(),
+        };
+        tensor_stats.moments.round();
+        Self { count: self.count, tensor_stats, sample: Vec::new(), quantile_summary }
     }
 
     /// Bytes that it takes, about.
     pub fn memory(&self) -> usize {
         size_of::<Self>()
             + 4 * self.sample.len()
-            + size_of::<(i16, u64)>() * self.tally.bins.len()
-            + self.knots.memory()
+            + size_of::<(i16, u64)>() * self.tensor_stats.bins.len()
+            + self.quantile_summary.memory()
     }
 
     /// The kept values, ascending: all finite ones if [`is_exact`](Self::is_exact), else at most
@@ -260,7 +260,7 @@ impl Distribution {
     /// Ascending (bin, count) of the non-zero finite values.
     fn bins(&self) -> Cow<'_, [(i16, u64)]> {
         if !self.is_exact() {
-            return Cow::Borrowed(&self.tally.bins);
+            return Cow::Borrowed(&self.tensor_stats.bins);
         }
         let mut bins: Vec<(i16, u64)> = Vec::new();
         for &v in self.sample.iter().filter(|v| **v != 0.0) {
@@ -274,7 +274,7 @@ impl Distribution {
 
     /// The q-quantile (0 ≤ q ≤ 1) of the finite values, interpolated linearly between ranks (numpy's
     /// default, Hyndman and Fan's type 7). Exact while all values are kept; otherwise off by at most
-    /// a bin, a sixteenth of the value. Of a [`condensed`](Self::condensed) one, so at the quantiles that
+    /// a bin, a sixteenth of the value. Of a [`compacted`](Self::compacted) one, so at the quantiles that
     /// it keeps, and interpolated between them; `None` where it keeps none.
     pub fn quantile(&self, q: f64) -> Option<f64> {
         self.quantiles([q]).map(|[value]| value)
@@ -286,12 +286,12 @@ impl Distribution {
         if n == 0 {
             return None;
         }
-        let range = [self.tally.moments.min, self.tally.moments.max];
+        let range = [self.tensor_stats.moments.min, self.tensor_stats.moments.max];
         let ascending = ascending.map(|q| q.clamp(0.0, 1.0));
         let rank = |q: f64| q * (n - 1) as f64;
         let values = if !self.has_shape() {
-            let points: Vec<_> = self.knots.points(range)?.collect();
-            ascending.map(|q| knots::between(&points, q))
+            let points = self.kept_quantiles()?;
+            ascending.map(|q| quantile_summary::between(&points, q))
         } else if self.is_exact() {
             ascending.map(|q| {
                 let rank = rank(q);
@@ -317,24 +317,25 @@ impl Distribution {
                 below += count;
                 rest.next();
             }
-            self.tally.moments.max
+            self.tensor_stats.moments.max
         })
     }
 
-    /// The finite values, evenly from each kept quantile to the next; `None` where none is kept.
-    pub(super) fn between_knots(&self) -> Option<Vec<Segment>> {
-        let n = self.finite() as f64;
-        let points: Vec<_> = self.knots.points([self.tally.moments.min, self.tally.moments.max])?.collect();
-        let between = |w: &[(f64, f64)]| Segment { low: w[0].1, high: w[1].1, mass: n * (w[1].0 - w[0].0) };
-        Some(points.windows(2).map(between).collect())
+    /// (probability, value) of the kept quantiles, from one extreme to the other; `None` where none is kept.
+    pub(super) fn kept_quantiles(&self) -> Option<Vec<(f64, f64)>> {
+        Some(
+            self.quantile_summary
+                .points([self.tensor_stats.moments.min, self.tensor_stats.moments.max])?
+                .collect(),
+        )
     }
 
     /// Ascending intervals that cover the finite values.
     pub(super) fn intervals(&self) -> Vec<Interval> {
         let bins = self.bins();
         let (negative, positive) = bins.split_at(bins.partition_point(|(i, _)| *i < 0));
-        let range =
-            [self.tally.moments.min, self.tally.moments.max].map(|extreme| f64::from(extreme.place()));
+        let range = [self.tensor_stats.moments.min, self.tensor_stats.moments.max]
+            .map(|extreme| f64::from(extreme.place()));
         let interval = |&(bin, count): &(i16, u64)| {
             let (low, high) = bins::edges(bin);
             Interval { bin, low: low.max(range[0]), high: high.min(range[1]), count }
@@ -343,13 +344,4 @@ impl Distribution {
         let zeros = (self.zeros() > 0).then_some(zeros);
         negative.iter().map(interval).chain(zeros).chain(positive.iter().map(interval)).collect()
     }
-}
-
-/// How many finite values lie where: those of a bin, or the zeros, of width 0.
-pub(super) struct Interval {
-    /// 0 for the zeros.
-    pub bin: i16,
-    pub low: f64,
-    pub high: f64,
-    pub count: u64,
 }

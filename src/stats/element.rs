@@ -76,7 +76,7 @@ mod sealed {
 
     /// How values reach the inner loops.
     pub trait Measured: Sized {
-        /// What they are computed with.
+        /// The type that they are computed with.
         type Wide: Wide;
 
         /// The values of a block: themselves, or converted into the buffer.

@@ -7,12 +7,12 @@ use super::segments::{self, Segment};
 /// where all values are equal, none where there is no finite value.
 pub fn histogram(distribution: &Distribution, bars: usize) -> Vec<(f64, f64, f64)> {
     let (Some(min), Some(max)) = (distribution.min(), distribution.max()) else { return Vec::new() };
-    over(&segments::of_values(distribution), min, max, bars)
+    over(&segments::from_values(distribution), min, max, bars)
 }
 
 /// The same of log₁₀|x| over the finite, non-zero values; the caller counts the zeros beside it.
 pub fn magnitude_histogram(distribution: &Distribution, bars: usize) -> Vec<(f64, f64, f64)> {
-    let segments = segments::of_magnitudes(distribution);
+    let segments = segments::from_magnitudes(distribution);
     let min = segments.iter().map(|s| s.low).fold(f64::INFINITY, f64::min);
     let max = segments.iter().map(|s| s.high).fold(f64::NEG_INFINITY, f64::max);
     if segments.is_empty() { Vec::new() } else { over(&segments, min, max, bars) }

@@ -55,7 +55,7 @@ impl Instructions {
         Self::baseline()
     }
 
-    /// What they are called.
+    /// Returns their name.
     pub fn name(self) -> &'static str {
         match self.0 {
             #[cfg(target_arch = "x86_64")]
@@ -159,7 +159,7 @@ pub fn follow(instructions: Instructions, kept: &mut [f32], values: &[f32]) -> [
     sums
 }
 
-/// What does not fill a turn of the loop.
+/// The rest that does not fill a turn of the loop.
 fn rest<T, const N: usize>(values: &[T]) -> &[T] {
     values.as_chunks::<N>().1
 }
@@ -169,7 +169,7 @@ fn total(lanes: &[f64], rest: impl Iterator<Item = f64>) -> f64 {
     lanes.iter().copied().chain(rest).sum()
 }
 
-/// What a block of values adds up to. A value that is not finite leaves an `l1` that is not.
+/// The sums of a block of values. A value that is not finite leaves an `l1` that is not.
 pub struct Sums<T> {
     pub sum: f64,
     pub l1: f64,

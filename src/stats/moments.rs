@@ -2,7 +2,7 @@
 
 use super::element::Wide;
 use super::kernel::{self, Instructions, Sums};
-use super::knots::{DIGITS, with_digits};
+use super::quantile_summary::{DIGITS, with_digits};
 
 /// A block whose variance is a smaller share of its mean square than this is gone through again with
 /// its mean as the pivot: a layer at -8 ± 1e-6 would otherwise lose its variance to cancellation. What
@@ -39,15 +39,18 @@ impl Default for Moments {
 
 impl Moments {
     /// Of a block of finite values, of which the sums are known already.
-    pub fn of_block<T: Wide>(instructions: Instructions, values: &[T], sums: &Sums<T>) -> Self {
+    pub fn from_block<T: Wide>(instructions: Instructions, values: &[T], sums: &Sums<T>) -> Self {
         if values.is_empty() {
             return Self::default();
         }
         let n = values.len() as f64;
         let (mut mean, mut deviations) = (sums.sum / n, sums.squares - sums.sum * (sums.sum / n));
         if !mean.is_finite() {
-            let share = |v: &T| v.widen() / n;
-            mean = values.iter().map(share).sum::<f64>().clamp(sums.min.widen(), sums.max.widen());
+            mean = values
+                .iter()
+                .map(|v: &T| v.widen() / n)
+                .sum::<f64>()
+                .clamp(sums.min.widen(), sums.max.widen());
             deviations = f64::INFINITY;
         } else if deviations < CANCELLED * sums.squares {
             let (sum, squares) = kernel::deviations(instructions, values, mean);

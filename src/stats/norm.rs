@@ -11,7 +11,7 @@ pub fn l2(values: &[f32]) -> f64 {
     values.chunks(BLOCK).map(|block| kernel::squares(instructions, block)).sum::<f64>().sqrt()
 }
 
-/// What [`follow`] measures.
+/// The norms that [`follow`] measures.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Followed {
     /// L2 norm of what changed.

@@ -7,13 +7,13 @@
 use super::bins;
 use super::element::{Element, Wide};
 use super::random::SplitMix64;
-use super::tally::Tally;
+use super::tensor_stats::TensorStats;
 
 /// Values in a sample, at most: four times fewer than are kept of a small tensor, so that records of
 /// large networks stay small.
 pub const SAMPLE_CAPACITY: usize = 256;
 /// Sample values in a bin from which they tell its shape, rather than an even spread.
-pub const TELLING: usize = 8;
+pub const INFORMATIVE: usize = 8;
 /// Values drawn where some bin holds so much that its shape matters: one of so many.
 const DRAWN_OF: u64 = 8;
 /// Values drawn then, at least and at most: the error of a density that 65,536 values are drawn of is 4%
@@ -27,49 +27,57 @@ const PLACES: u64 = 1 << 16;
 type Weighted<'a> = (&'a [f32], u128);
 
 /// A sample of the finite values of a tensor, ascending.
-pub fn draw<T: Element>(values: &[T], tally: &Tally, seed: &[u64]) -> Vec<f32> {
+pub fn draw<T: Element>(values: &[T], tensor_stats: &TensorStats, seed: &[u64]) -> Vec<f32> {
     let at = |places: &[u64]| places.iter().map(|i| values[*i as usize].one().place()).collect();
-    draw_from(values.len() as u64, tally, seed, at)
+    draw_from(values.len() as u64, tensor_stats, seed, at)
 }
 
 /// The same of so many values that lie elsewhere: `at` fetches those of ascending places.
-pub fn draw_from(length: u64, tally: &Tally, seed: &[u64], at: impl FnOnce(&[u64]) -> Vec<f32>) -> Vec<f32> {
-    let finite = tally.moments.n;
-    let heaviest = tally.bins.iter().map(|(_, count)| *count).max().unwrap_or(0);
-    let shape_matters = heaviest as f64 / finite as f64 >= TELLING as f64 / SAMPLE_CAPACITY as f64;
+pub fn draw_from(
+    length: u64,
+    tensor_stats: &TensorStats,
+    seed: &[u64],
+    at: impl FnOnce(&[u64]) -> Vec<f32>,
+) -> Vec<f32> {
+    let finite = tensor_stats.moments.n;
+    let heaviest = tensor_stats.bins.iter().map(|(_, count)| *count).max().unwrap_or(0);
+    let shape_matters = heaviest as f64 / finite as f64 >= INFORMATIVE as f64 / SAMPLE_CAPACITY as f64;
     let wanted =
         if shape_matters { (length / DRAWN_OF).clamp(DRAWN.0, DRAWN.1) } else { SAMPLE_CAPACITY as u64 };
     let wanted = wanted.min(length);
     let mut random = SplitMix64::new(seed);
     // One of each stretch of the tensor, whose rows may differ; bounds in units of 2⁻¹⁶.
     let stretch = (length << 16) / wanted;
-    let one_of = |k: u64| {
-        let (first, end) = ((k * stretch) >> 16, ((k + 1) * stretch) >> 16);
-        first + random.below(end - first)
-    };
-    let places: Vec<u64> = (0..wanted).map(one_of).collect();
+    let places: Vec<u64> = (0..wanted)
+        .map(|k: u64| {
+            let (first, end) = ((k * stretch) >> 16, ((k + 1) * stretch) >> 16);
+            first + random.below(end - first)
+        })
+        .collect();
     // Adding zero turns -0.0 into 0.0.
     let mut drawn: Vec<f32> = at(&places).into_iter().map(|v| v + 0.0).filter(|v| v.is_finite()).collect();
     if drawn.len() <= SAMPLE_CAPACITY {
         drawn.sort_unstable_by(f32::total_cmp);
         return drawn;
     }
-    let ranks = ranks(&drawn, tally);
+    let ranks = ranks(&drawn, tensor_stats);
     put_in_place(&mut drawn, 0, &ranks);
     ranks.iter().map(|&rank| drawn[rank]).collect()
 }
 
 /// Ascending ranks of the drawn values that make the sample: of each bin as many as its exact count
 /// deserves, evenly spaced, so that the draw's luck moves nothing from bin to bin.
-fn ranks(drawn: &[f32], tally: &Tally) -> Vec<usize> {
+fn ranks(drawn: &[f32], tensor_stats: &TensorStats) -> Vec<usize> {
     let mut drawn_of = vec![0usize; 2 * bins::LARGEST as usize + 1];
     let place = |bin: i16| (bin + bins::LARGEST) as usize;
     drawn.iter().for_each(|v| drawn_of[place(if *v == 0.0 { 0 } else { bins::index(*v) })] += 1);
-    let zeros = (tally.counts.zeros > 0).then_some((0, tally.counts.zeros));
-    let (negative, positive) = tally.bins.split_at(tally.bins.partition_point(|(bin, _)| *bin < 0));
+    let zeros = (tensor_stats.counts.zeros > 0).then_some((0, tensor_stats.counts.zeros));
+    let (negative, positive) =
+        tensor_stats.bins.split_at(tensor_stats.bins.partition_point(|(bin, _)| *bin < 0));
     let counts = negative.iter().copied().chain(zeros).chain(positive.iter().copied());
-    let share =
-        |count: u64| (u128::from(count) * SAMPLE_CAPACITY as u128 / u128::from(tally.moments.n)) as usize;
+    let share = |count: u64| {
+        (u128::from(count) * SAMPLE_CAPACITY as u128 / u128::from(tensor_stats.moments.n)) as usize
+    };
     let (mut below, mut drawn_below) = (0, 0);
     let mut ranks = Vec::with_capacity(SAMPLE_CAPACITY);
     for (bin, count) in counts {

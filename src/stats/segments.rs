@@ -7,8 +7,9 @@
 //! be 275% wrong at the peak).
 
 use super::bins;
-use super::distribution::{Distribution, Interval};
-use super::sample::TELLING;
+use super::distribution::Distribution;
+use super::interval::Interval;
+use super::sample::INFORMATIVE;
 
 /// So many values, evenly from `low` to `high`.
 #[derive(Clone, Copy, Debug)]
@@ -30,13 +31,16 @@ impl Segment {
 }
 
 /// The finite values; masses add up to their number.
-pub fn of_values(d: &Distribution) -> Vec<Segment> {
+pub fn from_values(d: &Distribution) -> Vec<Segment> {
     let sample = d.sample();
     if d.is_exact() {
         return sample.iter().map(|v| Segment { low: (*v).into(), high: (*v).into(), mass: 1.0 }).collect();
     }
-    if let Some(segments) = d.between_knots() {
-        return segments;
+    if let Some(points) = d.kept_quantiles() {
+        let n = d.finite() as f64;
+        let evenly =
+            points.windows(2).map(|w| Segment { low: w[0].1, high: w[1].1, mass: n * (w[1].0 - w[0].0) });
+        return evenly.collect();
     }
     let mut segments = Vec::new();
     let mut rest = sample;
@@ -44,7 +48,7 @@ pub fn of_values(d: &Distribution) -> Vec<Segment> {
         let bin_of = |v: &f32| if *v == 0.0 { 0 } else { bins::index(*v) };
         rest = &rest[rest.partition_point(|v| bin_of(v) < bin)..];
         let inside = &rest[..rest.partition_point(|v| bin_of(v) == bin)];
-        if bin == 0 || inside.len() < TELLING {
+        if bin == 0 || inside.len() < INFORMATIVE {
             segments.push(Segment { low, high, mass: count as f64 });
             continue;
         }
@@ -61,8 +65,8 @@ pub fn of_values(d: &Distribution) -> Vec<Segment> {
 }
 
 /// The logarithms to base ten of the magnitudes of the non-zero finite values.
-pub fn of_magnitudes(d: &Distribution) -> Vec<Segment> {
-    let all = of_values(d).into_iter().filter(|s| s.low != 0.0 || s.high != 0.0);
+pub fn from_magnitudes(d: &Distribution) -> Vec<Segment> {
+    let all = from_values(d).into_iter().filter(|s| s.low != 0.0 || s.high != 0.0);
     let mut segments: Vec<Segment> = all.flat_map(Segment::at_zero).collect();
     for s in &mut segments {
         let (near, far) = if s.high > 0.0 { (s.low, s.high) } else { (-s.high, -s.low) };
@@ -75,17 +79,20 @@ pub fn of_magnitudes(d: &Distribution) -> Vec<Segment> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::stats::Keep;
+    use crate::stats::DetailLevel;
 
     #[test]
     fn magnitudes_around_zero_lie_where_they_are_however_little_is_left_of_a_distribution() {
         // Evenly from -1 to 0.1: 1.8% of the magnitudes are below 0.01, in any stretch across zero.
         let values: Vec<f32> = (0..20_000).map(|i| -1.0 + 1.1 * (i as f32 + 0.5) / 20_000.0).collect();
-        for keep in [Keep::Everything, Keep::Quantiles] {
-            let segments = of_magnitudes(&Distribution::of(&values).condensed(keep));
+        for keep in [DetailLevel::Full, DetailLevel::Quantiles] {
+            let segments = from_magnitudes(&Distribution::new(&values).compacted(keep));
             let below = |limit: f64| {
-                let share = |s: &Segment| ((limit - s.low) / (s.high - s.low)).clamp(0.0, 1.0) * s.mass;
-                segments.iter().map(share).sum::<f64>() / values.len() as f64
+                segments
+                    .iter()
+                    .map(|s: &Segment| ((limit - s.low) / (s.high - s.low)).clamp(0.0, 1.0) * s.mass)
+                    .sum::<f64>()
+                    / values.len() as f64
             };
             assert!((0.005..0.03).contains(&below(-2.0)), "{}", below(-2.0));
             assert!(below(-3.5) < 0.005, "{}", below(-3.5));

@@ -1,4 +1,4 @@
-//! What became of one number over the steps of an epoch.
+//! The spread of one number over the steps of an epoch.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -20,7 +20,7 @@ pub struct Spread {
 
 impl Spread {
     /// Of the values that a distribution has seen; `None` where none was finite.
-    pub fn of(distribution: &Distribution) -> Option<Self> {
+    pub fn from_distribution(distribution: &Distribution) -> Option<Self> {
         Some(Self { min: distribution.min()?, median: distribution.quantile(0.5)?, max: distribution.max()? })
     }
 }

@@ -3,17 +3,17 @@
 use std::borrow::Cow;
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use super::distribution::{Distribution, EXACT_CAPACITY};
 use super::element::Wide as _;
-use super::knots::Knots;
 use super::moments::Moments;
 use super::packed::{self, floats};
-use super::tally::{Counts, Tally};
+use super::quantile_summary::QuantileSummary;
+use super::tensor_stats::{Counts, TensorStats};
 
 /// Values of a distribution, at most: what float64 counts exactly.
-const LARGEST_COUNT: u64 = 1 << 53;
+const MAX_COUNT: u64 = 1 << 53;
 
 /// A distribution as it stands in a record.
 #[derive(Serialize, Deserialize, JsonSchema)]
@@ -63,7 +63,12 @@ impl JsonSchema for Distribution {
 
 impl From<Distribution> for Wire {
     fn from(d: Distribution) -> Self {
-        let Distribution { count, tally: Tally { counts, moments, bins }, sample, knots } = d;
+        let Distribution {
+            count,
+            tensor_stats: TensorStats { counts, moments, bins },
+            sample,
+            quantile_summary,
+        } = d;
         let exact = (moments.n > 0).then_some([moments.min, moments.max]);
         let range = exact.map(|extremes| extremes.map(f64::place));
         Self {
@@ -80,7 +85,7 @@ impl From<Distribution> for Wire {
             ss: moments.sum_of_squares,
             bins: packed::encode_bins(&bins),
             values: floats::encode(&sample),
-            q: knots.encode(),
+            q: quantile_summary.encode(),
         }
     }
 }
@@ -96,18 +101,20 @@ impl TryFrom<Wire> for Distribution {
         let finite = non_finite
             .and_then(|m| w.n.checked_sub(m))
             .ok_or("distribution: more values apart than in all")?;
-        if w.n > LARGEST_COUNT || w.zeros > finite || [w.l1, w.ss, w.m2].iter().any(|sum| *sum < 0.0) {
+        if w.n > MAX_COUNT || w.zeros > finite || [w.l1, w.ss, w.m2].iter().any(|sum| *sum < 0.0) {
             return Err("distribution: counts or sums in it cannot be".into());
         }
         let binned = bins.iter().try_fold(w.zeros, |sum, (_, c)| sum.checked_add(*c));
         let exact = sample.len() as u64 == finite;
         let [low, high] = w.range.unwrap_or([f32::INFINITY, f32::NEG_INFINITY]);
         let [min, max] = w.range64.unwrap_or([low, high].map(f64::from));
-        let within = |v: &f32| (low..=high).contains(v);
-        if sample.len() > EXACT_CAPACITY || !sample.iter().all(within) || !sample.is_sorted() {
+        if sample.len() > EXACT_CAPACITY
+            || !sample.iter().all(|v: &f32| (low..=high).contains(v))
+            || !sample.is_sorted()
+        {
             return Err("distribution: its sample is too long, out of range or out of order".into());
         }
-        let knots = Knots::decode(&w.q)?;
+        let quantile_summary = QuantileSummary::decode(&w.q)?;
         // Neither values nor bins: what is left of it in a history.
         let condensed = bins.is_empty() && sample.is_empty();
         if !condensed && !w.q.is_empty() {
@@ -141,6 +148,18 @@ impl TryFrom<Wire> for Distribution {
             max,
         };
         let bins = if exact { Vec::new() } else { bins };
-        Ok(Self { count: w.n, tally: Tally { counts, moments, bins }, sample, knots })
+        Ok(Self { count: w.n, tensor_stats: TensorStats { counts, moments, bins }, sample, quantile_summary })
+    }
+}
+
+impl Serialize for Distribution {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        Wire::from(self.clone()).serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Distribution {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Wire::deserialize(deserializer)?.try_into().map_err(de::Error::custom)
     }
 }

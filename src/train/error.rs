@@ -1,4 +1,4 @@
-//! What can go wrong before and during training.
+//! Errors before and during training.
 
 use std::io;
 use std::path::PathBuf;
@@ -15,7 +15,7 @@ pub enum TrainError {
     /// No model of that name.
     #[error("no model is called {name:?}; there are {known}{}", nearest(.name, .known))]
     UnknownModel {
-        /// What was asked for.
+        /// The name or size that was asked for.
         name: String,
         /// Names that there are.
         known: String,
@@ -25,7 +25,7 @@ pub enum TrainError {
     Model {
         /// File or zoo name.
         place: String,
-        /// What is wrong.
+        /// The fault.
         reason: String,
     },
     /// A file that holds no program to train.
@@ -37,7 +37,7 @@ pub enum TrainError {
     /// No data set of that name.
     #[error("no data set is called {name:?}; there are {known}{}", nearest(.name, .known))]
     UnknownData {
-        /// What was asked for.
+        /// The name or size that was asked for.
         name: String,
         /// Names that there are.
         known: String,
@@ -47,25 +47,25 @@ pub enum TrainError {
     Init {
         /// As it was written.
         text: String,
-        /// What is wrong and what would be right.
+        /// The fault, and what would be right.
         reason: String,
     },
     /// A data file that cannot be opened or read.
     #[error("cannot read {}: {source}", path.display())]
     ReadData {
-        /// The file.
+        /// Path of the file.
         path: PathBuf,
-        /// What the system said.
+        /// The error of the system.
         source: io::Error,
     },
     /// A place in a data file that is not as it should be.
     #[error("{}, {place}: {reason}", path.display())]
     DataPlace {
-        /// The file.
+        /// Path of the file.
         path: PathBuf,
         /// Line and column.
         place: String,
-        /// What is wrong and what would be right.
+        /// The fault, and what would be right.
         reason: String,
     },
     /// Data that cannot be trained on as asked.
@@ -80,15 +80,15 @@ pub enum TrainError {
     /// A saved state or model that cannot be used.
     #[error("{} {reason}", path.display())]
     Checkpoint {
-        /// The file.
+        /// Path of the file.
         path: PathBuf,
-        /// What is wrong.
+        /// The fault.
         reason: String,
     },
     /// There is no room for what is measured.
     #[error("not enough memory: {bytes} bytes for a copy of weights")]
     Memory {
-        /// What was asked for.
+        /// The name or size that was asked for.
         bytes: u64,
     },
     /// The record could not be written.

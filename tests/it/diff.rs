@@ -116,8 +116,8 @@ fn layers_are_matched_by_name_and_the_rest_is_listed() {
 #[test]
 fn what_moved_beyond_the_tolerance_is_told_the_most_changed_first() {
     let mut moved = record();
-    moved.epochs[1].layers[0].weight_grad = Some(Distribution::of(&[1e-3; 6]));
-    moved.epochs[1].layers[1].weight = Distribution::of(&[1.0, 1.0, 1.0]);
+    moved.epochs[1].layers[0].weight_grad = Some(Distribution::new(&[1e-3; 6]));
+    moved.epochs[1].layers[1].weight = Distribution::new(&[1.0, 1.0, 1.0]);
     let (base, new) = (summary(&record(), |_| ()), summary(&moved, |_| ()));
     let told = |tolerance| {
         let diff = Diff::of((&base, ""), (&new, ""), tolerance);

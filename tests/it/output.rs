@@ -208,7 +208,7 @@ fn gitlab_has_every_field_and_the_same_fingerprint_whatever_the_numbers() {
 #[test]
 fn a_number_that_is_none_stands_by_its_name() {
     let mut record = record();
-    record.epochs[1].layers[0].weight = gradscope::stats::Distribution::of(&[f32::NAN, 1.0]);
+    record.epochs[1].layers[0].weight = gradscope::stats::Distribution::new(&[f32::NAN, 1.0]);
     let summary = Summary::of(&record, &diagnosis());
     let table = text("csv", &summary);
     let mut reader = csv::Reader::from_reader(table.as_bytes());

@@ -19,9 +19,9 @@ fn densities_and_quartiles_are_those_of_scipy() {
     for case in cases {
         let name = &case["name"];
         let values: Vec<f32> = numbers(&case["values"]).into_iter().map(|v| v as f32).collect();
-        let distribution = Distribution::of(&values);
+        let distribution = Distribution::new(&values);
         assert!(distribution.is_exact(), "{name}");
-        let density = Density::of_values(&distribution).unwrap();
+        let density = Density::from_values(&distribution).unwrap();
         let (grid, expected) = (numbers(&case["grid"]), numbers(&case["density"]));
         let peak = expected.iter().copied().fold(0.0, f64::max);
         let span = grid[grid.len() - 1] - grid[0];

@@ -53,7 +53,7 @@ impl Scenario {
         let mut header = testing::header(layers.collect());
         header.run.seed = 1;
         header.data.inputs = 2;
-        header.data.chance_loss = std::f64::consts::LN_2;
+        header.data.baseline_loss = std::f64::consts::LN_2;
         Self { record: Record::new(header), flagged: BTreeSet::new() }
     }
 
@@ -87,9 +87,9 @@ impl Scenario {
 /// A layer of these weights, gradients and activations.
 pub fn capture(weight: &[f32], grad: Option<&[f32]>, post: Option<&[f32]>) -> LayerCapture {
     LayerCapture {
-        bias: Some(Distribution::of(&weight[..weight.len().min(3)])),
-        weight_grad: grad.map(Distribution::of),
-        bias_grad: grad.map(|g| Distribution::of(&g[..g.len().min(3)])),
+        bias: Some(Distribution::new(&weight[..weight.len().min(3)])),
+        weight_grad: grad.map(Distribution::new),
+        bias_grad: grad.map(|g| Distribution::new(&g[..g.len().min(3)])),
         activations: post.map(|p| testing::activations(3, p, p)),
         ..testing::capture(weight)
     }
@@ -255,7 +255,7 @@ fn extremes() -> Scenario {
         .epoch([f64::MAX, f64::MIN], [0.0, 1.0], layers())
         .epoch([f64::MIN_POSITIVE, 5e-324], [f64::NAN, -1.0], layers())
         .epoch([0.0, -0.0], [f64::NEG_INFINITY, 1e-300], layers());
-    scenario.record.header.data.chance_loss = 0.0;
+    scenario.record.header.data.baseline_loss = 0.0;
     scenario.record.epochs[1].epoch = u64::MAX / 2;
     scenario.record.epochs[2].epoch = u64::MAX;
     scenario

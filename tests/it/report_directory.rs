@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use crate::report_support::{diagnosis, figures, healthy, record};
-use gradscope::record::{Packing, Writer};
+use gradscope::record::{Compression, Writer};
 use gradscope::report::{self, OutputDir, ReportError};
 use tempfile::TempDir;
 
@@ -75,7 +75,7 @@ fn an_own_directory_is_reused_and_plots_without_a_successor_go() {
     let out = temp.path().join("run");
     let dir = OutputDir::check(&out, false).unwrap();
     dir.create().unwrap();
-    Writer::create(&dir.record(Packing::None), &record().header).unwrap();
+    Writer::create(&dir.record(Compression::None), &record().header).unwrap();
     OutputDir::check(&out, false).unwrap();
     write(&out);
     fs::write(out.join("plots/notes.txt"), "mine").unwrap();

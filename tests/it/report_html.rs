@@ -142,7 +142,7 @@ fn no_style_attribute_is_used_which_a_strict_policy_would_drop() {
 #[test]
 fn a_layer_that_is_not_finite_has_no_check_mark() {
     let mut record = record();
-    record.epochs[1].layers[1].weight_grad = Some(gradscope::stats::Distribution::of(&[f32::NAN]));
+    record.epochs[1].layers[1].weight_grad = Some(gradscope::stats::Distribution::new(&[f32::NAN]));
     let page = text(&html(&record, &healthy(), &[]));
     assert!(page.contains("✕ not finite"), "{page}");
 }

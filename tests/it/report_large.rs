@@ -5,7 +5,7 @@ use std::fs;
 use crate::plot_support::{Random, Scenario, capture};
 use gradscope::diagnose::{self, Settings};
 use gradscope::plot;
-use gradscope::record::Record;
+use gradscope::record::{LayerCapture, Record};
 use gradscope::report::{self, OutputDir};
 
 /// So many layers over so many epochs, the first ones with tiny gradients, as a run keeps them: the first
@@ -20,7 +20,8 @@ fn deep(layers: usize, epochs: u64) -> Record {
             capture(&random.normals(2_000, 0.05), Some(&gradients), Some(&post))
         })
         .collect();
-    let short: Vec<_> = kinds.iter().map(|kind| kind.condensed()).collect();
+    let mut short = kinds.clone();
+    short.iter_mut().for_each(LayerCapture::compact);
     let names: Vec<String> =
         (0..layers).map(|i| format!("blocks.{}.{}", i / 4, ["q", "k", "v", "out"][i % 4])).collect();
     let mut scenario = Scenario::new(&names.iter().map(String::as_str).collect::<Vec<_>>());

@@ -37,10 +37,10 @@ fn a_recorder_that_does_not_know_the_learning_rate_gives_a_summary_that_is_read(
 fn the_update_is_compared_with_the_weight_but_not_with_almost_nothing() {
     let mut record = record();
     let captured = &mut record.epochs[0].layers[1];
-    captured.weight = Distribution::of(&[3.0, 4.0, 0.0]);
-    captured.update = Some(Distribution::of(&[0.0, 0.5, 0.0]));
-    record.epochs[1].layers[1].weight = Distribution::of(&[0.0; 3]);
-    record.epochs[1].layers[1].update = Some(Distribution::of(&[0.0, 0.5, 0.0]));
+    captured.weight = Distribution::new(&[3.0, 4.0, 0.0]);
+    captured.update = Some(Distribution::new(&[0.0, 0.5, 0.0]));
+    record.epochs[1].layers[1].weight = Distribution::new(&[0.0; 3]);
+    record.epochs[1].layers[1].update = Some(Distribution::new(&[0.0, 0.5, 0.0]));
     let layer = &Summary::of(&record, &diagnosis()).layers[1];
     assert_eq!(layer.epochs[0].update_ratio, Some(0.1));
     assert_eq!(layer.epochs[1].update_ratio, Some(5.0), "0.5 over 0.1 · √1");
@@ -52,9 +52,9 @@ fn nothing_that_is_not_finite_is_dropped() {
     record.epochs[1].train_loss = f64::NAN;
     record.epochs[1].grad_l2 = f64::INFINITY;
     let captured = &mut record.epochs[1].layers[0];
-    captured.weight = Distribution::of(&[f32::NAN, f32::NAN]);
-    captured.weight_grad = Some(Distribution::of(&[1.0, f32::NEG_INFINITY]));
-    captured.activations.as_mut().unwrap().pre = Distribution::of(&[f32::NAN]);
+    captured.weight = Distribution::new(&[f32::NAN, f32::NAN]);
+    captured.weight_grad = Some(Distribution::new(&[1.0, f32::NEG_INFINITY]));
+    captured.activations.as_mut().unwrap().pre = Distribution::new(&[f32::NAN]);
     let summary = value(&Summary::of(&record, &diagnosis()));
     assert_eq!(summary["epochs"][1]["train_loss"], json!("NaN"));
     assert_eq!(summary["epochs"][1]["grad_l2"], json!("Infinity"));

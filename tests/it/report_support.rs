@@ -7,7 +7,8 @@ use std::collections::BTreeMap;
 use gradscope::diagnose::{Change, Diagnosis, Finding, NotMeasured, Remedy, Severity, Verdict};
 use gradscope::plot::{Figure, Section, Table};
 use gradscope::record::{
-    Activation, Activations, End, Epoch, Firing, Header, Layer, LayerCapture, Record, Run, TestResult,
+    Activation, ActivationFrequency, Activations, End, Epoch, Header, Layer, LayerCapture, Record, Run,
+    TestResult,
 };
 use gradscope::stats::Distribution;
 use gradscope::testing;
@@ -68,7 +69,7 @@ fn layer(gradient: &[f32], relu: bool) -> LayerCapture {
     let activations = Activations {
         pre_sample_std: 0.25,
         post_sample_std: 0.0,
-        firing: relu.then(|| Firing {
+        activation_frequency: relu.then(|| ActivationFrequency {
             samples: 640,
             exact: true,
             rate: vec![0.0; 3],
@@ -77,11 +78,11 @@ fn layer(gradient: &[f32], relu: bool) -> LayerCapture {
         ..testing::activations(units as u64, &[-8.0, -7.5], &post)
     };
     LayerCapture {
-        bias: Some(Distribution::of(&[-8.0].repeat(units))),
-        weight_grad: Some(Distribution::of(gradient)),
-        update: Some(Distribution::of(&gradient.iter().map(|g| g * -0.1).collect::<Vec<_>>())),
+        bias: Some(Distribution::new(&[-8.0].repeat(units))),
+        weight_grad: Some(Distribution::new(gradient)),
+        update: Some(Distribution::new(&gradient.iter().map(|g| g * -0.1).collect::<Vec<_>>())),
         activations: Some(activations),
-        signal_l2: Some(0.5),
+        output_gradient_l2: Some(0.5),
         ..testing::capture(&weights)
     }
 }

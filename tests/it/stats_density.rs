@@ -35,7 +35,7 @@ fn exact(values: &[f32], grid: &[f64]) -> Vec<f64> {
 }
 
 fn worst(values: &[f32]) -> f64 {
-    let density = Density::of_values(&Distribution::of(values)).unwrap();
+    let density = Density::from_values(&Distribution::new(values)).unwrap();
     let exact = exact(values, &density.grid);
     let peak = exact.iter().copied().fold(0.0, f64::max);
     let off = density.density.iter().zip(&exact).map(|(a, b)| (a - b).abs() / peak);

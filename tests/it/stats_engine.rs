@@ -37,10 +37,10 @@ fn counts_are_exact(values: &[f64], d: &Distribution) -> Result<(), TestCaseErro
 
 /// The same, to the last bit, whatever it is computed with.
 fn is_the_same_however<T: Element>(values: &[T]) -> Distribution {
-    let d = Distribution::of_parallel(values, 1);
+    let d = Distribution::with_threads(values, 1);
     for instructions in [Instructions::baseline(), Instructions::widest()] {
         for threads in [0, 1, 2, 3, 8] {
-            let other = Distribution::of_using(values, threads, instructions);
+            let other = Distribution::with_instructions(values, threads, instructions);
             assert_eq!(other, d, "{threads} threads, {}", instructions.name());
         }
     }
@@ -60,20 +60,20 @@ proptest! {
     fn bfloat16_is_the_float32_it_stands_for(bits in vec(any::<u16>(), 0..6_000)) {
         let half: Vec<bf16> = bits.into_iter().map(bf16::from_bits).collect();
         let float: Vec<f32> = half.iter().map(|v| v.to_f32()).collect();
-        prop_assert_eq!(is_the_same_however(&half), Distribution::of(&float));
+        prop_assert_eq!(is_the_same_however(&half), Distribution::new(&float));
     }
 
     #[test]
     fn float16_is_the_float32_it_stands_for(bits in vec(any::<u16>(), 0..6_000)) {
         let half: Vec<f16> = bits.into_iter().map(f16::from_bits).collect();
         let float: Vec<f32> = half.iter().map(|v| v.to_f32()).collect();
-        prop_assert_eq!(is_the_same_however(&half), Distribution::of(&float));
+        prop_assert_eq!(is_the_same_however(&half), Distribution::new(&float));
     }
 
     #[test]
     fn float64_is_float32_where_that_holds_it(values in values()) {
         let double: Vec<f64> = values.iter().map(|v| f64::from(*v)).collect();
-        prop_assert_eq!(is_the_same_however(&double), Distribution::of(&values));
+        prop_assert_eq!(is_the_same_however(&double), Distribution::new(&values));
     }
 
     #[test]
@@ -90,7 +90,7 @@ proptest! {
     ) {
         let size = 10f64.powi(size);
         let values: Vec<f64> = values.iter().map(|v| (offset + 1e-6 * v) * size).collect();
-        let d = Distribution::of_parallel(&values, 1);
+        let d = Distribution::with_threads(&values, 1);
         let n = values.len() as f64;
         let mean = values.iter().map(|v| v / n).sum::<f64>();
         let std = (values.iter().map(|v| ((v - mean) / size).powi(2)).sum::<f64>() / (n - 1.0).max(1.0)).sqrt();
@@ -121,7 +121,7 @@ fn a_small_spread_far_from_zero_is_kept_over_many_blocks() {
     // -8 ± 2⁻²⁰, which is 1e-6: a sum of squares alone keeps none of it.
     let values: Vec<f32> =
         (0..1_000_000).map(|i| -8.0 + if i % 2 == 0 { 2f32.powi(-20) } else { -(2f32.powi(-20)) }).collect();
-    let d = Distribution::of(&values);
+    let d = Distribution::new(&values);
     assert_eq!(d.mean(), Some(-8.0));
     assert!((d.std().unwrap() / 2f64.powi(-20) - 1.0).abs() < 1e-5, "{:?}", d.std());
 }
@@ -129,24 +129,24 @@ fn a_small_spread_far_from_zero_is_kept_over_many_blocks() {
 #[test]
 fn what_float64_holds_beyond_float32_stays_in_extremes_and_norms() {
     let values: Vec<f64> = [1e300, -1e300, 1e-300, -1e-310, 0.1].into_iter().cycle().take(5_000).collect();
-    let d = Distribution::of_parallel(&values, 1);
+    let d = Distribution::with_threads(&values, 1);
     assert_eq!((d.min(), d.max(), d.zeros(), d.infinities()), (Some(-1e300), Some(1e300), 0, 0));
     assert!((d.l1() / 2e303 - 1.0).abs() < 1e-12);
     assert_eq!(d.l2(), f64::INFINITY, "its square is beyond float64");
     let text = serde_json::to_string(&d).unwrap();
     assert_eq!(serde_json::from_str::<Distribution>(&text).unwrap(), d, "{text}");
-    let largest = Distribution::of_parallel(&[f64::MAX, f64::MAX, -f64::MAX, -f64::MAX, 3.0], 1);
+    let largest = Distribution::with_threads(&[f64::MAX, f64::MAX, -f64::MAX, -f64::MAX, 3.0], 1);
     assert!(largest.mean().unwrap().abs() <= 1e293, "{:?}", largest.mean());
-    assert_eq!(Distribution::of_parallel(&[f64::MAX; 3], 1).mean().map(|m| m / f64::MAX), Some(1.0));
+    assert_eq!(Distribution::with_threads(&[f64::MAX; 3], 1).mean().map(|m| m / f64::MAX), Some(1.0));
 }
 
 #[test]
 fn float64_extremes_that_are_no_float32_survive_a_record_and_others_take_no_room() {
-    let d = Distribution::of_parallel(&[0.1f64, 0.25], 1);
+    let d = Distribution::with_threads(&[0.1f64, 0.25], 1);
     let json = serde_json::to_value(&d).unwrap();
     assert_eq!(json["range64"], serde_json::json!([0.1, 0.25]));
     assert_eq!(serde_json::from_value::<Distribution>(json).unwrap(), d);
-    assert!(serde_json::to_value(Distribution::of(&[0.1f32, 0.25])).unwrap().get("range64").is_none());
+    assert!(serde_json::to_value(Distribution::new(&[0.1f32, 0.25])).unwrap().get("range64").is_none());
 }
 
 #[test]
@@ -155,8 +155,8 @@ fn nothing_and_nothing_finite_are_distributions_too() {
         let d = is_the_same_however(&vec![f32::NAN; count]);
         assert_eq!((d.count(), d.nan(), d.finite()), (count as u64, count as u64, 0));
         assert_eq!((d.mean(), d.quantile(0.5), d.l1()), (None, None, 0.0));
-        assert_eq!(Density::of_values(&d), None);
-        let mut merged = Distribution::of(&[1.0; 2_000]);
+        assert_eq!(Density::from_values(&d), None);
+        let mut merged = Distribution::new(&[1.0; 2_000]);
         merged.merge(&d);
         assert_eq!((merged.count(), merged.finite(), merged.std()), (2_000 + count as u64, 2_000, Some(0.0)));
     }
@@ -169,7 +169,7 @@ fn the_sample_follows_a_stream_of_merges() {
         (0..2_000).map(|i| 1.0 + (step as f32 + i as f32 / 2_000.0) / 4_000.0).collect()
     };
     let mut stream = Distribution::default();
-    (0..200).for_each(|step| stream.merge(&Distribution::of(&part(step))));
+    (0..200).for_each(|step| stream.merge(&Distribution::new(&part(step))));
     // Even from 1 to 1.05, all of it within one bin.
     let sample = stream.sample();
     let below = sample.iter().filter(|v| **v < 1.025).count() as f64 / sample.len() as f64;

@@ -12,7 +12,7 @@ use crate::diagnose::quantities::Capture;
 use crate::diagnose::remedy::{Change, Plan};
 use crate::diagnose::rule::{Evaluation, OnPrograms, Rule, RuleContext, Scope};
 use crate::diagnose::text;
-use crate::record::{Firing, LayerCapture};
+use crate::record::{ActivationFrequency, LayerCapture};
 use crate::text::number;
 
 pub static RULE: Rule = Rule {
@@ -92,7 +92,7 @@ fn dead(cx: &RuleContext, index: usize) -> Option<RuleMatch> {
 }
 
 /// `all 3 units are silent on all 640 samples`.
-fn silent_units(firing: &Firing) -> String {
+fn silent_units(firing: &ActivationFrequency) -> String {
     let samples = text::count(firing.samples, "sample");
     match firing.rate.len() {
         1 => format!("its only unit is silent on all {samples}"),
@@ -100,7 +100,7 @@ fn silent_units(firing: &Firing) -> String {
     }
 }
 
-fn evidence(firing: &Firing) -> BTreeMap<String, Value> {
+fn evidence(firing: &ActivationFrequency) -> BTreeMap<String, Value> {
     BTreeMap::from([
         ("units".to_owned(), firing.rate.len().into()),
         ("samples".to_owned(), firing.samples.into()),
@@ -113,7 +113,7 @@ fn evidence(firing: &Firing) -> BTreeMap<String, Value> {
 fn born_dead(cx: &RuleContext, index: usize, run: &[Capture]) -> bool {
     let start = cx.q.start.and_then(|s| s.get(index));
     if let Some(activations) = start.and_then(|l| l.activations.as_ref()) {
-        return match &activations.firing {
+        return match &activations.activation_frequency {
             Some(firing) => is_dead(firing) && activations.pre.max().is_some_and(|max| max <= 0.0),
             None => activations.pre.max().is_some_and(|max| max <= 0.0),
         };
@@ -275,7 +275,7 @@ mod tests {
         fake.record.steps[0].capture = None;
         assert_eq!(fake.finding("dead-layer").unwrap().first_step, None);
         fake.record.epochs[0].layers[1].steps = None;
-        fake.record.epochs[0].layers[1].weight_grad = Some(Distribution::of(&[0.0]));
+        fake.record.epochs[0].layers[1].weight_grad = Some(Distribution::new(&[0.0]));
         assert_eq!(fake.finding("dead-layer").unwrap().first_step, Some(0));
     }
 
@@ -285,7 +285,7 @@ mod tests {
             let mut fake = Fake::stuck(3);
             fake.silence(1, 8, 0, 0.0, pre);
             fake.each_capture(1, |_, l| {
-                l.bias = Some(Distribution::of(bias));
+                l.bias = Some(Distribution::new(bias));
                 l.activations.as_mut().unwrap().pre_sample_std = sample_std;
             });
             let message = fake.finding("dead-layer").unwrap().message;

@@ -186,7 +186,7 @@ fn describe(cx: &RuleContext, run: &[Capture], sign: Sign, left: f64) -> Option<
 /// cos(ΔW, −W), median over the steps of the epoch and then over the matrices.
 fn cosine(cx: &RuleContext, capture: &Capture) -> Option<f64> {
     let layers = cx.q.matrices.iter().filter_map(|&i| capture.layers.get(i));
-    series::median(&mut layers.filter_map(|l| Some(l.steps?.shrinking?.median)).collect())
+    series::median(&mut layers.filter_map(|l| Some(l.steps?.decay_alignment?.median)).collect())
 }
 
 /// The part that decay takes of the weights over the part that the loss gives them, at the median step: of the
@@ -235,7 +235,7 @@ mod tests {
             fake.set_norms(i, |_| Norms { w: 2.0 * left, g: 0.05, u: 0.02 });
             fake.each_capture(i, |_, l| {
                 let at = Spread { min: cosine, median: cosine, max: cosine };
-                l.steps.as_mut().unwrap().shrinking = Some(at);
+                l.steps.as_mut().unwrap().decay_alignment = Some(at);
             });
         }
         let before = Fake::stuck(6).record.steps[0].capture.clone();

@@ -149,7 +149,7 @@ mod tests {
         fn with(ratio: f32, kind: LayerKind) -> Option<Finding> {
             let mut fake = Fake::healthy(6);
             fake.record.header.layers[1].kind = kind;
-            fake.each_capture(0, |_, l| l.bias_grad = Some(Distribution::of(&[0.05 * ratio])));
+            fake.each_capture(0, |_, l| l.bias_grad = Some(Distribution::new(&[0.05 * ratio])));
             fake.finding("expected-zero")
         }
         let f = with(0.9e-4, LayerKind::BatchNorm).unwrap();

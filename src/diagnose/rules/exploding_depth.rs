@@ -73,7 +73,7 @@ fn evaluate(cx: &RuleContext) -> Evaluation {
     if hidden.len() < 2 {
         return Ok(Vec::new());
     }
-    let measured = backward(&hidden, |i| start.get(i).and_then(|l| l.signal_l2), false);
+    let measured = backward(&hidden, |i| start.get(i).and_then(|l| l.output_gradient_l2), false);
     let backward = match measured {
         Some(measured) => Some(measured),
         None if hidden.iter().all(|&i| start.get(i).is_some_and(|l| l.weight_grad.is_some())) => {
@@ -172,7 +172,8 @@ mod tests {
     /// Four hidden layers through which the gradient grows so many times a layer on its way back.
     fn growing(gain: f64) -> Fake {
         let mut fake = Fake::stuck(6);
-        (0..5).for_each(|i| fake.each_capture(i, |_, l| l.signal_l2 = Some(gain.powi(4 - i as i32))));
+        (0..5)
+            .for_each(|i| fake.each_capture(i, |_, l| l.output_gradient_l2 = Some(gain.powi(4 - i as i32))));
         fake
     }
 
@@ -213,8 +214,8 @@ mod tests {
         for i in 0..5 {
             let g = 10f64.powi(4 - i as i32);
             fake.each_capture(i, |_, l| {
-                l.signal_l2 = None;
-                l.weight_grad = Some(crate::stats::Distribution::of(&[g as f32]));
+                l.output_gradient_l2 = None;
+                l.weight_grad = Some(crate::stats::Distribution::new(&[g as f32]));
             });
         }
         let f = fake.finding("exploding-depth").unwrap();

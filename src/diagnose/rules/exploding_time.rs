@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::shared::recurrent::{recurrent_layers, state_signal};
+use super::shared::recurrent::{hidden_state_gradient, recurrent_layers};
 use crate::diagnose::fault::{Kind, RuleMatch};
 use crate::diagnose::finding::Severity;
 use crate::diagnose::param::Param;
@@ -199,7 +199,7 @@ fn growing(cx: &RuleContext) -> Option<RuleMatch> {
     let start = cx.q.start?;
     let (layer, value) = recurrent_layers(cx)
         .filter_map(|i| {
-            let ends = state_signal(start, i)?.ends()?;
+            let ends = hidden_state_gradient(start, i)?.ends()?;
             (ends.last > 0.0).then(|| (i, ends.first / ends.last))
         })
         .max_by(|a, b| a.1.total_cmp(&b.1))?;
@@ -207,7 +207,7 @@ fn growing(cx: &RuleContext) -> Option<RuleMatch> {
     if value < limit {
         return None;
     }
-    let steps = state_signal(start, layer)?.steps;
+    let steps = hidden_state_gradient(start, layer)?.steps;
     let message = format!(
         "before the first step the gradient grows on its way back through time: the first of {steps} steps of {} \
          receives {} times what the last does (limit {}). Steps that suit the last are too large for the first.",

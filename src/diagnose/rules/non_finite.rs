@@ -182,7 +182,7 @@ mod tests {
         set_step(&mut fake, 0, |s| {
             s.non_finite = Some(NonFinite { stage: "activation".into(), layer: Some("fc1".into()) });
             let capture = s.capture.as_mut().unwrap();
-            capture[1].weight = Distribution::of(&[1.0, f32::NAN]);
+            capture[1].weight = Distribution::new(&[1.0, f32::NAN]);
         });
         let f = fake.finding("non-finite").unwrap();
         assert_eq!((f.layer.as_deref(), f.first_step, f.remedies.len()), (Some("fc2"), Some(0), 0));
@@ -199,7 +199,7 @@ mod tests {
     #[test]
     fn a_record_without_the_place_is_read_from_its_numbers() {
         let mut fake = Fake::healthy(6);
-        fake.record.epochs[4].layers[1].weight = Distribution::of(&[1.0, f32::INFINITY, f32::NAN]);
+        fake.record.epochs[4].layers[1].weight = Distribution::new(&[1.0, f32::INFINITY, f32::NAN]);
         let f = fake.finding("non-finite").unwrap();
         assert_eq!((f.first_epoch, f.first_step, f.layer.as_deref(), f.value), (4, None, Some("fc2"), 2.0));
     }

@@ -122,7 +122,7 @@ mod tests {
     fn negative_outputs_are_no_probabilities() {
         let mut fake = sums(0.0);
         fake.each_capture(4, |_, l| {
-            l.activations.as_mut().unwrap().post = crate::stats::Distribution::of(&[-0.1, 1.1]);
+            l.activations.as_mut().unwrap().post = crate::stats::Distribution::new(&[-0.1, 1.1]);
         });
         assert_eq!(fake.finding("output-activation"), None);
     }

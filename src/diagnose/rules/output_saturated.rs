@@ -75,7 +75,7 @@ mod tests {
         fake.record.header.run.loss = loss;
         fake.each_capture(4, |_, l| {
             let a = l.activations.as_mut().unwrap();
-            (a.saturated_fraction, a.pre) = (Some(share), Distribution::of(&[pre, pre]));
+            (a.saturated_fraction, a.pre) = (Some(share), Distribution::new(&[pre, pre]));
         });
         fake
     }

@@ -131,7 +131,7 @@ fn describe(cx: &RuleContext, stretch: &Stretch, run: &[Capture]) -> RuleMatch {
 /// The sum of a layer's updates over its weights, from this step on; of several steps in one point, the middle
 /// between the smallest and the largest for each.
 fn way(cx: &RuleContext, index: usize, from: u64) -> f64 {
-    let floor = cx.q.layer(index).map_or(f64::MIN_POSITIVE, |l| l.least_weight_norm());
+    let floor = cx.q.layer(index).map_or(f64::MIN_POSITIVE, |l| l.min_weight_norm());
     let steps = cx.q.record.steps.iter().filter(|s| s.step >= from);
     let points = steps.filter_map(|s| Some((s.steps, s.layer(index)?)));
     points

@@ -4,7 +4,7 @@
 //! steps that follow: where it is gone at the first step, nothing that stood there can be learned from, however well
 //! the last steps are (Hochreiter, 1991; Bengio, Simard and Frasconi, 1994).
 
-use super::shared::recurrent::{recurrent_layers, state_signal};
+use super::shared::recurrent::{hidden_state_gradient, recurrent_layers};
 use crate::diagnose::fault::{Kind, RuleMatch};
 use crate::diagnose::finding::Severity;
 use crate::diagnose::param::Param;
@@ -53,7 +53,7 @@ pub static RULE: Rule = Rule {
 fn least(cx: &RuleContext, capture: &Capture) -> Option<(usize, f64)> {
     recurrent_layers(cx)
         .filter_map(|i| {
-            let ends = state_signal(capture.layers, i)?.ends()?;
+            let ends = hidden_state_gradient(capture.layers, i)?.ends()?;
             (ends.largest > 0.0).then(|| (i, ends.first / ends.largest))
         })
         .min_by(|a, b| a.1.total_cmp(&b.1))
@@ -70,7 +70,7 @@ fn evaluate(cx: &RuleContext) -> Evaluation {
         return Ok(Vec::new());
     }
     Need::BaselineLoss.check(cx.q)?;
-    if !captures.iter().any(|c| recurrent_layers(cx).any(|i| state_signal(c.layers, i).is_some())) {
+    if !captures.iter().any(|c| recurrent_layers(cx).any(|i| hidden_state_gradient(c.layers, i).is_some())) {
         return Err(Unmeasured("the record does not hold the gradients of hidden states, step by step"));
     }
     let limit = cx.get(&SHARE);
@@ -81,7 +81,7 @@ fn evaluate(cx: &RuleContext) -> Evaluation {
 fn describe(cx: &RuleContext, run: &[Capture], limit: f64) -> Option<RuleMatch> {
     let worst = run.iter().min_by(|a, b| least_share(cx, a).total_cmp(&least_share(cx, b)))?;
     let (layer, value) = least(cx, worst)?;
-    let signal = state_signal(worst.layers, layer)?;
+    let signal = hidden_state_gradient(worst.layers, layer)?;
     let largest = signal.ends()?.largest;
     let reached = signal.l2.iter().rev().take_while(|l2| f64::from(**l2) >= limit * largest).count();
     let steps = signal.steps;
@@ -172,7 +172,7 @@ mod tests {
         }
         let mut fake = Fake::recurrent(6);
         fake.signal_through_time(|_| Vec::new());
-        fake.each_capture(1, |_, l| l.state_signal = None);
+        fake.each_capture(1, |_, l| l.hidden_state_gradient = None);
         assert!(missing(&fake) && !missing(&Fake::stuck(6)));
     }
 }

@@ -15,13 +15,13 @@ fn essence(record: &Record) -> Vec<Finding> {
 }
 
 fn scaled(d: &Distribution, c: f64) -> Distribution {
-    Distribution::of(&d.sample().iter().map(|v| v * c as f32).collect::<Vec<_>>())
+    Distribution::new(&d.sample().iter().map(|v| v * c as f32).collect::<Vec<_>>())
 }
 
 /// The same run with a loss that is c times as large and a learning rate that is c times as small.
 fn with_loss_times(mut record: Record, c: f64) -> Record {
     let times = |x: &mut crate::record::Envelope| (x.min, x.max, x.last) = (x.min * c, x.max * c, x.last * c);
-    record.header.data.chance_loss *= c;
+    record.header.data.baseline_loss *= c;
     let run = &mut record.header.run;
     // Whatever the gradient is compared with or joined by has its scale.
     (run.lr, run.weight_decay) = (run.lr / c, run.weight_decay * c);
@@ -40,8 +40,8 @@ fn with_loss_times(mut record: Record, c: f64) -> Record {
     for l in captures.chain(record.epochs.iter_mut().map(|e| &mut e.layers)).flatten() {
         l.weight_grad = l.weight_grad.as_ref().map(|g| scaled(g, c));
         l.bias_grad = l.bias_grad.as_ref().map(|g| scaled(g, c));
-        l.signal_l2 = l.signal_l2.map(|s| s * c);
-        if let Some(signal) = &mut l.state_signal {
+        l.output_gradient_l2 = l.output_gradient_l2.map(|s| s * c);
+        if let Some(signal) = &mut l.hidden_state_gradient {
             signal.l2.iter_mut().for_each(|s| *s *= c as f32);
         }
         if let Some(activity) = l.activations.as_mut().and_then(|a| a.activity.as_mut()) {
@@ -91,13 +91,13 @@ fn with_scale_moved(mut fake: Fake, a: f64) -> Fake {
             if i == 1 {
                 l.bias = l.bias.as_ref().map(|b| scaled(b, c));
                 l.bias_grad = l.bias_grad.as_ref().map(|g| scaled(g, 1.0 / c));
-                l.signal_l2 = l.signal_l2.map(|s| s / c);
+                l.output_gradient_l2 = l.output_gradient_l2.map(|s| s / c);
                 let activations = l.activations.as_mut().unwrap();
                 (activations.pre, activations.post) =
                     (scaled(&activations.pre, c), scaled(&activations.post, c));
                 activations.pre_sample_std *= c;
                 activations.post_sample_std *= c;
-                if let Some(firing) = &mut activations.firing {
+                if let Some(firing) = &mut activations.activation_frequency {
                     firing.max_pre.iter_mut().for_each(|m| *m *= c as f32);
                 }
             }
@@ -128,7 +128,7 @@ fn moving_scale_between_relu_layers_changes_no_finding() {
 fn captures_kept_as_a_history_give_the_same_findings() {
     for (rule, fake) in faulty().into_iter().chain(noted()).chain([("none", Fake::healthy(6))]) {
         let mut kept = fake.clone();
-        kept.record.epochs.iter_mut().for_each(crate::record::Epoch::condense);
+        kept.record.epochs.iter_mut().for_each(crate::record::Epoch::compact);
         assert_eq!(essence(&fake.record), essence(&kept.record), "{rule}");
     }
 }
@@ -139,7 +139,7 @@ fn permuting_units_changes_no_finding() {
         let mut permuted = fake.clone();
         for i in 0..fake.record.header.layers.len() {
             permuted.each_capture(i, |_, l| {
-                if let Some(firing) = l.activations.as_mut().and_then(|a| a.firing.as_mut()) {
+                if let Some(firing) = l.activations.as_mut().and_then(|a| a.activation_frequency.as_mut()) {
                     firing.rate.reverse();
                     firing.max_pre.reverse();
                 }

@@ -53,7 +53,7 @@ pub fn loss(runs: &Runs) -> Figure {
     let train = epochs_of(runs, "train", "training loss".into(), |e| Some(e.train_loss));
     let (name, held_out, _) = held_out(runs);
     let held_out = epochs_of(runs, name, format!("{name} loss"), held_out);
-    let chance = runs.0.first().map(|r| r.scene.record.header.data.chance_loss).filter(|c| c.is_finite());
+    let chance = runs.0.first().map(|r| r.scene.record.header.data.baseline_loss).filter(|c| c.is_finite());
     let scale = calm_scale(train.values().chain(held_out.values()).chain(chance));
     let log = if scale.kind == Kind::Linear { "" } else { " The axis is logarithmic." };
     let caption = format!(

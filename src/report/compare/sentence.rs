@@ -121,7 +121,7 @@ fn nobody(variants: &[Variant], summaries: &[VariantSummary]) -> String {
     };
     let opening = format!(
         "No variant learned (training loss {range}, guessing costs {})",
-        number(first.record.header.data.chance_loss)
+        number(first.record.header.data.baseline_loss)
     );
     // Whether one is at least better off than the worst.
     let worst = summaries.iter().map(|v| v.verdict).max().unwrap_or(Verdict::Healthy);
@@ -231,10 +231,12 @@ fn learned(record: &Record, summary: &VariantSummary) -> bool {
     let data = &record.header.data;
     let Some(last) = record.shown_epoch() else { return false };
     let losses = [Some(last.train_loss), last.dev_loss, last.test_loss];
-    if !data.chance_loss.is_finite() || losses.into_iter().flatten().any(|l| l < LEARNED * data.chance_loss) {
+    if !data.baseline_loss.is_finite()
+        || losses.into_iter().flatten().any(|l| l < LEARNED * data.baseline_loss)
+    {
         return true;
     }
-    let guessing = most_frequent(data.chance_loss, data.classes.len());
+    let guessing = most_frequent(data.baseline_loss, data.classes.len());
     let errors = (guessing * (1.0 - guessing) / data.train.max(1) as f64).sqrt();
     data.task == Task::Classification
         && summary.train_score.is_some_and(|score| score > guessing + STANDARD_ERRORS * errors)

@@ -7,7 +7,7 @@ use super::bar::Bar;
 use super::text::{Names, optional};
 use crate::diagnose::{Diagnosis, Severity};
 use crate::plot::{Extent, Quantity, Timeline, View};
-use crate::record::{Firing, Layer, LayerCapture, Record};
+use crate::record::{ActivationFrequency, Layer, LayerCapture, Record};
 use crate::report::summary::findings_of;
 use crate::text::{count, counted, number};
 
@@ -82,7 +82,7 @@ impl Profile {
                 let bar = value.and_then(bar).map(|b| if column == 1 { b } else { b.thin() });
                 Cell { text: optional(value), bar }
             };
-            let dead = captured.firing().map(Firing::dead_units);
+            let dead = captured.firing().map(ActivationFrequency::dead_units);
             Row {
                 layer: index,
                 name: names.of_layer(layer),

@@ -356,7 +356,7 @@ fn sentence(capture: Option<&str>) -> &'static str {
 /// What cannot be known of a program, and what stands in for it.
 fn program(record: &Record) -> Option<String> {
     record.header.is_program().then(|| {
-        let judged = record.epochs.iter().any(|e| e.layers.iter().any(|l| l.zero_rows.is_some()));
+        let judged = record.epochs.iter().any(|e| e.layers.iter().any(|l| l.zero_gradient_units.is_some()));
         let dead = if judged {
             " Dead units are therefore judged indirectly: by rows of weights and biases whose gradient is exactly \
              zero in every batch of an epoch, which units that are saturated for good, or that nothing looks at, \
@@ -376,7 +376,8 @@ fn program(record: &Record) -> Option<String> {
 /// Whether a unit's silence is a measurement or a suspicion.
 fn firing(record: &Record) -> Option<String> {
     let last = record.epochs.last()?;
-    let mut firings = last.layers.iter().filter_map(|l| l.activations.as_ref()?.firing.as_ref());
+    let mut firings =
+        last.layers.iter().filter_map(|l| l.activations.as_ref()?.activation_frequency.as_ref());
     let first = firings.next()?;
     Some(if first.exact {
         format!(

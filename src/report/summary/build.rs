@@ -5,7 +5,7 @@ use super::{
     RunOutcome, RunSummary, SCHEMA, Summary,
 };
 use crate::diagnose::{Diagnosis, Finding};
-use crate::record::{Activations, Epoch, Firing, Layer, LayerCapture, Outcome, Record};
+use crate::record::{ActivationFrequency, Activations, Epoch, Layer, LayerCapture, Outcome, Record};
 use crate::stats::Distribution;
 
 /// Captured epochs of layers that a summary lists, in all: about ten megabytes. Five layers have room for
@@ -69,7 +69,7 @@ impl RunSummary {
             train: data.train,
             dev: data.dev,
             test: data.test,
-            chance_loss: data.chance_loss,
+            chance_loss: data.baseline_loss,
             score: data.task.score_name().into(),
             epochs_done: record.epochs_done(),
             steps_done: end.map_or_else(|| steps_seen(record), |e| e.steps_done),
@@ -124,7 +124,7 @@ impl LayerEpoch {
             bias_grad: optional(&captured.bias_grad),
             update_ratio: captured.update_ratio(layer),
             elasticity: captured.elasticity(layer, epoch.train_loss),
-            signal_l2: captured.signal_l2,
+            signal_l2: captured.output_gradient_l2,
             activation: captured.activations.as_ref().map(ActivationSummary::of),
         }
     }
@@ -137,7 +137,7 @@ impl ActivationSummary {
             mean: post.mean(),
             std: post.std(),
             zero_fraction: (post.count() > 0).then(|| post.zeros() as f64 / post.count() as f64),
-            dead_units: activations.firing_of_numbers().map(Firing::dead_units),
+            dead_units: activations.finite_activation_frequency().map(ActivationFrequency::dead_units),
             units: activations.units,
             saturated_fraction: activations.saturated_fraction,
         }

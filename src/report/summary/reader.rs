@@ -8,7 +8,7 @@ use serde::Deserialize;
 use thiserror::Error;
 
 use super::{SCHEMA, Summary};
-use crate::record::beginning;
+use crate::record::prefix;
 
 /// Bytes of a summary that are read at most: a thousand layers over two hundred epochs stay below.
 const LARGEST: u64 = 2 << 30;
@@ -80,6 +80,6 @@ impl Summary {
 
     /// Whether a file begins as a summary does, of whatever version.
     pub fn is_at(path: &Path) -> bool {
-        beginning(path, BEGINNING).is_ok_and(|text| text.contains("\"gradscope.summary/"))
+        prefix(path, BEGINNING).is_ok_and(|text| text.contains("\"gradscope.summary/"))
     }
 }

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::settings::same_run;
 use super::{CELLS, FILE_NAME, SCHEMA, Sort, Sweep};
 use crate::diagnose::{Finding, Severity, Verdict};
-use crate::record::{Packing, Record, TestResult, number};
+use crate::record::{Compression, Record, TestResult, number};
 use crate::report::summary;
 use crate::report::{EpochSummary, RECORD_FILE, RunOutcome, SUMMARY_SCHEMA, Summary};
 
@@ -148,7 +148,7 @@ impl Cell {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
                 without(Vec::new(), CellOutcome::Unreadable, format!("{CELLS}/{name}: {error}"))
             }
-            Err(_) => match Record::read(&Packing::find(&directory, RECORD_FILE)) {
+            Err(_) => match Record::read(&Compression::find(&directory, RECORD_FILE)) {
                 Ok((record, _)) => without(
                     record.header.command,
                     CellOutcome::Killed,

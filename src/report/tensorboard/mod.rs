@@ -78,8 +78,11 @@ fn write_epoch(record: &Record, epoch: &Epoch, clock: &Clock, out: &mut dyn Writ
     for (layer, captured) in record.header.layers.iter().zip(&epoch.layers) {
         let name = layer.name.as_str();
         values.push(scalar(&format!("update_ratio/{name}"), captured.update_ratio(layer)));
-        let dead =
-            captured.activations.as_ref().and_then(Activations::firing_of_numbers).map(|f| f.dead_units());
+        let dead = captured
+            .activations
+            .as_ref()
+            .and_then(Activations::finite_activation_frequency)
+            .map(|f| f.dead_units());
         values.push(scalar(&format!("dead_units/{name}"), dead.map(|n| n as f64)));
         for (what, distribution) in tensors(captured) {
             let Some(d) = distribution else { continue };

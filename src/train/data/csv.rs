@@ -12,9 +12,9 @@ use crate::train::TrainError;
 
 /// A numeric target with at most this many different whole numbers is taken for classes, where
 /// `--task` does not say.
-const MOST_GUESSED_CLASSES: usize = 20;
+const MAX_GUESSED_CLASSES: usize = 20;
 /// More classes than this are a mistake: a number or an identifier taken for a class.
-const MOST_CLASSES: usize = 1_000;
+const MAX_CLASSES: usize = 1_000;
 
 pub(super) static KIND: DataKind = DataKind {
     name: "csv",
@@ -192,7 +192,7 @@ fn guess(labels: &[(u64, String)]) -> Task {
     }
     numbers.sort_by(f64::total_cmp);
     numbers.dedup();
-    if numbers.len() <= MOST_GUESSED_CLASSES { Task::Classification } else { Task::Regression }
+    if numbers.len() <= MAX_GUESSED_CLASSES { Task::Classification } else { Task::Regression }
 }
 
 /// The classes' names in their order (as numbers where all are, else as words), and each row's index
@@ -221,7 +221,7 @@ fn classes(labels: &[(u64, String)], column: &str) -> Result<(Vec<String>, Vec<i
                 names[0]
             ),
         )),
-        n if n > MOST_CLASSES => Err((
+        n if n > MAX_CLASSES => Err((
             labels[0].0,
             format!("{n} different classes; use --task regression if {column:?} is a quantity"),
         )),

@@ -31,11 +31,11 @@ pub(super) struct Table {
 /// A data set on a device, split and ready to train on.
 #[derive(Debug)]
 pub struct Dataset {
-    /// What the record says of it.
+    /// The description in the record.
     pub info: Data,
-    /// What outputs the model needs.
+    /// Number of outputs that the model needs.
     pub outputs: i64,
-    /// What is minimised.
+    /// The loss that is minimised.
     pub loss: Loss,
     /// Channels, height and width, where a row of inputs is an image.
     pub image: Option<[i64; 3]>,
@@ -144,8 +144,8 @@ impl Table {
         let mut parts = self.split(split, shuffle)?;
         let [train_rows, dev_rows, test_rows] = parts.each_ref().map(|part| part.len() as u64);
         let train = &parts[0];
-        let (chance_loss, target_mean, target_std) = chance(&train.y, self.classes.len())?;
-        let scaling = standardize.then(|| Scaling::of(&train.x));
+        let (baseline_loss, target_mean, target_std) = chance(&train.y, self.classes.len())?;
+        let scaling = standardize.then(|| Scaling::new(&train.x));
         if let Some(scaling) = &scaling {
             parts.iter_mut().for_each(|part| part.x = scaling.apply(&part.x));
         }
@@ -164,7 +164,7 @@ impl Table {
                 test: test_rows,
                 inputs: columns as u64,
                 shape: self.image.map(|sides| sides.map(|side| side as u64)),
-                chance_loss,
+                baseline_loss,
                 input_rms: mean_square(&train.x).sqrt(),
                 target_mean,
                 target_std,
@@ -202,14 +202,14 @@ impl Table {
     }
 }
 
-/// What a record says of a training set: inputs `[n, …]`, and targets `[n]` or `[n, 1]`, which are the
+/// Describes a training set for a record: inputs `[n, …]`, and targets `[n]` or `[n, 1]`, which are the
 /// numbers of these classes, or values where there is none.
 ///
 /// # Errors
 /// [`TrainError::Data`] where nothing can be learned: all targets are equal.
 pub fn describe(name: &str, x: &Tensor, y: &Tensor, classes: &[&str]) -> Result<Data, TrainError> {
     let y = y.reshape([-1]);
-    let (chance_loss, target_mean, target_std) = chance(&y, classes.len())?;
+    let (baseline_loss, target_mean, target_std) = chance(&y, classes.len())?;
     let rows = x.size().first().copied().unwrap_or(0).max(1);
     Ok(Data {
         name: name.into(),
@@ -220,7 +220,7 @@ pub fn describe(name: &str, x: &Tensor, y: &Tensor, classes: &[&str]) -> Result<
         inputs: x.numel() as u64 / rows as u64,
         shape: None,
         classes: classes.iter().map(|class| (*class).into()).collect(),
-        chance_loss,
+        baseline_loss,
         input_rms: mean_square(x).sqrt(),
         target_mean,
         target_std,
@@ -275,7 +275,7 @@ impl Clone for Scaling {
 }
 
 impl Scaling {
-    fn of(train: &Tensor) -> Self {
+    fn new(train: &Tensor) -> Self {
         let rows = train.size()[0] as f64;
         let zero = || Tensor::zeros([1, train.size()[1]], (Kind::Double, Device::Cpu));
         let column_sum = |chunk: Tensor| chunk.sum_dim_intlist([0i64].as_slice(), true, Kind::Double);

@@ -1,4 +1,4 @@
-//! What generated data sets share: the number of rows, classes of equal size, noise, shuffling.
+//! Parts that generated data sets share: the number of rows, classes of equal size, noise, shuffling.
 
 use tch::{Device, Kind, Tensor};
 
@@ -10,18 +10,18 @@ pub(super) const SPLIT: [f64; 3] = [0.64, 0.16, 0.2];
 /// Flags that every generated set understands.
 pub(super) const FLAGS: &[&str] = &["--samples", "--noise"];
 /// Rows from which a generated set no longer fits memory together with its training.
-const MOST_SAMPLES: u64 = 100_000_000;
+const MAX_SAMPLES: u64 = 100_000_000;
 /// Classes of a plane that can still be told apart by eye.
-const MOST_CLASSES: i64 = 100;
+const MAX_CLASSES: i64 = 100;
 /// Points are drawn in float64 and rounded at the end.
 pub(super) const DOUBLE: (Kind, Device) = (Kind::Double, Device::Cpu);
 
 /// Rows to generate.
 pub(super) fn rows(name: &str, options: &DataOptions, default: u64) -> Result<i64, TrainError> {
     match options.samples.unwrap_or(default) {
-        n if (4..=MOST_SAMPLES).contains(&n) => Ok(n as i64),
+        n if (4..=MAX_SAMPLES).contains(&n) => Ok(n as i64),
         n => Err(TrainError::Settings(format!(
-            "--samples should be between 4 and {MOST_SAMPLES} for {name}, not {n}"
+            "--samples should be between 4 and {MAX_SAMPLES} for {name}, not {n}"
         ))),
     }
 }
@@ -35,8 +35,8 @@ pub(super) fn no_argument(argument: Option<&str>) -> Result<(), String> {
 pub(super) fn classes(argument: Option<&str>, default: i64) -> Result<i64, String> {
     let Some(text) = argument else { return Ok(default) };
     match text.parse() {
-        Ok(classes) if (2..=MOST_CLASSES).contains(&classes) => Ok(classes),
-        _ => Err(format!("K, the number of classes, should be between 2 and {MOST_CLASSES}")),
+        Ok(classes) if (2..=MAX_CLASSES).contains(&classes) => Ok(classes),
+        _ => Err(format!("K, the number of classes, should be between 2 and {MAX_CLASSES}")),
     }
 }
 

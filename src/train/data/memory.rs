@@ -15,7 +15,7 @@ const SAMPLES: u64 = 1_000;
 const NOISE: f64 = 0.4;
 /// Steps of a sequence where nothing else is asked for, and at most.
 const STEPS: i64 = 20;
-const MOST_STEPS: i64 = 1_024;
+const MAX_STEPS: i64 = 1_024;
 
 pub(super) static KIND: DataKind = DataKind {
     name: "memory",
@@ -27,9 +27,9 @@ pub(super) static KIND: DataKind = DataKind {
     flags: generated::FLAGS,
     parse: |argument| {
         let steps = argument.map_or(Some(STEPS), |text| text.parse().ok());
-        match steps.filter(|steps| (2..=MOST_STEPS).contains(steps)) {
+        match steps.filter(|steps| (2..=MAX_STEPS).contains(steps)) {
             Some(steps) => Ok(Arc::new(Memory { steps })),
-            None => Err(format!("STEPS, the numbers of a sequence, should be between 2 and {MOST_STEPS}")),
+            None => Err(format!("STEPS, the numbers of a sequence, should be between 2 and {MAX_STEPS}")),
         }
     },
 };

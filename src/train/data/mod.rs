@@ -45,7 +45,7 @@ pub struct DataKind {
     pub name: &'static str,
     /// How `--data` spells it, such as `csv:FILE`.
     pub form: &'static str,
-    /// What it is, in one line.
+    /// A description in one line.
     pub about: &'static str,
     /// Rows where nothing else is asked for; none where a file holds them.
     pub samples: Option<u64>,
@@ -83,7 +83,7 @@ pub struct DataSource {
     source: Arc<dyn Source>,
 }
 
-/// What can be asked of a data set beside its name.
+/// Options of a data set beside its name.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DataOptions {
     /// Column that is to be predicted (csv; the last one where left out).

@@ -18,8 +18,8 @@ const DEGREE: i64 = 2;
 /// The intercept of the teaching material that this set comes from, whose coefficients are 2, -1, 1.
 const BIAS: f64 = 1.0;
 /// A normal draw to this power still is far from overflow.
-const MOST_DEGREE: i64 = 10;
-const MOST_WEIGHTS: usize = 1_000;
+const MAX_DEGREE: i64 = 10;
+const MAX_WEIGHTS: usize = 1_000;
 /// Weights and bias beyond this are a slip of the keyboard.
 const LARGEST: f64 = 1e6;
 
@@ -61,8 +61,8 @@ impl Polynomial {
             in_weights &= !part.contains('=');
             in_weights |= part.starts_with("w=");
         }
-        if set.weights.len() > MOST_WEIGHTS {
-            return Err(format!("it takes at most {MOST_WEIGHTS} weights, not {}", set.weights.len()));
+        if set.weights.len() > MAX_WEIGHTS {
+            return Err(format!("it takes at most {MAX_WEIGHTS} weights, not {}", set.weights.len()));
         }
         Ok(set)
     }
@@ -77,8 +77,8 @@ fn number(key: &str, text: &str) -> Result<f64, String> {
 
 fn degree(text: &str) -> Result<i64, String> {
     match text.trim().parse() {
-        Ok(degree) if (1..=MOST_DEGREE).contains(&degree) => Ok(degree),
-        _ => Err(format!("deg={text}: should be a whole number between 1 and {MOST_DEGREE}")),
+        Ok(degree) if (1..=MAX_DEGREE).contains(&degree) => Ok(degree),
+        _ => Err(format!("deg={text}: should be a whole number between 1 and {MAX_DEGREE}")),
     }
 }
 

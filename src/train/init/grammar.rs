@@ -8,11 +8,11 @@ use crate::train::TrainError;
 
 /// One way to write an initialiser.
 pub struct Form {
-    /// What stands before the colon.
+    /// The name before the colon.
     pub name: &'static str,
-    /// What may stand after it, with the colon.
+    /// Arguments that may follow it, with the colon.
     pub arguments: &'static str,
-    /// What it draws, in one line.
+    /// A description in one line.
     pub about: &'static str,
     parse: fn(&mut Arguments) -> Result<Init, String>,
 }
@@ -110,7 +110,7 @@ pub const FORMS: [Form; 15] = [
 ];
 
 /// No nonlinearity needs a gain near this.
-const LARGEST_GAIN: f64 = 1e6;
+const MAX_GAIN: f64 = 1e6;
 
 /// `torch.nn.init.calculate_gain`; `slope` is for `leaky_relu` alone.
 fn calculate_gain(nonlinearity: &str, slope: f64) -> Option<f64> {
@@ -129,7 +129,7 @@ fn calculate_gain(nonlinearity: &str, slope: f64) -> Option<f64> {
 pub struct Scheme {
     /// As it is written; where it goes by another name, as it is called here.
     pub text: String,
-    /// What it means.
+    /// The scheme that it means.
     pub init: Init,
 }
 
@@ -163,7 +163,7 @@ impl Scheme {
     }
 }
 
-/// What other tools call the same.
+/// The name that other tools have for it.
 const OTHER_NAMES: [(&str, &str); 6] = [
     ("he-uniform", "kaiming-uniform"),
     ("he-normal", "kaiming-normal"),
@@ -247,7 +247,7 @@ fn ascending(form: &str, a: f64, b: f64) -> Result<(), String> {
     Ok(())
 }
 
-/// What stands after the colon: numbers in order, and `name=value` pairs.
+/// Arguments after the colon: numbers in order, and `name=value` pairs.
 struct Arguments {
     positional: VecDeque<String>,
     named: Vec<(String, String)>,
@@ -283,8 +283,8 @@ impl Arguments {
             Some(text) => match calculate_gain(&text, 0.01) {
                 Some(gain) => Ok(gain),
                 None => match positive("gain", number(&text)?)? {
-                    gain if gain <= LARGEST_GAIN => Ok(gain),
-                    gain => Err(format!("gain should be at most {LARGEST_GAIN}, not {gain}")),
+                    gain if gain <= MAX_GAIN => Ok(gain),
+                    gain => Err(format!("gain should be at most {MAX_GAIN}, not {gain}")),
                 },
             },
         }

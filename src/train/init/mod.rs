@@ -8,7 +8,7 @@ use tch::{Kind, Tensor};
 
 pub use grammar::{FORMS, Form, Scheme};
 
-use super::memory;
+use super::measure::memory;
 
 /// The weight `[fan-out, fan-in]` and bias of a linear layer, as row-major values.
 pub struct Drawn {
@@ -40,9 +40,9 @@ pub fn draw_linear(weight_init: Init, bias_init: Init, fan_in: u64, fan_out: u64
 pub struct Drawing<'a> {
     /// Where the numbers go.
     pub tensor: &'a mut Tensor,
-    /// What the layer's constructor draws in PyTorch.
+    /// The draws of the layer's constructor in PyTorch.
     pub default: Init,
-    /// What is drawn over that.
+    /// The scheme that is drawn over that.
     pub init: Init,
     /// Fan-in and fan-out of the layer's weight.
     pub fans: (u64, u64),
@@ -63,7 +63,7 @@ pub fn draw(drawings: &mut [Drawing]) {
 /// How the values of a weight or bias are drawn.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Init {
-    /// What the layer's own constructor draws in PyTorch: for a linear layer ±1/√fan-in, uniform.
+    /// The draws of the layer's own constructor in PyTorch: for a linear layer ±1/√fan-in, uniform.
     Default,
     /// All the same.
     Constant(f64),

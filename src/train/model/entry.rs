@@ -6,15 +6,14 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::fault::{Checked, Fault, MOST_UNITS, bounded, probability, scheme, wrong};
-use super::kinds::{KINDS, Kind, Place};
-use super::layers::{Dense, LayerSpec, Norm, Window};
-use super::schema;
+use super::fault::{Checked, MAX_UNITS, bounded, scheme, wrong};
+use super::layer_options::{Norm, Window};
+use super::spelled;
 use crate::record::Activation;
 use crate::train::Scheme;
 
 /// Side, stride or padding of a window, at most.
-const LARGEST_WINDOW: u64 = 1 << 10;
+const MAX_WINDOW: u64 = 1 << 10;
 /// Blocks inside each other, at most.
 const DEEPEST: usize = 8;
 
@@ -26,25 +25,25 @@ pub struct Entry {
     #[schemars(with = "String")]
     pub r#type: Spanned<String>,
     /// Outputs; of a linear layer that gives the model's output as many as the data needs.
-    #[schemars(with = "Option<u64>", range(min = 1, max = MOST_UNITS))]
+    #[schemars(with = "Option<u64>", range(min = 1, max = MAX_UNITS))]
     pub units: Option<Spanned<u64>>,
     /// Output channels of a convolution.
-    #[schemars(with = "Option<u64>", range(min = 1, max = MOST_UNITS))]
+    #[schemars(with = "Option<u64>", range(min = 1, max = MAX_UNITS))]
     pub channels: Option<Spanned<u64>>,
     /// Side of the window, or its steps.
-    #[schemars(with = "Option<u64>", range(min = 1, max = LARGEST_WINDOW))]
+    #[schemars(with = "Option<u64>", range(min = 1, max = MAX_WINDOW))]
     pub kernel: Option<Spanned<u64>>,
     /// How far the window moves: 1 of a convolution, its kernel of a pooling where left out.
-    #[schemars(with = "Option<u64>", range(min = 1, max = LARGEST_WINDOW))]
+    #[schemars(with = "Option<u64>", range(min = 1, max = MAX_WINDOW))]
     pub stride: Option<Spanned<u64>>,
     /// What is added around, 0 where left out: zeros, or of a pooling minus infinities.
-    #[schemars(with = "Option<u64>", range(min = 0, max = LARGEST_WINDOW))]
+    #[schemars(with = "Option<u64>", range(min = 0, max = MAX_WINDOW))]
     pub padding: Option<Spanned<u64>>,
     /// Parts that an adaptive pooling makes of every side, 1 where left out.
-    #[schemars(with = "Option<u64>", range(min = 1, max = LARGEST_WINDOW))]
+    #[schemars(with = "Option<u64>", range(min = 1, max = MAX_WINDOW))]
     pub size: Option<Spanned<u64>>,
     /// Groups of channels that are normalised together.
-    #[schemars(with = "Option<u64>", range(min = 1, max = MOST_UNITS))]
+    #[schemars(with = "Option<u64>", range(min = 1, max = MAX_UNITS))]
     pub groups: Option<Spanned<u64>>,
     /// Words that there are; the data holds their numbers, from 0.
     #[schemars(with = "Option<u64>", range(min = 1))]
@@ -62,7 +61,7 @@ pub struct Entry {
     #[schemars(with = "Option<Vec<Entry>>")]
     pub layers: Option<Spanned<Vec<Entry>>>,
     /// Nonlinearity; of what it is part of where left out.
-    #[schemars(with = "Option<schema::Act>")]
+    #[schemars(with = "Option<spelled::Act>")]
     pub act: Option<Spanned<Activation>>,
     /// Initialiser of the weight, of a normalisation's gain, or of a projection.
     #[schemars(with = "Option<String>")]
@@ -113,31 +112,7 @@ pub enum BiasEntry {
     Scheme(String),
 }
 
-/// What a list of entries means, whose last is the model's if `output` says its nonlinearity.
-pub fn resolve(
-    entries: &[Entry],
-    between: Activation,
-    output: Option<Activation>,
-) -> Checked<Vec<LayerSpec>> {
-    let last = entries.len().saturating_sub(1);
-    // What a branch ends with is added to something first.
-    let end = if output.is_some() { Some(last) } else { entries.iter().rposition(Entry::has_act_beside) };
-    let at_the_end = output.unwrap_or(Activation::Identity);
-    let place = |index: usize| Place {
-        act: if end == Some(index) { at_the_end } else { between },
-        between,
-        last: index == last && output.is_some(),
-    };
-    entries.iter().enumerate().map(|(index, entry)| entry.resolve(&place(index))).collect()
-}
-
 impl Entry {
-    /// Whether it is of a kind that can have a nonlinearity beside its weight.
-    fn has_act_beside(&self) -> bool {
-        let is = |kind: &&&Kind| kind.name == self.r#type.get_ref();
-        KINDS.iter().find(is).is_some_and(|kind| kind.takes.contains(&"norm"))
-    }
-
     /// Entries, those inside it among them; none where they are too deep inside each other.
     pub fn count(&self) -> Option<usize> {
         self.counted(DEEPEST)
@@ -149,29 +124,8 @@ impl Entry {
         inside.iter().try_fold(1usize, |sum, entry| Some(sum + entry.counted(depth)?))
     }
 
-    /// What it means.
-    fn resolve(&self, place: &Place) -> Checked<LayerSpec> {
-        let Some(kind) = KINDS.iter().find(|kind| kind.name == self.r#type.get_ref()) else {
-            let names: Vec<&str> = KINDS.iter().map(|kind| kind.name).collect();
-            let reason = format!(
-                "there is no layer of type {}; there are {}",
-                self.r#type.get_ref(),
-                names.join(", ")
-            );
-            return wrong(&self.r#type, reason);
-        };
-        self.check_keys(kind)?;
-        if place.last && !kind.output {
-            return wrong(
-                &self.r#type,
-                format!("the last layer gives the output and is linear, not {}", kind.name),
-            );
-        }
-        (kind.resolve)(self, place)
-    }
-
-    /// The keys that it has.
-    fn given(&self) -> impl Iterator<Item = (&'static str, Range<usize>)> {
+    /// The keys that it has, and where.
+    pub fn given(&self) -> impl Iterator<Item = (&'static str, Range<usize>)> {
         fn span<T>(value: &Option<Spanned<T>>) -> Option<Range<usize>> {
             value.as_ref().map(Spanned::span)
         }
@@ -199,19 +153,6 @@ impl Entry {
         all.into_iter().filter_map(|(key, span)| Some((key, span?)))
     }
 
-    fn check_keys(&self, kind: &Kind) -> Checked<()> {
-        let keys: Vec<&str> = kind.needs.iter().chain(kind.takes).copied().collect();
-        if let Some((key, span)) = self.given().find(|(key, _)| !keys.contains(key)) {
-            let takes = if keys.is_empty() { "nothing".into() } else { keys.join(", ") };
-            let reason = format!("{} layer takes no {key}; it takes {takes}", kind.with_article());
-            return Err(Fault { span: Some(span), reason });
-        }
-        match kind.needs.iter().find(|key| !self.given().any(|(given, _)| given == **key)) {
-            Some(key) => wrong(&self.r#type, format!("{} layer needs {key}", kind.with_article())),
-            None => Ok(()),
-        }
-    }
-
     /// A value that its kind needs, once it is checked.
     pub fn needed<T, U>(
         &self,
@@ -224,29 +165,20 @@ impl Entry {
         }
     }
 
-    /// What is said of a projection, which needs not be there.
-    pub fn of_a_projection(&self) -> Option<(&'static str, Range<usize>)> {
+    /// Returns a key that is for a projection alone.
+    pub fn projection_key(&self) -> Option<(&'static str, Range<usize>)> {
         self.given().find(|(key, _)| matches!(*key, "init" | "trainable"))
-    }
-
-    /// The layers inside it.
-    pub fn inside(&self, between: Activation) -> Checked<Vec<LayerSpec>> {
-        let layers = self.layers.as_ref().map_or(&[][..], |layers| layers.get_ref());
-        match layers {
-            [] => wrong(&self.r#type, "a block needs at least one layer inside"),
-            layers => resolve(layers, between, None),
-        }
     }
 
     /// A window; a stride of 0 stands for one as long as the kernel.
     pub fn window(&self, stride: u64) -> Checked<Window> {
-        let kernel = self.needed(&self.kernel, |kernel| bounded("kernel", kernel, 1, LARGEST_WINDOW))?;
+        let kernel = self.needed(&self.kernel, |kernel| bounded("kernel", kernel, 1, MAX_WINDOW))?;
         let stride = match &self.stride {
-            Some(stride) => bounded("stride", stride, 1, LARGEST_WINDOW)?,
+            Some(stride) => bounded("stride", stride, 1, MAX_WINDOW)?,
             None if stride == 0 => kernel,
             None => stride,
         };
-        let padding = self.padding.as_ref().map_or(Ok(0), |p| bounded("padding", p, 0, LARGEST_WINDOW))?;
+        let padding = self.padding.as_ref().map_or(Ok(0), |p| bounded("padding", p, 0, MAX_WINDOW))?;
         Ok(Window { kernel, stride, padding })
     }
 
@@ -269,28 +201,22 @@ impl Entry {
         self.trainable.as_ref().is_none_or(|t| *t.get_ref())
     }
 
-    /// What layers with a weight say.
-    pub fn dense(&self, place: &Place) -> Checked<Dense> {
-        if let (Some(norm), true) = (&self.norm, place.last) {
-            return wrong(norm, "the last layer gives the output, which is not normalised");
-        }
-        if let (Some(dropout), true) = (&self.dropout, place.last) {
-            return wrong(dropout, "the last layer gives the output, which takes no dropout");
-        }
-        Ok(Dense {
-            act: self.act.as_ref().map_or(place.act, |a| *a.get_ref()),
-            init: weight_init(&self.init)?,
-            recurrent_init: weight_init(&self.recurrent_init)?,
-            bias: !self.bias.as_ref().is_some_and(|b| matches!(b.get_ref(), BiasEntry::Is(false))),
-            bias_init: self.bias_init()?,
-            norm: self.norm.as_ref().map_or(Norm::None, |n| *n.get_ref()),
-            dropout: self.dropout.as_ref().map_or(Ok(0.0), probability)?,
-            trainable: self.is_trainable(),
-        })
+    /// Initialiser of its weight, where one is said.
+    pub fn weight_init(&self) -> Checked<Option<Scheme>> {
+        weight_scheme(&self.init)
+    }
+
+    /// Initialiser of the weight by which it looks back, where one is said.
+    pub fn recurrent_weight_init(&self) -> Checked<Option<Scheme>> {
+        weight_scheme(&self.recurrent_init)
+    }
+
+    /// Whether it has a bias.
+    pub fn has_bias(&self) -> bool {
+        !self.bias.as_ref().is_some_and(|b| matches!(b.get_ref(), BiasEntry::Is(false)))
     }
 }
 
-/// Initialiser of a weight, where one is said.
-fn weight_init(value: &Option<Spanned<String>>) -> Checked<Option<Scheme>> {
+fn weight_scheme(value: &Option<Spanned<String>>) -> Checked<Option<Scheme>> {
     value.as_ref().map(|at| scheme(at, at.get_ref(), str::parse)).transpose()
 }

@@ -1,4 +1,4 @@
-//! What is wrong with a description and where, and the checks that its parts share.
+//! Faults of a description and their places, and the checks that its parts share.
 
 use std::ops::Range;
 
@@ -7,9 +7,9 @@ use toml::Spanned;
 use crate::train::{Scheme, TrainError};
 
 /// Units or channels of one layer, at most: a weight of two such layers is 4 GiB.
-pub const MOST_UNITS: u64 = 1 << 15;
+pub const MAX_UNITS: u64 = 1 << 15;
 
-/// What is wrong, and where.
+/// A fault, and where it is.
 pub struct Fault {
     pub span: Option<Range<usize>>,
     pub reason: String,
@@ -26,7 +26,7 @@ impl Fault {
     }
 }
 
-/// What a check gives.
+/// The result of a check.
 pub type Checked<T> = Result<T, Fault>;
 
 /// Refuses a value.

@@ -7,19 +7,21 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::entry::{self, Entry};
-use super::fault::{Checked, Fault, MOST_UNITS, bounded, probability, scheme, wrong};
+use super::description::{Defaults, Inputs, Model};
+use super::entry::Entry;
+use super::fault::{Checked, Fault, MAX_UNITS, bounded, probability, scheme, wrong};
 use super::kinds;
-use super::layers::{Dense, LayerSpec, Norm};
-use super::schema;
-use super::{Defaults, Inputs, Model};
+use super::layer_options::{LayerOptions, Norm};
+use super::layers::LayerSpec;
+use super::resolve;
+use super::spelled;
 use crate::record::{Activation, Loss};
 use crate::train::{Scheme, TrainError};
 
 /// Layers, at most.
-pub const MOST_LAYERS: usize = 1_000;
+pub const MAX_LAYERS: usize = 1_000;
 /// Bytes of a file, at most: a thousand layers fill a tenth of it.
-const LARGEST_FILE: u64 = 1 << 20;
+const MAX_FILE: u64 = 1 << 20;
 /// Letters of a name, at most: it becomes the name of a directory.
 const LONGEST_NAME: usize = 64;
 
@@ -37,13 +39,13 @@ pub struct File {
     #[schemars(with = "Option<Vec<u64>>")]
     hidden: Option<Spanned<Vec<u64>>>,
     /// The layers, first to last; the last is linear and gives the output.
-    #[schemars(with = "Option<Vec<Entry>>", length(min = 1, max = MOST_LAYERS))]
+    #[schemars(with = "Option<Vec<Entry>>", length(min = 1, max = MAX_LAYERS))]
     layers: Option<Spanned<Vec<Entry>>>,
     /// Nonlinearity of every layer that names none, but for the last of the model and of a branch.
-    #[schemars(with = "Option<schema::Act>")]
+    #[schemars(with = "Option<spelled::Act>")]
     act: Option<Activation>,
     /// Nonlinearity of the output: sigmoid for binary cross-entropy of probabilities.
-    #[schemars(with = "Option<schema::Act>")]
+    #[schemars(with = "Option<spelled::Act>")]
     output: Option<Activation>,
     /// Negative slope of leaky ReLU, 0.01 where left out.
     #[schemars(with = "Option<f64>", range(min = 0.0, max = 1.0))]
@@ -58,7 +60,7 @@ pub struct File {
     #[schemars(with = "Option<InputsEntry>")]
     inputs: Option<Spanned<InputsEntry>>,
     /// Outputs where there is no data to ask.
-    #[schemars(with = "Option<u64>", range(min = 1, max = MOST_UNITS))]
+    #[schemars(with = "Option<u64>", range(min = 1, max = MAX_UNITS))]
     outputs: Option<Spanned<u64>>,
     /// How it is trained where no flag says otherwise.
     #[serde(default)]
@@ -80,7 +82,7 @@ struct DefaultsEntry {
     /// `--data`
     data: Option<String>,
     /// `--loss`
-    #[schemars(with = "Option<schema::Loss>")]
+    #[schemars(with = "Option<spelled::Loss>")]
     loss: Option<Loss>,
     /// `--optimizer`
     optimizer: Option<String>,
@@ -105,8 +107,8 @@ pub fn read(path: &Path) -> Result<Model, TrainError> {
     let failed = |source| TrainError::ReadData { path: path.into(), source };
     let size = fs::metadata(path).map_err(failed)?.len();
     let place = path.display().to_string();
-    if size > LARGEST_FILE {
-        let reason = format!("{size} bytes are too many for a model description (at most {LARGEST_FILE})");
+    if size > MAX_FILE {
+        let reason = format!("{size} bytes are too many for a model description (at most {MAX_FILE})");
         return Err(TrainError::Model { place, reason });
     }
     let text = fs::read_to_string(path).map_err(failed)?;
@@ -151,13 +153,13 @@ impl File {
                     Inputs::Sequence(shape) => shape.as_slice(),
                     Inputs::Image(shape) => shape.as_slice(),
                 };
-                if !sizes.iter().all(|n| (1..=MOST_UNITS).contains(n)) {
-                    return wrong(entry, format!("inputs are between 1 and {MOST_UNITS}"));
+                if !sizes.iter().all(|n| (1..=MAX_UNITS).contains(n)) {
+                    return wrong(entry, format!("inputs are between 1 and {MAX_UNITS}"));
                 }
                 Some(inputs)
             }
         };
-        let outputs = self.outputs.as_ref().map(|n| bounded("outputs", n, 1, MOST_UNITS)).transpose()?;
+        let outputs = self.outputs.as_ref().map(|n| bounded("outputs", n, 1, MAX_UNITS)).transpose()?;
         let (layers, pattern) = self.layers()?;
         Ok(Model {
             name: self.name.map_or(String::new(), Spanned::into_inner),
@@ -172,27 +174,27 @@ impl File {
     }
 
     /// The list of layers; of the short form also what its hidden layers have in common.
-    fn layers(&self) -> Checked<(Vec<LayerSpec>, Option<Dense>)> {
+    fn layers(&self) -> Checked<(Vec<LayerSpec>, Option<LayerOptions>)> {
         let output = self.output.unwrap_or(Activation::Identity);
         match (&self.hidden, &self.layers) {
             (Some(hidden), None) => {
                 let pattern = self.pattern()?;
-                if hidden.get_ref().len() > MOST_LAYERS {
-                    return wrong(hidden, format!("at most {MOST_LAYERS} layers"));
+                if hidden.get_ref().len() > MAX_LAYERS {
+                    return wrong(hidden, format!("at most {MAX_LAYERS} layers"));
                 }
-                if !hidden.get_ref().iter().all(|u| (1..=MOST_UNITS).contains(u)) {
-                    return wrong(hidden, format!("a hidden layer has between 1 and {MOST_UNITS} units"));
+                if !hidden.get_ref().iter().all(|u| (1..=MAX_UNITS).contains(u)) {
+                    return wrong(hidden, format!("a hidden layer has between 1 and {MAX_UNITS} units"));
                 }
                 let mut layers: Vec<_> =
                     hidden.get_ref().iter().map(|u| hidden_layer(*u, &pattern)).collect();
-                layers.push(kinds::hidden(None, Dense::new(output)));
+                layers.push(kinds::hidden(None, LayerOptions::new(output)));
                 Ok((layers, Some(pattern)))
             }
             (None, Some(entries)) => {
                 let count = entries.get_ref().iter().try_fold(0, |sum, e| Some(sum + e.count()?));
-                if !count.is_some_and(|count| (1..=MOST_LAYERS).contains(&count)) {
+                if !count.is_some_and(|count| (1..=MAX_LAYERS).contains(&count)) {
                     let reason = match count {
-                        Some(_) => format!("a model has between 1 and {MOST_LAYERS} layers"),
+                        Some(_) => format!("a model has between 1 and {MAX_LAYERS} layers"),
                         None => "blocks are too deep inside each other".into(),
                     };
                     return wrong(entries, reason);
@@ -206,7 +208,7 @@ impl File {
                     }
                 }
                 let between = self.act.unwrap_or(Activation::Identity);
-                let layers = entry::resolve(entries.get_ref(), between, Some(output))?;
+                let layers = resolve::resolve(entries.get_ref(), between, Some(output))?;
                 let mut trainable = false;
                 let mut look = |l: &LayerSpec| trainable |= l.dense.as_ref().is_some_and(|d| d.trainable);
                 layers.iter().for_each(|layer| layer.each(&mut look));
@@ -225,21 +227,21 @@ impl File {
         }
     }
 
-    fn pattern(&self) -> Checked<Dense> {
+    fn pattern(&self) -> Checked<LayerOptions> {
         let Some(act) = self.act else {
             let reason = "hidden layers need a nonlinearity: say act, such as act = \"relu\"".into();
             return Err(Fault { span: self.hidden.as_ref().map(Spanned::span), reason });
         };
-        Ok(Dense {
+        Ok(LayerOptions {
             norm: self.norm.as_ref().map_or(Norm::None, |n| *n.get_ref()),
             dropout: self.dropout.as_ref().map_or(Ok(0.0), probability)?,
-            ..Dense::new(act)
+            ..LayerOptions::new(act)
         })
     }
 }
 
 /// A hidden layer of the short form.
-pub fn hidden_layer(units: u64, pattern: &Dense) -> LayerSpec {
+pub fn hidden_layer(units: u64, pattern: &LayerOptions) -> LayerSpec {
     kinds::hidden(Some(units), pattern.clone())
 }
 
@@ -273,8 +275,9 @@ impl DefaultsEntry {
 
 /// A name becomes part of a path.
 fn check_name(name: &str) -> Result<(), String> {
-    let plain = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.' | '+');
-    if (1..=LONGEST_NAME).contains(&name.chars().count()) && name.chars().all(plain) && !name.starts_with('.')
+    if (1..=LONGEST_NAME).contains(&name.chars().count())
+        && name.chars().all(|c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.' | '+'))
+        && !name.starts_with('.')
     {
         return Ok(());
     }

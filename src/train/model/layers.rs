@@ -1,73 +1,23 @@
-//! What one layer of a description says.
+//! Layers of a description.
 
+use std::fmt::Debug;
 use std::sync::Arc;
 
-use schemars::JsonSchema;
-use serde::Deserialize;
-
-use super::kinds::Spec;
+use super::layer_options::{Cell, LayerOptions};
+use super::planner::{Planned, Planner, Takes};
 use crate::record::Activation;
-use crate::train::Scheme;
 
 /// One entry of a model's list of layers.
 #[derive(Clone, Debug)]
 pub struct LayerSpec {
-    /// What it is, with what only its kind says.
+    /// The part that only its kind has.
     pub spec: Arc<dyn Spec>,
-    /// What layers with a weight say beside their size.
-    pub dense: Option<Dense>,
+    /// Options of layers with a weight.
+    pub dense: Option<LayerOptions>,
     /// The nonlinearity of an entry that is nothing else, or of a residual block's sum.
     pub act: Option<Activation>,
     /// The layers inside, of a residual block.
     pub layers: Vec<LayerSpec>,
-}
-
-/// A square window that moves over an image, or a stretch that moves along a sequence.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Window {
-    /// Its side.
-    pub kernel: u64,
-    /// How far it moves.
-    pub stride: u64,
-    /// Zeros around the image (for pooling: minus infinities).
-    pub padding: u64,
-}
-
-/// What a layer with a weight says beside its size.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Dense {
-    /// Nonlinearity of its output.
-    pub act: Activation,
-    /// Initialiser of its weight; the model's where left out.
-    pub init: Option<Scheme>,
-    /// Initialiser of the weight by which a recurrent layer looks back; that of its weight where left out.
-    pub recurrent_init: Option<Scheme>,
-    /// Whether it has a bias.
-    pub bias: bool,
-    /// Initialiser of its bias; the model's where left out.
-    pub bias_init: Option<Scheme>,
-    /// Normalisation of its output.
-    pub norm: Norm,
-    /// Probability with which dropout silences an output.
-    pub dropout: f64,
-    /// Whether the optimizer is to change it, and its normalisation.
-    pub trainable: bool,
-}
-
-impl Dense {
-    /// With this nonlinearity and nothing else.
-    pub fn new(act: Activation) -> Self {
-        Self {
-            act,
-            init: None,
-            recurrent_init: None,
-            bias: true,
-            bias_init: None,
-            norm: Norm::None,
-            dropout: 0.0,
-            trainable: true,
-        }
-    }
 }
 
 impl LayerSpec {
@@ -77,7 +27,7 @@ impl LayerSpec {
     }
 
     /// With a weight.
-    pub fn with(spec: impl Spec + 'static, dense: Dense) -> Self {
+    pub fn with(spec: impl Spec + 'static, dense: LayerOptions) -> Self {
         Self { dense: Some(dense), ..Self::new(spec) }
     }
 
@@ -94,34 +44,34 @@ impl LayerSpec {
     }
 }
 
-/// Normalisation of a layer's output.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Norm {
-    /// None.
-    #[default]
-    None,
-    /// Batch normalisation before the nonlinearity.
-    BatchPre,
-    /// Batch normalisation after the nonlinearity.
-    BatchPost,
-    /// Layer normalisation before the nonlinearity.
-    Layer,
-}
+/// The part of a layer that only one kind has.
+pub trait Spec: Debug + Send + Sync {
+    /// Takes its place in a plan.
+    fn plan(&self, layer: &LayerSpec, planner: &mut Planner) -> Planned<()>;
 
-impl Norm {
-    /// As `--norm` spells it.
-    pub fn name(self) -> &'static str {
-        match self {
-            Norm::None => "none",
-            Norm::BatchPre => "batch-pre",
-            Norm::BatchPost => "batch-post",
-            Norm::Layer => "layer",
-        }
+    /// Returns what flows into it.
+    fn takes(&self) -> Takes {
+        Takes::Anything
     }
 
-    /// Whether it looks at a whole batch.
-    pub fn is_batch(self) -> bool {
-        matches!(self, Norm::BatchPre | Norm::BatchPost)
+    /// Whether a nonlinearity can be chosen for it.
+    fn takes_act(&self) -> bool {
+        true
+    }
+
+    /// Whether its output can be normalised.
+    fn takes_norm(&self) -> bool {
+        true
+    }
+
+    /// The probability of its own dropout.
+    fn dropout(&self) -> f64 {
+        0.0
+    }
+
+    /// The same recurrent layer with another cell, where it is one.
+    fn with_cell(&self, cell: Cell) -> Option<Arc<dyn Spec>> {
+        let _ = cell;
+        None
     }
 }

@@ -1,18 +1,15 @@
-//! What a description becomes for data of a given shape: every operation and every layer with its
+//! Plans, which descriptions become for data of a given shape: every operation and every layer with its
 //! sizes, before a tensor is made.
 
 use std::sync::Arc;
 
-use super::Model;
-use super::kinds::Op;
-use super::planner::Planner;
+use super::op::Op;
 use super::shape::Shape;
 use crate::record::Layer;
-use crate::text::count;
 use crate::train::init::Init;
 use crate::train::{Dataset, Scheme, TrainError};
 
-/// What the data is like.
+/// Sizes of the data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sizes {
     /// Numbers of an input.
@@ -34,7 +31,7 @@ pub struct PlannedLayer {
     pub fan_out: u64,
     /// Initialisers of weight and bias; none for a normalisation that says none.
     pub init: Option<(Scheme, Scheme)>,
-    /// What the layer's constructor draws in PyTorch.
+    /// The draws of the layer's constructor in PyTorch.
     pub default: (Init, Init),
     /// Whether it is drawn together with the next: two matrices of one recurrent layer are.
     pub with_next: bool,
@@ -43,62 +40,30 @@ pub struct PlannedLayer {
 /// An operation, and the shape of what comes out.
 #[derive(Clone, Debug)]
 pub struct Step {
-    /// What is done.
+    /// The operation.
     pub op: Arc<dyn Op>,
     /// For one row.
     pub shape: Shape,
 }
-
-/// Parameters of a model, at most: with gradients, optimizer state and what is measured, training holds
-/// some five copies of them, 20 GiB.
-const MOST_PARAMETERS: u64 = 1 << 30;
 
 /// A whole network without its tensors.
 #[derive(Clone, Debug)]
 pub struct Plan {
     /// Shape of an input as the data has it.
     pub input: Shape,
-    /// What a forward pass does.
+    /// Operations of a forward pass, in order.
     pub ops: Vec<Step>,
     /// Layers with parameters, in forward order.
     pub layers: Vec<PlannedLayer>,
     /// Negative slope of leaky ReLU.
     pub lrelu_slope: f64,
     /// How many words there are, where inputs are numbers of words.
-    pub words: Option<u64>,
+    pub vocab_size: Option<u64>,
     /// The first batch normalisation that has no positions to take its statistics over, but rows alone.
     pub batch_norm: Option<String>,
 }
 
 impl Plan {
-    /// Works out all shapes.
-    ///
-    /// # Errors
-    /// [`TrainError::Model`] naming the layer and the two shapes that do not fit each other.
-    pub fn new(model: &Model, sizes: Sizes) -> Result<Self, TrainError> {
-        let (init, bias) = model.schemes()?;
-        let empty = Self {
-            input: Shape::Row(sizes.columns),
-            ops: Vec::new(),
-            layers: Vec::new(),
-            lrelu_slope: model.lrelu_slope,
-            words: None,
-            batch_norm: None,
-        };
-        let plan = Planner::new(empty, sizes, init, bias)
-            .whole(&model.layers)
-            .map_err(|reason| TrainError::Model { place: format!("model {}", model.name), reason })?;
-        match plan.parameters() {
-            n if n > MOST_PARAMETERS => Err(TrainError::Settings(format!(
-                "model {} would have {} parameters; at most {} are trained",
-                model.name,
-                count(n),
-                count(MOST_PARAMETERS)
-            ))),
-            _ => Ok(plan),
-        }
-    }
-
     /// Number of parameters.
     pub fn parameters(&self) -> u64 {
         self.layers.iter().fold(0, |sum, l| sum.saturating_add(l.layer.parameters))
@@ -118,18 +83,19 @@ impl Plan {
     ///
     /// # Errors
     /// [`TrainError::Data`] with a value that is none.
-    pub fn check_words(&self, data: &Dataset) -> Result<(), TrainError> {
-        let Some(words) = self.words else { return Ok(()) };
+    pub fn check_token_ids(&self, data: &Dataset) -> Result<(), TrainError> {
+        let Some(vocab_size) = self.vocab_size else { return Ok(()) };
         let splits = [Some(&data.train), data.dev.as_ref(), data.test.as_ref()];
         for rows in splits.into_iter().flatten() {
             let x = &rows.x;
-            let odd = x.lt(0.0).logical_or(&x.gt((words - 1) as f64)).logical_or(&x.ne_tensor(&x.round()));
+            let odd =
+                x.lt(0.0).logical_or(&x.gt((vocab_size - 1) as f64)).logical_or(&x.ne_tensor(&x.round()));
             let odd = x.masked_select(&odd);
             if odd.numel() > 0 {
                 return Err(TrainError::Data(format!(
                     "{} looks up words by their numbers, whole ones from 0 to {}, but the data has {}",
                     self.layers.first().map_or("the model", |l| l.layer.name.as_str()),
-                    words - 1,
+                    vocab_size - 1,
                     odd.double_value(&[0])
                 )));
             }
@@ -138,11 +104,13 @@ impl Plan {
     }
 
     /// Multiply-adds of one row, about.
-    pub fn work(&self) -> u64 {
-        let of = |step: &Step| {
-            let layers = step.op.layers().iter().map(|l| self.layers[*l].layer.parameters);
-            layers.fold(0, u64::saturating_add).saturating_mul(step.op.times(step.shape))
-        };
-        self.ops.iter().map(of).fold(0, u64::saturating_add)
+    pub fn macs(&self) -> u64 {
+        self.ops
+            .iter()
+            .map(|step: &Step| {
+                let layers = step.op.layers().iter().map(|l| self.layers[*l].layer.parameters);
+                layers.fold(0, u64::saturating_add).saturating_mul(step.op.times(step.shape))
+            })
+            .fold(0, u64::saturating_add)
     }
 }

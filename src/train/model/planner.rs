@@ -4,12 +4,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::kinds::activation::Activate;
-use super::kinds::dropout::Dropout;
-use super::kinds::flatten::Unflatten;
-use super::kinds::norm::{Normalise, Over};
-use super::kinds::{Op, Takes};
-use super::layers::{Dense, LayerSpec, Norm};
+use super::layer_options::{LayerOptions, Norm};
+use super::op::Op;
+use super::ops::{Activate, Dropout, Normalise, Over, Unflatten};
 use super::plan::{Plan, PlannedLayer, Sizes, Step};
 use super::shape::Shape;
 use crate::record::{Activation, Layer, LayerKind};
@@ -18,15 +15,15 @@ use crate::train::Scheme;
 use crate::train::init::Init;
 
 /// Values of one weight, at most: 4 GiB.
-const LARGEST_WEIGHT: u64 = 1 << 30;
+const MAX_WEIGHT: u64 = 1 << 30;
 
-/// What a kind gives back, or what does not fit.
+/// The result of planning, or what does not fit.
 pub type Planned<T> = Result<T, String>;
 
 /// A plan in the making.
 pub struct Planner {
     pub plan: Plan,
-    /// What comes out of the last operation.
+    /// Shape of what comes out of the last operation.
     pub shape: Shape,
     /// Outputs that the data needs, while the last layer is planned.
     pub needed: Option<u64>,
@@ -39,6 +36,15 @@ pub struct Planner {
     open: Option<(usize, usize)>,
     /// Layers with a weight since a shortcut began that leads around them.
     branch: Option<u64>,
+}
+
+/// The kind of input of a layer, where it takes one alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Takes {
+    Anything,
+    Rows,
+    Sequences,
+    Images,
 }
 
 /// Where names are counted: a model, or a block of it.
@@ -55,7 +61,7 @@ pub struct Weighted {
     pub kind: LayerKind,
     /// Output dimension first.
     pub shape: Vec<u64>,
-    /// What the layer's constructor draws in PyTorch, of the weight and of the bias.
+    /// The draws of the layer's constructor in PyTorch, of the weight and of the bias.
     pub default: (Init, Init),
     pub with_next: bool,
 }
@@ -66,20 +72,10 @@ impl Planner {
         Self { plan, shape, needed: None, sizes, init, bias, scope, open: None, branch: None }
     }
 
-    /// All layers of a model.
-    pub fn whole(mut self, layers: &[LayerSpec]) -> Planned<Plan> {
-        self.start(layers)?;
-        for (index, layer) in layers.iter().enumerate() {
-            self.needed = (index + 1 == layers.len()).then_some(self.sizes.outputs);
-            layer.spec.plan(layer, &mut self)?;
-        }
-        Ok(self.plan)
-    }
-
     /// Gives the inputs the shape that the first layers need.
-    fn start(&mut self, layers: &[LayerSpec]) -> Planned<()> {
+    pub fn start(&mut self, takes: Takes) -> Planned<()> {
         let columns = self.sizes.columns;
-        match (first_need(layers), self.sizes.image) {
+        match (takes, self.sizes.image) {
             (Takes::Images, Some(image)) => self.push(Unflatten(Shape::Image(image)), Shape::Image(image)),
             (Takes::Sequences, _) => {
                 let shape = self.sizes.sequence.unwrap_or([columns, 1]);
@@ -99,13 +95,18 @@ impl Planner {
         Ok(())
     }
 
-    /// The layers of a block, around which a shortcut leads if it is a branch.
-    pub fn inside(&mut self, name: &str, layers: &[LayerSpec]) -> Planned<()> {
+    /// Begins the last layer, which gives as many outputs as the data needs.
+    pub fn begin_last(&mut self) {
+        self.needed = Some(self.sizes.outputs);
+    }
+
+    /// Plans the layers of a block, around which a shortcut leads if it is a branch.
+    pub fn inside(&mut self, name: &str, layers: impl FnOnce(&mut Self) -> Planned<()>) -> Planned<()> {
         let scope = Scope { prefix: format!("{name}."), ..Scope::default() };
         let outer = std::mem::replace(&mut self.scope, scope);
         let (needed, branch) = (self.needed.take(), self.branch);
         self.branch = Some(branch.unwrap_or(0));
-        layers.iter().try_for_each(|layer| layer.spec.plan(layer, self))?;
+        layers(self)?;
         // An outer branch goes on where this one ends.
         self.branch = branch.and(self.branch);
         (self.scope, self.needed) = (outer, needed);
@@ -133,16 +134,16 @@ impl Planner {
     }
 
     /// A layer with a weight of this shape.
-    pub fn weighted(&mut self, weighted: Weighted, dense: &Dense) -> Planned<usize> {
+    pub fn weighted(&mut self, weighted: Weighted, dense: &LayerOptions) -> Planned<usize> {
         let Weighted { name, kind, shape, default, with_next } = weighted;
         let values = shape.iter().fold(1u64, |n, d| n.saturating_mul(*d));
-        if values > LARGEST_WEIGHT {
+        if values > MAX_WEIGHT {
             let dimensions: Vec<String> = shape.iter().map(u64::to_string).collect();
             return Err(format!(
                 "{name} would have a weight of {} = {} values; at most {} are possible",
                 dimensions.join(" × "),
                 count(values),
-                count(LARGEST_WEIGHT)
+                count(MAX_WEIGHT)
             ));
         }
         let init = dense.init.as_ref().unwrap_or(&self.init).clone();
@@ -171,8 +172,8 @@ impl Planner {
         Ok(self.plan.layers.len() - 1)
     }
 
-    /// What follows a layer with a weight: normalisation, nonlinearity, dropout.
-    pub fn finish(&mut self, layer: usize, dense: &Dense) {
+    /// Plans what follows a layer with a weight: normalisation, nonlinearity, dropout.
+    pub fn finish(&mut self, layer: usize, dense: &LayerOptions) {
         let shape = self.shape;
         match dense.norm {
             Norm::BatchPre => self.normalise(Over::Batch, dense.trainable, None),
@@ -305,19 +306,14 @@ impl Planner {
         self.plan.ops.is_empty()
     }
 
-    /// What gives the present shape, for messages.
+    /// Returns the name of what gives the present shape, for messages.
     pub fn previous(&self) -> String {
         let of_layer = |step: &Step| step.op.layers().last().map(|layer| self.named(*layer));
-        let gives = |step: &Step| step.op.named().or_else(|| of_layer(step));
-        self.plan.ops.iter().rev().find_map(gives).unwrap_or("the data".into())
+        self.plan
+            .ops
+            .iter()
+            .rev()
+            .find_map(|step: &Step| step.op.named().or_else(|| of_layer(step)))
+            .unwrap_or("the data".into())
     }
-}
-
-/// What the first layers that take one thing alone take.
-fn first_need(layers: &[LayerSpec]) -> Takes {
-    let mut needs = layers.iter().map(|layer| match layer.layers.as_slice() {
-        [] => layer.spec.takes(),
-        inside => first_need(inside),
-    });
-    needs.find(|takes| *takes != Takes::Anything).unwrap_or(Takes::Anything)
 }

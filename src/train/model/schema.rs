@@ -1,15 +1,13 @@
 //! The JSON Schema of a model file, for editors: generated from the types that read it and from the kinds
 //! of layer that there are.
 
-use std::borrow::Cow;
-
+use schemars::Schema;
 use schemars::generate::SchemaSettings;
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde_json::{Map, Value, json};
 
 use super::file::File;
-use super::kinds::{KINDS, Kind};
-use crate::record::Activation;
+use super::kind::Kind;
+use super::kinds::KINDS;
 
 /// Name and version of the format.
 const TITLE: &str = "gradscope.model/1";
@@ -22,12 +20,12 @@ pub fn schema() -> Schema {
     if let Some(entry) = schema.pointer_mut("/$defs/Entry") {
         // What any kind can say, and which of it each does.
         let says = entry["properties"].take();
-        *entry = json!({ "oneOf": KINDS.map(|kind| of_kind(kind, &says)) });
+        *entry = json!({ "oneOf": KINDS.map(|kind| kind_schema(kind, &says)) });
     }
     schema
 }
 
-fn of_kind(kind: &Kind, says: &Value) -> Value {
+fn kind_schema(kind: &Kind, says: &Value) -> Value {
     let keys = kind.needs.iter().chain(kind.takes);
     let mut properties: Map<String, Value> =
         keys.map(|key| ((*key).to_owned(), says[*key].clone())).collect();
@@ -43,39 +41,11 @@ fn of_kind(kind: &Kind, says: &Value) -> Value {
     })
 }
 
-/// Names of nonlinearities.
-pub struct Act;
-
-impl JsonSchema for Act {
-    fn schema_name() -> Cow<'static, str> {
-        "Activation".into()
-    }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "enum": Activation::ALL.map(Activation::name) })
-    }
-}
-
-/// Names of losses.
-pub struct Loss;
-
-impl JsonSchema for Loss {
-    fn schema_name() -> Cow<'static, str> {
-        "Loss".into()
-    }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        use crate::record::Loss::{Bce, CrossEntropy, Mse};
-        let names = [Bce, Mse, CrossEntropy].map(|loss| loss.name());
-        json_schema!({ "enum": names })
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::path::Path;
 
-    use super::super::ZOO;
+    use super::super::zoo::ZOO;
     use super::*;
 
     #[test]

@@ -44,7 +44,7 @@ impl Shape {
         }
     }
 
-    /// What it is, with its size, as sentences say it.
+    /// Describes it with its size, as sentences say it.
     pub fn described(self) -> String {
         match self {
             Shape::Row(n) => format!("rows of {n} numbers"),

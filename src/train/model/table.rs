@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{Plan, Step};
+use super::plan::{Plan, Step};
 
 /// Bytes of a float32.
 const BYTES: u64 = 4;
@@ -27,7 +27,7 @@ pub struct ParameterTable {
 pub struct Row {
     /// Unique name.
     pub name: String,
-    /// What it computes.
+    /// The kind of its computation.
     pub kind: &'static str,
     /// The nonlinearity that its output goes through, if any.
     pub activation: Option<&'static str>,

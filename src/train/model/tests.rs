@@ -1,7 +1,10 @@
 //! Descriptions that are read, planned and refused.
 
+use super::zoo::ZOO;
 use super::*;
+use crate::record::Activation;
 use crate::record::Layer;
+use crate::train::TrainError;
 
 fn plan(text: &str, sizes: Sizes) -> Result<Plan, TrainError> {
     let model = Model::parse("net.toml", text)?;
@@ -127,7 +130,7 @@ fn flags_win_over_what_layers_say() {
     assert!(message.contains("--hidden") && message.contains("softmax3"), "{message}");
 }
 
-/// What is said of a description that is wrong.
+/// Returns the message of a description that is wrong.
 fn refused(text: &str, sizes: Sizes) -> String {
     plan(text, sizes).expect_err(text).to_string()
 }

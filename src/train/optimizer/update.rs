@@ -1,4 +1,4 @@
-//! What optimizers do to parameters: PyTorch's formulas, on tensors that can be saved.
+//! Updates of parameters by optimizers: PyTorch's formulas, on tensors that can be saved.
 //!
 //! libtorch's own optimizers keep their running means to themselves, so that a run could not go on
 //! where it stopped.
@@ -14,7 +14,7 @@ const ADAM_BETAS: (f64, f64) = (0.9, 0.999);
 const EPS: f64 = 1e-8;
 /// PyTorch's default smoothing of RMSprop.
 const RMSPROP_ALPHA: f64 = 0.99;
-/// What PyTorch adds to a norm before it divides by it.
+/// The number that PyTorch adds to a norm before it divides by it.
 const CLIP_EPS: f64 = 1e-6;
 
 /// An optimizer with everything that it remembers.
@@ -27,18 +27,18 @@ pub struct Optimizer {
     forgetter: COptimizer,
     /// Steps done.
     steps: u64,
-    slots: Vec<Slot>,
+    slots: Vec<ParamState>,
 }
 
 /// A parameter and what is remembered of it.
-struct Slot {
+struct ParamState {
     name: String,
     parameter: Tensor,
     /// In the order of [`memory`].
     memory: Vec<Tensor>,
 }
 
-/// What is remembered of every parameter, by PyTorch's names.
+/// State of every parameter, by PyTorch's names.
 fn memory(settings: &OptimizerSettings) -> &'static [&'static str] {
     match (settings.kind, settings.momentum > 0.0) {
         (OptimizerKind::Sgd, false) => &[],
@@ -63,16 +63,22 @@ impl Optimizer {
         variables.sort_by(|a, b| a.0.cmp(&b.0));
         let mut forgetter = COptimizer::sgd(settings.lr, 0.0, 0.0, 0.0, false)?;
         variables.iter().try_for_each(|(_, variable)| forgetter.add_parameters(variable, 0))?;
-        let slot = |(name, parameter): (String, Tensor)| {
-            let zeros = || tch::no_grad(|| parameter.zeros_like());
-            Slot { name, memory: memory(&settings).iter().map(|_| zeros()).collect(), parameter }
-        };
         Ok(Self {
             settings,
             minus_lr: factor(-settings.lr, device),
             forgetter,
             steps: 0,
-            slots: variables.into_iter().map(slot).collect(),
+            slots: variables
+                .into_iter()
+                .map(|(name, parameter): (String, Tensor)| {
+                    let zeros = || tch::no_grad(|| parameter.zeros_like());
+                    ParamState {
+                        name,
+                        memory: memory(&settings).iter().map(|_| zeros()).collect(),
+                        parameter,
+                    }
+                })
+                .collect(),
         })
     }
 
@@ -92,11 +98,15 @@ impl Optimizer {
     /// Everything that is remembered, such as `exp_avg.fc1.weight`. These are the tensors themselves.
     pub fn memory(&self) -> Vec<(String, Tensor)> {
         let names = memory(&self.settings);
-        let of = |slot: &Slot| {
-            let named = names.iter().zip(&slot.memory);
-            named.map(|(what, t)| (format!("{what}.{}", slot.name), t.shallow_clone())).collect::<Vec<_>>()
-        };
-        self.slots.iter().flat_map(of).collect()
+        self.slots
+            .iter()
+            .flat_map(|slot: &ParamState| {
+                let named = names.iter().zip(&slot.memory);
+                named
+                    .map(|(what, t)| (format!("{what}.{}", slot.name), t.shallow_clone()))
+                    .collect::<Vec<_>>()
+            })
+            .collect()
     }
 
     /// Goes on as if it had done so many steps; what they left is written into [`memory`](Self::memory).
@@ -161,7 +171,7 @@ fn factor(value: f64, device: Device) -> Tensor {
     Tensor::from(value as f32).to_device(device)
 }
 
-impl Slot {
+impl ParamState {
     /// In place, and with as few operations as there can be: of small tensors each costs the same.
     fn update(&mut self, settings: &OptimizerSettings, minus_lr: &Tensor, steps: f64, grad: Tensor) {
         let OptimizerSettings { kind, lr, momentum, weight_decay } = *settings;

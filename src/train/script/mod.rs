@@ -12,7 +12,7 @@ use std::sync::{Mutex, PoisonError};
 use tch::{CModule, Device, Kind, Tensor};
 
 use super::error::first_sentence;
-use super::network::Parameters;
+use super::network::{Mode, Parameters};
 use super::{Dataset, Model, TrainError};
 use crate::checkpoint::{Named, Program, group};
 use crate::record::{Activation, Layer, LayerKind};
@@ -27,7 +27,7 @@ const LONGEST_NAME: usize = 64;
 /// A TorchScript file.
 #[derive(Clone, Debug)]
 pub struct Script {
-    /// What it is called: its file without the suffix.
+    /// Name: its file without the suffix.
     pub name: String,
     path: PathBuf,
 }
@@ -48,12 +48,16 @@ impl Script {
     pub fn open(path: &Path) -> Result<Self, TrainError> {
         Program::read(path)?;
         let stem = path.file_stem().map_or_else(String::new, |stem| stem.to_string_lossy().into_owned());
-        let plain = |c: char| if c.is_alphanumeric() || "-_.+".contains(c) { c } else { '-' };
-        let name: String = stem.trim_start_matches('.').chars().map(plain).take(LONGEST_NAME).collect();
+        let name: String = stem
+            .trim_start_matches('.')
+            .chars()
+            .map(|c: char| if c.is_alphanumeric() || "-_.+".contains(c) { c } else { '-' })
+            .take(LONGEST_NAME)
+            .collect();
         Ok(Self { name: if name.is_empty() { "script".into() } else { name }, path: path.to_owned() })
     }
 
-    /// What is wrong with it.
+    /// The fault in it.
     fn wrong(&self, reason: impl Into<String>) -> TrainError {
         TrainError::Model { place: self.path.display().to_string(), reason: reason.into() }
     }
@@ -146,33 +150,36 @@ impl Loaded {
     ///
     /// # Errors
     /// [`TrainError::Script`] with what the program said.
-    pub fn forward(&self, x: &Tensor, training: bool) -> Result<Tensor, TrainError> {
+    pub fn forward(&self, x: &Tensor, mode: Mode) -> Result<Tensor, TrainError> {
         let x = match self.image {
             Some([channels, height, width]) => x.reshape([-1, channels, height, width]),
             None => x.shallow_clone(),
         };
         let mut module = self.module.lock().unwrap_or_else(PoisonError::into_inner);
-        let (module, mode) = &mut *module;
-        if *mode != Some(training) {
+        let (module, is_training) = &mut *module;
+        let training = mode == Mode::Train;
+        if *is_training != Some(training) {
             if training {
                 module.f_set_train()?
             } else {
                 module.f_set_eval()?
             }
-            *mode = Some(training);
+            *is_training = Some(training);
         }
         module.forward_ts(&[x]).map_err(|e| TrainError::Script(said(&e.to_string())))
     }
 
     /// Multiply-adds of one row, about: how often a kernel is laid on is not known, and taken to be once for
     /// every pixel.
-    pub fn work(&self) -> u64 {
+    pub fn macs(&self) -> u64 {
         let pixels = self.image.map_or(1, |[_, height, width]| (height * width) as u64);
-        let of = |layer: &Layer| match layer.kind {
-            LayerKind::Linear | LayerKind::Embedding => layer.parameters,
-            _ => layer.parameters.saturating_mul(pixels),
-        };
-        self.layers.iter().map(of).fold(0, u64::saturating_add)
+        self.layers
+            .iter()
+            .map(|layer: &Layer| match layer.kind {
+                LayerKind::Linear | LayerKind::Embedding => layer.parameters,
+                _ => layer.parameters.saturating_mul(pixels),
+            })
+            .fold(0, u64::saturating_add)
     }
 }
 
@@ -183,14 +190,20 @@ fn without_aside(sentence: &str) -> &str {
 
 /// The sentence in a message of TorchScript, which has a trace of the program around it.
 fn said(message: &str) -> String {
-    let error = |line: &str| {
-        let (kind, text) = line.split_once(": ")?;
-        let kind = kind.rsplit('.').next().unwrap_or(kind);
-        let is_error = kind.ends_with("Error") || kind.ends_with("Exception");
-        (is_error && kind.chars().all(char::is_alphanumeric)).then(|| text.trim().to_owned())
-    };
     let trace = message.contains("TorchScript");
-    let told = trace.then(|| message.lines().filter_map(error).next_back()).flatten();
+    let told = trace
+        .then(|| {
+            message
+                .lines()
+                .filter_map(|line: &str| {
+                    let (kind, text) = line.split_once(": ")?;
+                    let kind = kind.rsplit('.').next().unwrap_or(kind);
+                    let is_error = kind.ends_with("Error") || kind.ends_with("Exception");
+                    (is_error && kind.chars().all(char::is_alphanumeric)).then(|| text.trim().to_owned())
+                })
+                .next_back()
+        })
+        .flatten();
     told.unwrap_or_else(|| super::sentence_of(message))
 }
 
@@ -217,7 +230,7 @@ fn layers(program: &Program, variables: &[(String, Tensor)]) -> Vec<(Layer, Para
             known = program.kind(path.map_or("", |(path, _)| path));
             layer.kind = known.unwrap_or(layer.kind);
         }
-        let own = Parameters::of(tensor(part.weight), part.bias.map(tensor));
+        let own = Parameters::new(tensor(part.weight), part.bias.map(tensor));
         found.push((part.weight, layer, own, known.is_some()));
     }
     for index in left {
@@ -236,13 +249,15 @@ fn layers(program: &Program, variables: &[(String, Tensor)]) -> Vec<(Layer, Para
             trainable: true,
             branch: None,
         };
-        found.push((index, layer, Parameters::of(tensor(index), None), false));
+        found.push((index, layer, Parameters::new(tensor(index), None), false));
     }
     found.sort_by_key(|(index, ..)| *index);
-    let trained = |(_, layer, parameters, known): (usize, Layer, Parameters, bool)| {
-        (Layer { trainable: parameters.weight.requires_grad(), ..layer }, parameters, known)
-    };
-    found.into_iter().map(trained).collect()
+    found
+        .into_iter()
+        .map(|(_, layer, parameters, known): (usize, Layer, Parameters, bool)| {
+            (Layer { trainable: parameters.weight.requires_grad(), ..layer }, parameters, known)
+        })
+        .collect()
 }
 
 #[cfg(test)]

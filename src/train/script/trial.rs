@@ -5,7 +5,7 @@ use tch::{Device, Kind, Tensor};
 
 use super::{Loaded, Script};
 use crate::record::Loss;
-use crate::train::objective::Objective;
+use crate::train::network::{Mode, Objective};
 use crate::train::{Dataset, TrainError};
 
 /// Draws of parameters for which outputs are to be probabilities, and their standard deviation: that of a
@@ -16,7 +16,7 @@ const SPREADS: [f64; 4] = [3.0, 0.3, 0.1, 0.03];
 /// Passes in which a parameter may get its first gradient: what is left out by chance is not in all of them.
 const PASSES: usize = 8;
 
-/// What a trial has shown.
+/// The findings of a trial.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Trial {
     /// Whether what it gives are probabilities, whatever its parameters.
@@ -40,7 +40,7 @@ impl Script {
         let mut sizes = vec![batch, data.train.len() % batch];
         sizes.retain(|n| *n > 0);
         for (index, rows) in sizes.iter().enumerate() {
-            let output = self.output(&copy, data, *rows, true)?;
+            let output = self.output(&copy, data, *rows, Mode::Train)?;
             if index == 0 {
                 self.backward(data, &output)?;
             }
@@ -52,7 +52,7 @@ impl Script {
         sizes.sort_unstable();
         sizes.dedup();
         for rows in sizes.into_iter().filter(|n| (1..=data.train.len()).contains(n)) {
-            let _ = tch::no_grad(|| self.output(&copy, data, rows, false))?;
+            let _ = tch::no_grad(|| self.output(&copy, data, rows, Mode::Evaluate))?;
         }
         let unreached = || {
             let without = copy.variables.iter().filter(|(_, t)| t.requires_grad() && !t.grad().defined());
@@ -62,20 +62,20 @@ impl Script {
             if unreached().is_empty() {
                 break;
             }
-            self.backward(data, &self.output(&copy, data, batch, true)?)?;
+            self.backward(data, &self.output(&copy, data, batch, Mode::Train)?)?;
         }
         let unreached = unreached();
         let probabilities = data.loss == Loss::Bce && gives_probabilities(&copy, data, batch);
         Ok(Trial { probabilities, unreached })
     }
 
-    /// What it gives for the first rows, if it is of the right shape.
-    fn output(&self, copy: &Loaded, data: &Dataset, rows: i64, training: bool) -> Result<Tensor, TrainError> {
+    /// Returns its output for the first samples, if it is of the right shape.
+    fn output(&self, copy: &Loaded, data: &Dataset, rows: i64, mode: Mode) -> Result<Tensor, TrainError> {
         let x = data.train.x.narrow(0, 0, rows);
-        let mode = if training { "training" } else { "evaluation" };
-        let output = copy.forward(&x, training).map_err(|e| match e {
+        let name = if mode == Mode::Train { "training" } else { "evaluation" };
+        let output = copy.forward(&x, mode).map_err(|e| match e {
             TrainError::Script(reason) if !super::is_about_memory(&reason) => self.wrong(format!(
-                "in {mode} mode it does not take rows of this data, {}, in batches of {rows}: {reason}",
+                "in {name} mode it does not take rows of this data, {}, in batches of {rows}: {reason}",
                 shape_of(data)
             )),
             other => other,
@@ -137,10 +137,10 @@ fn gives_probabilities(copy: &Loaded, data: &Dataset, batch: i64) -> bool {
                 for (_, parameter) in &copy.variables {
                     let _ = parameter.shallow_clone().normal_(0.0, *spread);
                 }
-                let output = copy.forward(&x, false).ok()?;
+                let output = copy.forward(&x, Mode::Evaluate).ok()?;
                 let finite = output.masked_select(&output.isfinite());
-                let within = || finite.ge(0.0).logical_and(&finite.le(1.0)).all().int64_value(&[]) != 0;
-                (finite.numel() > 0).then(within)
+                (finite.numel() > 0)
+                    .then(|| finite.ge(0.0).logical_and(&finite.le(1.0)).all().int64_value(&[]) != 0)
             }) == Some(true)
         })
     })

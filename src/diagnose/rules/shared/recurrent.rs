@@ -1,7 +1,7 @@
 //! Gradients of the hidden states of recurrent layers.
 
 use crate::diagnose::rule::RuleContext;
-use crate::record::{LayerCapture, LayerKind, StateSignal};
+use crate::record::{HiddenStateGradient, LayerCapture, LayerKind};
 
 /// The layers that look back, in the header's order.
 pub fn recurrent_layers(cx: &RuleContext) -> impl Iterator<Item = usize> {
@@ -9,6 +9,6 @@ pub fn recurrent_layers(cx: &RuleContext) -> impl Iterator<Item = usize> {
 }
 
 /// The norms of the gradient of the hidden state of a layer, a step each.
-pub fn state_signal(layers: &[LayerCapture], index: usize) -> Option<&StateSignal> {
-    layers.get(index)?.state_signal.as_ref()
+pub fn hidden_state_gradient(layers: &[LayerCapture], index: usize) -> Option<&HiddenStateGradient> {
+    layers.get(index)?.hidden_state_gradient.as_ref()
 }

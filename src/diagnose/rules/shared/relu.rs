@@ -1,7 +1,7 @@
 //! ReLU layers and the firing of their units.
 
 use crate::diagnose::rule::{NO_EPOCH, RuleContext, Unmeasured};
-use crate::record::{Firing, LayerCapture};
+use crate::record::{ActivationFrequency, LayerCapture};
 
 const NO_FIRING: Unmeasured = Unmeasured("the record does not say how often ReLU units fire");
 
@@ -14,11 +14,11 @@ pub fn relu_layers(cx: &RuleContext) -> Result<Vec<usize>, Unmeasured> {
     }
     let last = cx.q.captures.last().map(|c| c.layers).or(cx.q.start).ok_or(NO_EPOCH)?;
     let mut activations = can_die.iter().filter_map(|&i| last.get(i)?.activations.as_ref());
-    if activations.any(|a| a.firing.is_some()) { Ok(can_die) } else { Err(NO_FIRING) }
+    if activations.any(|a| a.activation_frequency.is_some()) { Ok(can_die) } else { Err(NO_FIRING) }
 }
 
 /// Whether no unit fires on any sample.
-pub fn is_dead(firing: &Firing) -> bool {
+pub fn is_dead(firing: &ActivationFrequency) -> bool {
     firing.dead_units() == firing.rate.len() as u64
 }
 

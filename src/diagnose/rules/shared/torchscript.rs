@@ -11,7 +11,7 @@ use crate::diagnose::fault::{DeathCause, Kind, RuleMatch};
 use crate::diagnose::finding::Severity;
 use crate::diagnose::quantities::{Capture, span};
 use crate::diagnose::rule::{Evaluation, Need, RuleContext, Unmeasured};
-use crate::record::{LayerCapture, ZeroRows};
+use crate::record::{LayerCapture, ZeroGradientUnits};
 
 const NO_ROWS: Unmeasured = Unmeasured(
     "inside of a TorchScript program it cannot be seen how often units fire, and the record does not say which \
@@ -40,7 +40,7 @@ pub fn dead_layers(cx: &RuleContext) -> Evaluation {
     let born = run.len() == cx.q.captures.len() && run.first().is_some_and(|c| c.epoch == 0);
     let (first_epoch, last_epoch) = span(run);
     let bias = bias_mean(cx, &dead);
-    let batches = run.last().and_then(|c| zero_rows(c, dead[0])).map_or(0, |rows| rows.batches);
+    let batches = run.last().and_then(|c| zero_gradient_units(c, dead[0])).map_or(0, |rows| rows.batches);
     let message = message(&cx.names(&dead), &dead, (!born).then_some(first_epoch), batches, bias);
     let cause = if bias.is_some_and(|mean| mean < 0.0) { DeathCause::Bias } else { DeathCause::Weights };
     Ok(vec![RuleMatch {
@@ -105,7 +105,7 @@ pub fn dead_units(cx: &RuleContext) -> Result<UnitTest, Unmeasured> {
     measured(cx)?;
     Ok(UnitTest {
         layers: hidden(cx),
-        share: |c, i| zero_rows(c, i).map(|rows| rows.zero as f64 / rows.units.max(1) as f64),
+        share: |c, i| zero_gradient_units(c, i).map(|rows| rows.zero as f64 / rows.units.max(1) as f64),
         are: "get no gradient in any batch",
         like: ", as dead units do",
         aside: Some(INDIRECT),
@@ -115,7 +115,7 @@ pub fn dead_units(cx: &RuleContext) -> Result<UnitTest, Unmeasured> {
 
 fn measured(cx: &RuleContext) -> Result<(), Unmeasured> {
     Need::Epoch.check(cx.q)?;
-    let any = cx.q.captures.iter().any(|c| c.layers.iter().any(|l| l.zero_rows.is_some()));
+    let any = cx.q.captures.iter().any(|c| c.layers.iter().any(|l| l.zero_gradient_units.is_some()));
     if any { Ok(()) } else { Err(NO_ROWS) }
 }
 
@@ -126,12 +126,12 @@ fn hidden(cx: &RuleContext) -> Vec<usize> {
     matrices
 }
 
-fn zero_rows(capture: &Capture, index: usize) -> Option<ZeroRows> {
-    capture.layers.get(index)?.zero_rows
+fn zero_gradient_units(capture: &Capture, index: usize) -> Option<ZeroGradientUnits> {
+    capture.layers.get(index)?.zero_gradient_units
 }
 
 fn is_dead(capture: &Capture, index: usize) -> bool {
-    zero_rows(capture, index).is_some_and(|rows| rows.zero == rows.units)
+    zero_gradient_units(capture, index).is_some_and(|rows| rows.zero == rows.units)
 }
 
 /// Whether a gradient of another layer was not zero at the captured batch or in the epoch.
@@ -155,7 +155,7 @@ mod tests {
     use crate::diagnose::finding::{Finding, Severity};
     use crate::diagnose::remedy::Change;
     use crate::diagnose::test_support::{Fake, Norms};
-    use crate::record::{TORCHSCRIPT, ZeroRows};
+    use crate::record::{TORCHSCRIPT, ZeroGradientUnits};
     use crate::stats::Distribution;
 
     /// The record of a program: as many rows of each layer without a gradient as it is told to have, from an
@@ -176,8 +176,8 @@ mod tests {
             fake.each_capture(index, |epoch, l| {
                 l.activations = None;
                 let zero = if epoch < from { 0 } else { zero };
-                l.zero_rows = Some(ZeroRows { zero, units, batches: 10 });
-                l.bias_grad = Some(Distribution::of(&[if zero == units { 0.0 } else { 0.05 }]));
+                l.zero_gradient_units = Some(ZeroGradientUnits { zero, units, batches: 10 });
+                l.bias_grad = Some(Distribution::new(&[if zero == units { 0.0 } else { 0.05 }]));
             });
         }
         fake
@@ -222,7 +222,7 @@ mod tests {
     #[test]
     fn without_rows_nothing_is_said_to_be_alive() {
         let mut fake = program(Fake::healthy(6), [0; 5], 0);
-        (0..5).for_each(|i| fake.each_capture(i, |_, l| l.zero_rows = None));
+        (0..5).for_each(|i| fake.each_capture(i, |_, l| l.zero_gradient_units = None));
         let not = fake.diagnose().not_measured;
         for rule in
             ["dead-layer", "dead-units", "saturated", "output-saturated", "constant-output", "init-scale"]

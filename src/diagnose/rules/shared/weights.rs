@@ -66,13 +66,13 @@ mod tests {
         let mut fake = Fake::healthy(n as u64);
         let record = &mut fake.record;
         record.header.run.capture = Some(WEIGHTS_ALONE.into());
-        record.header.data.chance_loss = f64::NAN;
+        record.header.data.baseline_loss = f64::NAN;
         record.steps.clear();
         for (k, epoch) in record.epochs.iter_mut().enumerate() {
             epoch.source = Some(format!("{k}.pt"));
             epoch.train_loss = f64::NAN;
             for layer in &mut epoch.layers {
-                let update = (k > 0).then(|| Distribution::of(&[0.01, -0.01]));
+                let update = (k > 0).then(|| Distribution::new(&[0.01, -0.01]));
                 let (weight, bias) = (layer.weight.clone(), layer.bias.clone());
                 (layer.weight_grad, layer.bias_grad, layer.steps, layer.activations) =
                     (None, None, None, None);
@@ -101,7 +101,7 @@ mod tests {
     #[test]
     fn a_number_that_is_none_is_named_with_its_file() {
         let mut fake = files(3);
-        fake.record.epochs[1].layers[2].bias = Some(Distribution::of(&[f32::NAN, 1.0]));
+        fake.record.epochs[1].layers[2].bias = Some(Distribution::new(&[f32::NAN, 1.0]));
         let f = only(&fake);
         assert_eq!(
             (f.rule.as_str(), f.layer.as_deref(), f.first_epoch, f.value),
@@ -130,7 +130,7 @@ mod tests {
             let mut fake = files(1);
             fake.record.epochs[0].layers[..layers]
                 .iter_mut()
-                .for_each(|l| l.weight = Distribution::of(&[0.0; 4]));
+                .for_each(|l| l.weight = Distribution::new(&[0.0; 4]));
             diagnose(&fake.record, &Settings::default()).findings
         }
         assert!(zeros(2).is_empty());
@@ -142,7 +142,7 @@ mod tests {
         fn still(layers: usize) -> Finding {
             let mut fake = files(3);
             for epoch in &mut fake.record.epochs[1..] {
-                epoch.layers[..layers].iter_mut().for_each(|l| l.update = Some(Distribution::of(&[0.0; 2])));
+                epoch.layers[..layers].iter_mut().for_each(|l| l.update = Some(Distribution::new(&[0.0; 2])));
             }
             only(&fake)
         }

@@ -13,9 +13,9 @@ use crate::train::TrainError;
 /// How gzip begins.
 const GZIP: [u8; 2] = [0x1f, 0x8b];
 /// Bytes of a file, at most: as float32 they are 4 GiB. All of EMNIST is below two thirds of it.
-const MOST_BYTES: u64 = 1 << 30;
+const MAX_BYTES: u64 = 1 << 30;
 
-/// What a file holds.
+/// Content of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Content {
     Images,
@@ -141,11 +141,11 @@ impl IdxFile {
             );
         }
         let bytes = self.sizes.iter().try_fold(1u64, |product, size| product.checked_mul(*size));
-        if bytes.is_none_or(|bytes| bytes > MOST_BYTES) {
+        if bytes.is_none_or(|bytes| bytes > MAX_BYTES) {
             let reason = format!(
                 "it names {}; files of at most {} bytes of {} are read",
                 self.claim(),
-                count(MOST_BYTES),
+                count(MAX_BYTES),
                 content.name()
             );
             return Err(self.fault("header", reason));
@@ -153,7 +153,7 @@ impl IdxFile {
         Ok(())
     }
 
-    /// What the header says, in words.
+    /// Describes the header in words.
     fn claim(&self) -> String {
         match self.sizes[..] {
             [items, height, width] => format!("{} images of {height}x{width}", count(items)),

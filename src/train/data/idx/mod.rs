@@ -155,8 +155,7 @@ fn classes(train: &[u8], test: &[u8]) -> Result<RangeInclusive<u8>, Stray> {
     if once && run > 1 {
         last -= 1;
     }
-    let strays = |label: &u8| !(first..=last).contains(&usize::from(*label));
-    match train.iter().chain(test).position(strays) {
+    match train.iter().chain(test).position(|label: &u8| !(first..=last).contains(&usize::from(*label))) {
         // Both ends are below 256, as they index the counts.
         None => Ok(first as u8..=last as u8),
         Some(index) => {

@@ -2,15 +2,19 @@
 
 use tch::Tensor;
 
-use super::{Kind, Op, Place, Spec, Takes};
 use crate::record::{Activation, LayerKind};
 use crate::train::init::Init;
 use crate::train::model::entry::Entry;
-use crate::train::model::fault::{Checked, MOST_UNITS, bounded};
-use crate::train::model::layers::{Dense, LayerSpec, Window};
+use crate::train::model::fault::{Checked, MAX_UNITS, bounded};
+use crate::train::model::kind::{Kind, Place};
+use crate::train::model::layer_options::{LayerOptions, Window};
+use crate::train::model::layers::LayerSpec;
+use crate::train::model::layers::Spec;
+use crate::train::model::op::Op;
+use crate::train::model::planner::Takes;
 use crate::train::model::planner::{Planned, Planner, Weighted};
 use crate::train::model::shape::Shape;
-use crate::train::pass::Pass;
+use crate::train::network::Pass;
 
 const TAKES: &[&str] = &["stride", "padding", "act", "init", "bias", "norm", "dropout", "trainable"];
 
@@ -32,24 +36,25 @@ pub static CONV2D: Kind = Kind {
     resolve: |entry, place| resolve(entry, place, true),
 };
 
-#[derive(Debug)]
-struct Conv {
-    channels: u64,
-    window: Window,
-    flat: bool,
+/// A convolution over images if `flat`, else over sequences.
+#[derive(Clone, Copy, Debug)]
+pub struct Conv {
+    pub channels: u64,
+    pub window: Window,
+    pub flat: bool,
 }
 
 fn resolve(entry: &Entry, place: &Place, flat: bool) -> Checked<LayerSpec> {
-    let channels = entry.needed(&entry.channels, |n| bounded("channels", n, 1, MOST_UNITS))?;
+    let channels = entry.needed(&entry.channels, |n| bounded("channels", n, 1, MAX_UNITS))?;
     let window = entry.window(1)?;
-    Ok(LayerSpec::with(Conv { channels, window, flat }, entry.dense(place)?))
+    Ok(LayerSpec::with(Conv { channels, window, flat }, place.dense(entry)?))
 }
 
 impl Spec for Conv {
     fn plan(&self, layer: &LayerSpec, planner: &mut Planner) -> Planned<()> {
         let name = planner.name("conv");
-        let dense = layer.dense.clone().unwrap_or(Dense::new(Activation::Identity));
-        plan(planner, name, self.channels, self.window, self.flat, &dense)
+        let dense = layer.dense.clone().unwrap_or(LayerOptions::new(Activation::Identity));
+        plan(planner, name, *self, &dense)
     }
 
     fn takes(&self) -> Takes {
@@ -57,15 +62,9 @@ impl Spec for Conv {
     }
 }
 
-/// A convolution of this name, over images if `flat`, else over sequences.
-pub fn plan(
-    planner: &mut Planner,
-    name: String,
-    channels: u64,
-    window: Window,
-    flat: bool,
-    dense: &Dense,
-) -> Planned<()> {
+/// Plans a convolution of this name.
+pub fn plan(planner: &mut Planner, name: String, conv: Conv, dense: &LayerOptions) -> Planned<()> {
+    let Conv { channels, window, flat } = conv;
     let (shape, weight, kind) = if flat {
         let image = planner.image(&name)?;
         let shape = Shape::Image(image);

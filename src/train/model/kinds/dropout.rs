@@ -1,12 +1,11 @@
 //! Dropout.
 
-use tch::Tensor;
-
-use super::{Kind, Op, Spec};
 use crate::train::model::fault::probability;
+use crate::train::model::kind::Kind;
 use crate::train::model::layers::LayerSpec;
+use crate::train::model::layers::Spec;
+use crate::train::model::ops::Dropout;
 use crate::train::model::planner::{Planned, Planner};
-use crate::train::pass::{Mode, Pass};
 
 pub static KIND: Kind = Kind {
     name: "dropout",
@@ -17,10 +16,6 @@ pub static KIND: Kind = Kind {
     resolve: |entry, _| Ok(LayerSpec::new(Dropout(entry.needed(&entry.p, probability)?))),
 };
 
-/// With this probability.
-#[derive(Clone, Copy, Debug)]
-pub struct Dropout(pub f64);
-
 impl Spec for Dropout {
     fn plan(&self, _layer: &LayerSpec, planner: &mut Planner) -> Planned<()> {
         planner.dropout(self.0);
@@ -29,11 +24,5 @@ impl Spec for Dropout {
 
     fn dropout(&self) -> f64 {
         self.0
-    }
-}
-
-impl Op for Dropout {
-    fn forward(&self, x: Tensor, pass: &mut Pass) -> Tensor {
-        x.dropout(self.0, pass.mode == Mode::Train)
     }
 }

@@ -2,18 +2,22 @@
 
 use tch::{Kind as Numbers, Tensor};
 
-use super::{Kind, Op, Place, Spec, Takes};
 use crate::record::{Activation, LayerKind};
 use crate::train::init::Init;
 use crate::train::model::entry::Entry;
-use crate::train::model::fault::{Checked, MOST_UNITS, bounded};
-use crate::train::model::layers::{Dense, LayerSpec};
+use crate::train::model::fault::{Checked, MAX_UNITS, bounded};
+use crate::train::model::kind::{Kind, Place};
+use crate::train::model::layer_options::LayerOptions;
+use crate::train::model::layers::LayerSpec;
+use crate::train::model::layers::Spec;
+use crate::train::model::op::Op;
+use crate::train::model::planner::Takes;
 use crate::train::model::planner::{Planned, Planner, Weighted};
 use crate::train::model::shape::Shape;
-use crate::train::pass::Pass;
+use crate::train::network::Pass;
 
 /// Words, at most: float32, in which rows of data are kept, counts no further one by one.
-const MOST_WORDS: u64 = 1 << 24;
+const MAX_WORDS: u64 = 1 << 24;
 
 pub static KIND: Kind = Kind {
     name: "embedding",
@@ -31,17 +35,17 @@ struct Embedding {
 }
 
 fn resolve(entry: &Entry, place: &Place) -> Checked<LayerSpec> {
-    let words = entry.needed(&entry.words, |n| bounded("words", n, 1, MOST_WORDS))?;
-    let units = entry.needed(&entry.units, |n| bounded("units", n, 1, MOST_UNITS))?;
+    let words = entry.needed(&entry.words, |n| bounded("words", n, 1, MAX_WORDS))?;
+    let units = entry.needed(&entry.units, |n| bounded("units", n, 1, MAX_UNITS))?;
     let place = Place { act: Activation::Identity, ..*place };
-    let dense = Dense { bias: false, ..entry.dense(&place)? };
+    let dense = LayerOptions { bias: false, ..place.dense(entry)? };
     Ok(LayerSpec::with(Embedding { words, units }, dense))
 }
 
 impl Spec for Embedding {
     fn plan(&self, layer: &LayerSpec, planner: &mut Planner) -> Planned<()> {
         let name = planner.name("emb");
-        let dense = layer.dense.clone().unwrap_or(Dense::new(Activation::Identity));
+        let dense = layer.dense.clone().unwrap_or(LayerOptions::new(Activation::Identity));
         if !planner.at_the_data() {
             return Err(format!(
                 "{name} takes the numbers of words, as the data has them, but {} gives {}: let it be the first layer",
@@ -53,7 +57,7 @@ impl Spec for Embedding {
         let (shape, default) = (vec![self.words, self.units], (Init::Normal(0.0, 1.0), Init::Default));
         let weighted = Weighted { name, kind: LayerKind::Embedding, shape, default, with_next: false };
         let layer = planner.weighted(weighted, &dense)?;
-        planner.plan.words = Some(self.words);
+        planner.plan.vocab_size = Some(self.words);
         planner.push(Look([layer]), Shape::Sequence([steps, self.units]));
         planner.dropout(dense.dropout);
         Ok(())

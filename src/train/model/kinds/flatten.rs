@@ -2,11 +2,13 @@
 
 use tch::Tensor;
 
-use super::{Kind, Op, Spec};
+use crate::train::model::kind::Kind;
 use crate::train::model::layers::LayerSpec;
+use crate::train::model::layers::Spec;
+use crate::train::model::op::Op;
 use crate::train::model::planner::{Planned, Planner};
 use crate::train::model::shape::Shape;
-use crate::train::pass::Pass;
+use crate::train::network::Pass;
 
 pub static KIND: Kind = Kind {
     name: "flatten",
@@ -44,29 +46,6 @@ impl Op for Flattened {
 
     fn row(&self) -> Option<(String, &'static str)> {
         Some((self.0.clone(), "flatten"))
-    }
-
-    fn is_view(&self) -> bool {
-        true
-    }
-}
-
-/// Rows of numbers to images, or to sequences: step after step in a row, features first in memory.
-#[derive(Debug)]
-pub struct Unflatten(pub Shape);
-
-impl Op for Unflatten {
-    fn forward(&self, x: Tensor, _pass: &mut Pass) -> Tensor {
-        match self.0 {
-            Shape::Row(_) => x,
-            Shape::Sequence([steps, features]) => {
-                x.reshape([-1, steps as i64, features as i64]).transpose(1, 2)
-            }
-            Shape::Image(shape) => {
-                let [channels, height, width] = shape.map(|n| n as i64);
-                x.reshape([-1, channels, height, width])
-            }
-        }
     }
 
     fn is_view(&self) -> bool {

@@ -2,15 +2,19 @@
 
 use tch::Tensor;
 
-use super::{Kind, Op, Place, Spec, Takes};
 use crate::record::{Activation, LayerKind};
 use crate::train::init::Init;
 use crate::train::model::entry::Entry;
-use crate::train::model::fault::{Checked, MOST_UNITS, bounded, wrong};
-use crate::train::model::layers::{Dense, LayerSpec};
+use crate::train::model::fault::{Checked, MAX_UNITS, bounded, wrong};
+use crate::train::model::kind::{Kind, Place};
+use crate::train::model::layer_options::LayerOptions;
+use crate::train::model::layers::LayerSpec;
+use crate::train::model::layers::Spec;
+use crate::train::model::op::Op;
+use crate::train::model::planner::Takes;
 use crate::train::model::planner::{Planned, Planner, Weighted};
 use crate::train::model::shape::Shape;
-use crate::train::pass::Pass;
+use crate::train::network::Pass;
 
 pub static KIND: Kind = Kind {
     name: "linear",
@@ -28,19 +32,19 @@ struct Linear {
 }
 
 /// A hidden layer of the short form; of the last one `units` is `None`.
-pub fn hidden(units: Option<u64>, dense: Dense) -> LayerSpec {
+pub fn hidden(units: Option<u64>, dense: LayerOptions) -> LayerSpec {
     LayerSpec::with(Linear { units }, dense)
 }
 
 fn resolve(entry: &Entry, place: &Place) -> Checked<LayerSpec> {
-    let units = entry.units.as_ref().map(|n| bounded("units", n, 1, MOST_UNITS)).transpose()?;
+    let units = entry.units.as_ref().map(|n| bounded("units", n, 1, MAX_UNITS)).transpose()?;
     if units.is_none() && !place.last {
         return wrong(
             &entry.r#type,
             "a linear layer needs units; only the last has as many as the data needs",
         );
     }
-    Ok(hidden(units, entry.dense(place)?))
+    Ok(hidden(units, place.dense(entry)?))
 }
 
 impl Spec for Linear {
@@ -55,7 +59,7 @@ impl Spec for Linear {
             // A description says the units of every layer but the last.
             (units, needed) => units.or(needed).unwrap_or(1),
         };
-        plan(planner, name, units, &layer.dense.clone().unwrap_or(Dense::new(Activation::Identity)))
+        plan(planner, name, units, &layer.dense.clone().unwrap_or(LayerOptions::new(Activation::Identity)))
     }
 
     fn takes(&self) -> Takes {
@@ -64,7 +68,7 @@ impl Spec for Linear {
 }
 
 /// A fully connected layer of this name.
-pub fn plan(planner: &mut Planner, name: String, units: u64, dense: &Dense) -> Planned<()> {
+pub fn plan(planner: &mut Planner, name: String, units: u64, dense: &LayerOptions) -> Planned<()> {
     let shape = vec![units, planner.row(&name)?];
     let default = (Init::Default, Init::Default);
     let weighted = Weighted { name, kind: LayerKind::Linear, shape, default, with_next: false };

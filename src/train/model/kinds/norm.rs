@@ -1,21 +1,14 @@
 //! Normalisations, with a gain and a shift a unit.
 
-use tch::Tensor;
-
-use super::{Kind, Op, Spec};
-use crate::record::LayerKind;
 use crate::train::Scheme;
 use crate::train::init::Init;
 use crate::train::model::entry::Entry;
-use crate::train::model::fault::{Checked, MOST_UNITS, bounded};
+use crate::train::model::fault::{Checked, MAX_UNITS, bounded};
+use crate::train::model::kind::Kind;
 use crate::train::model::layers::LayerSpec;
+use crate::train::model::layers::Spec;
+use crate::train::model::ops::Over;
 use crate::train::model::planner::{Planned, Planner};
-use crate::train::pass::{Mode, Parameters, Pass};
-
-/// PyTorch's default for the running statistics of batch normalisation.
-const BATCH_NORM_MOMENTUM: f64 = 0.1;
-/// PyTorch's default for all of them.
-const NORM_EPS: f64 = 1e-5;
 
 const TAKES: &[&str] = &["init", "bias", "trainable"];
 
@@ -44,41 +37,10 @@ pub static GROUP: Kind = Kind {
     takes: TAKES,
     output: false,
     resolve: |entry, _| {
-        let groups = entry.needed(&entry.groups, |n| bounded("groups", n, 1, MOST_UNITS))?;
+        let groups = entry.needed(&entry.groups, |n| bounded("groups", n, 1, MAX_UNITS))?;
         resolve(entry, Over::Groups(groups))
     },
 };
-
-/// What mean and variance are taken over.
-#[derive(Clone, Copy, Debug)]
-pub enum Over {
-    /// Rows and positions, unit by unit.
-    Batch,
-    /// The units of a row or of a step; of an image all channels and positions.
-    Layer,
-    /// So many groups of channels, with all positions.
-    Groups(u64),
-}
-
-impl Over {
-    /// What a record calls it.
-    pub fn kind(self) -> LayerKind {
-        match self {
-            Over::Batch => LayerKind::BatchNorm,
-            Over::Layer => LayerKind::LayerNorm,
-            Over::Groups(_) => LayerKind::GroupNorm,
-        }
-    }
-
-    /// What names begin with.
-    pub fn prefix(self) -> &'static str {
-        match self {
-            Over::Batch => "bn",
-            Over::Layer => "ln",
-            Over::Groups(_) => "gn",
-        }
-    }
-}
 
 #[derive(Debug)]
 struct Norm {
@@ -110,40 +72,5 @@ impl Spec for Norm {
         }
         planner.normalise(self.over, self.trainable, self.init.clone());
         Ok(())
-    }
-}
-
-/// A normalisation in a forward pass.
-#[derive(Debug)]
-pub struct Normalise {
-    pub layer: [usize; 1],
-    pub over: Over,
-}
-
-impl Op for Normalise {
-    fn forward(&self, x: Tensor, pass: &mut Pass) -> Tensor {
-        let Parameters { weight, bias, running } = pass.parameters(self.layer[0]);
-        let (gain, shift) = (Some(weight), bias.as_ref());
-        let of_features = |x: &Tensor| x.layer_norm(weight.size(), gain, shift, NORM_EPS, false);
-        match self.over {
-            Over::Batch => {
-                let (mean, variance) = running.as_ref().map(|(m, v)| (m, v)).unzip();
-                let momentum = if pass.mode == Mode::Train { BATCH_NORM_MOMENTUM } else { 0.0 };
-                let of_batch = pass.mode != Mode::Evaluate;
-                x.batch_norm(gain, shift, mean, variance, of_batch, momentum, NORM_EPS, false)
-            }
-            Over::Layer => match x.dim() {
-                2 => of_features(&x),
-                // Every step by itself; features come first in memory.
-                3 => of_features(&x.transpose(1, 2)).transpose(1, 2),
-                // One group of all channels: normalised together, with a gain a channel.
-                _ => x.group_norm(1, gain, shift, NORM_EPS, false),
-            },
-            Over::Groups(groups) => x.group_norm(groups as i64, gain, shift, NORM_EPS, false),
-        }
-    }
-
-    fn layers(&self) -> &[usize] {
-        &self.layer
     }
 }

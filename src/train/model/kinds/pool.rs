@@ -3,16 +3,20 @@
 use tch::Tensor;
 
 use super::conv::slid;
-use super::{Kind, Op, Spec, Takes};
 use crate::train::model::entry::Entry;
 use crate::train::model::fault::{Checked, bounded, wrong};
-use crate::train::model::layers::{LayerSpec, Window};
+use crate::train::model::kind::Kind;
+use crate::train::model::layer_options::Window;
+use crate::train::model::layers::LayerSpec;
+use crate::train::model::layers::Spec;
+use crate::train::model::op::Op;
+use crate::train::model::planner::Takes;
 use crate::train::model::planner::{Planned, Planner};
 use crate::train::model::shape::Shape;
-use crate::train::pass::Pass;
+use crate::train::network::Pass;
 
 /// Side of what an adaptive pooling gives, at most.
-const LARGEST_SIZE: u64 = 1 << 10;
+const MAX_SIZE: u64 = 1 << 10;
 
 /// A kind with windows of its own.
 macro_rules! windows {
@@ -82,7 +86,7 @@ fn windows(entry: &Entry, kind: &'static str, max: bool, flat: bool) -> Checked<
 }
 
 fn adaptive(entry: &Entry, kind: &'static str, max: bool, flat: bool) -> Checked<LayerSpec> {
-    let size = entry.size.as_ref().map_or(Ok(1), |n| bounded("size", n, 1, LARGEST_SIZE))?;
+    let size = entry.size.as_ref().map_or(Ok(1), |n| bounded("size", n, 1, MAX_SIZE))?;
     Ok(LayerSpec::new(Pool { kind, max, flat, parts: Parts::Number(size) }))
 }
 

@@ -6,22 +6,25 @@
 
 use std::sync::Arc;
 
-use serde::Deserialize;
 use tch::Tensor;
 
-use super::{Kind, Op, Place, Spec, Takes};
 use crate::record::{Activation, LayerKind};
 use crate::train::Scheme;
 use crate::train::init::Init;
 use crate::train::model::entry::{Entry, Steps};
-use crate::train::model::fault::{Checked, MOST_UNITS, bounded};
-use crate::train::model::layers::{Dense, LayerSpec};
+use crate::train::model::fault::{Checked, MAX_UNITS, bounded};
+use crate::train::model::kind::{Kind, Place};
+use crate::train::model::layer_options::{Cell, LayerOptions};
+use crate::train::model::layers::LayerSpec;
+use crate::train::model::layers::Spec;
+use crate::train::model::op::Op;
+use crate::train::model::planner::Takes;
 use crate::train::model::planner::{Planned, Planner, Weighted};
 use crate::train::model::shape::Shape;
-use crate::train::pass::Pass;
+use crate::train::network::Pass;
 
 /// Steps, at most: each is a dozen operations that backward goes through one after the other.
-const MOST_STEPS: u64 = 1 << 14;
+const MAX_STEPS: u64 = 1 << 14;
 
 const TAKES: &[&str] = &["steps", "init", "recurrent-init", "bias", "dropout", "trainable"];
 
@@ -52,38 +55,6 @@ pub static GRU: Kind = Kind {
     resolve: |entry, place| resolve(entry, place, Cell::Gru),
 };
 
-/// What a recurrent layer does at a step.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Cell {
-    /// Plain.
-    Rnn,
-    /// Long short-term memory.
-    Lstm,
-    /// Gated recurrent unit.
-    Gru,
-}
-
-impl Cell {
-    /// As `type` and `--cell` spell it.
-    pub fn name(self) -> &'static str {
-        match self {
-            Cell::Rnn => "rnn",
-            Cell::Lstm => "lstm",
-            Cell::Gru => "gru",
-        }
-    }
-
-    /// Parts of its matrices, a row of units each.
-    fn gates(self) -> u64 {
-        match self {
-            Cell::Rnn => 1,
-            Cell::Lstm => 4,
-            Cell::Gru => 3,
-        }
-    }
-}
-
 #[derive(Clone, Copy, Debug)]
 struct Recurrent {
     cell: Cell,
@@ -92,29 +63,29 @@ struct Recurrent {
 }
 
 fn resolve(entry: &Entry, place: &Place, cell: Cell) -> Checked<LayerSpec> {
-    let units = entry.needed(&entry.units, |n| bounded("units", n, 1, MOST_UNITS))?;
+    let units = entry.needed(&entry.units, |n| bounded("units", n, 1, MAX_UNITS))?;
     let steps = entry.steps.as_ref().map_or(Steps::Last, |s| *s.get_ref());
     // A nonlinearity between layers says nothing of the one inside a cell.
-    let dense = entry.dense(&Place { act: Activation::Tanh, ..*place })?;
+    let dense = Place { act: Activation::Tanh, ..*place }.dense(entry)?;
     Ok(LayerSpec::with(Recurrent { cell, units, steps }, dense))
 }
 
 impl Spec for Recurrent {
     fn plan(&self, layer: &LayerSpec, planner: &mut Planner) -> Planned<()> {
         let name = planner.name(self.cell.name());
-        let dense = layer.dense.clone().unwrap_or(Dense::new(Activation::Tanh));
+        let dense = layer.dense.clone().unwrap_or(LayerOptions::new(Activation::Tanh));
         let [steps, features] = planner.sequence(&name)?;
-        if steps > MOST_STEPS {
+        if steps > MAX_STEPS {
             return Err(format!(
-                "{name}: sequences of {steps} steps are too long; at most {MOST_STEPS} are possible"
+                "{name}: sequences of {steps} steps are too long; at most {MAX_STEPS} are possible"
             ));
         }
         let bound = 1.0 / (self.units as f64).sqrt();
         let drawn = Init::Uniform(-bound, bound);
         let rows = self.cell.gates() * self.units;
         // No single nonlinearity follows a matrix of gates.
-        let of_input = Dense { act: Activation::Identity, dropout: 0.0, ..dense.clone() };
-        let of_state = Dense {
+        let of_input = LayerOptions { act: Activation::Identity, dropout: 0.0, ..dense.clone() };
+        let of_state = LayerOptions {
             init: dense.recurrent_init.clone().or(dense.init.clone()),
             // PyTorch has two biases that add up: what is asked for is their sum.
             bias_init: dense.bias_init.as_ref().map(|_| zeros()),

@@ -2,15 +2,19 @@
 
 use tch::Tensor;
 
-use super::activation::Activate;
-use super::{Kind, Op, Place, Spec, conv, linear};
+use super::{conv, linear};
 use crate::record::Activation;
 use crate::train::model::entry::{Entry, Shortcut};
-use crate::train::model::fault::Checked;
-use crate::train::model::layers::{Dense, LayerSpec, Window};
+use crate::train::model::fault::{Checked, Fault};
+use crate::train::model::kind::{Kind, Place};
+use crate::train::model::layer_options::{LayerOptions, Window};
+use crate::train::model::layers::LayerSpec;
+use crate::train::model::layers::Spec;
+use crate::train::model::op::Op;
+use crate::train::model::ops::Activate;
 use crate::train::model::planner::{Planned, Planner};
 use crate::train::model::shape::Shape;
-use crate::train::pass::Pass;
+use crate::train::network::Pass;
 
 pub static KIND: Kind = Kind {
     name: "residual",
@@ -26,15 +30,16 @@ struct Residual;
 
 fn resolve(entry: &Entry, place: &Place) -> Checked<LayerSpec> {
     let shortcut = entry.shortcut.as_ref().map_or(Shortcut::Identity, |s| *s.get_ref());
-    if let (Shortcut::Identity, Some((key, span))) = (shortcut, entry.of_a_projection()) {
+    if let (Shortcut::Identity, Some((key, span))) = (shortcut, entry.projection_key()) {
         let reason = format!("{key} is that of a projection: say shortcut = \"projection\" as well");
-        return Err(crate::train::model::fault::Fault { span: Some(span), reason });
+        return Err(Fault { span: Some(span), reason });
     }
-    let layers = entry.inside(place.between)?;
+    let layers = (place.inside)(entry, place.between)?;
     let act = entry.act.as_ref().map_or(Activation::Identity, |act| *act.get_ref());
     // A projection is one matrix, as in the paper: what it would shift, the branch can.
-    let place = Place { act: Activation::Identity, between: place.between, last: false };
-    let projection = Dense { act: Activation::Identity, bias: false, ..entry.dense(&place)? };
+    let place =
+        Place { act: Activation::Identity, between: place.between, last: false, inside: place.inside };
+    let projection = LayerOptions { act: Activation::Identity, bias: false, ..place.dense(entry)? };
     let dense = (shortcut == Shortcut::Projection).then_some(projection);
     Ok(LayerSpec { dense, act: Some(act), layers, ..LayerSpec::new(Residual) })
 }
@@ -44,7 +49,7 @@ impl Spec for Residual {
         let name = planner.name("block");
         let (from, input) = (planner.previous(), planner.shape);
         planner.push(Fork, input);
-        planner.inside(&name, &layer.layers)?;
+        planner.inside(&name, |planner| layer.layers.iter().try_for_each(|l| l.spec.plan(l, planner)))?;
         let output = planner.shape;
         match &layer.dense {
             Some(dense) => {
@@ -76,10 +81,9 @@ impl Spec for Residual {
     }
 }
 
-/// What makes a shortcut's values as many as the branch's.
-fn projection(planner: &mut Planner, name: String, output: Shape, dense: &Dense) -> Planned<()> {
+/// Plans the projection that makes a shortcut's values as many as the branch's.
+fn projection(planner: &mut Planner, name: String, output: Shape, dense: &LayerOptions) -> Planned<()> {
     let input = planner.shape;
-    let steps = |stride: u64| Window { kernel: 1, stride, padding: 0 };
     // The stride that makes one side of another.
     let stride = |from: u64, to: u64| {
         let stride = from.div_ceil(to.max(1));
@@ -94,7 +98,11 @@ fn projection(planner: &mut Planner, name: String, output: Shape, dense: &Dense)
         _ => (None, false),
     };
     match stride {
-        Some(stride) => conv::plan(planner, name, output.units(), steps(stride), flat, dense),
+        Some(stride) => {
+            let window = Window { kernel: 1, stride, padding: 0 };
+            let conv = conv::Conv { channels: output.units(), window, flat };
+            conv::plan(planner, name, conv, dense)
+        }
         None => Err(format!(
             "{name}: the branch gives {}, and no stride makes them of the block's {}",
             output.described(),
