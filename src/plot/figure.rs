@@ -1,6 +1,6 @@
 //! A finished picture with what belongs to it.
 
-use super::motion::Motion;
+use crate::plot::animation::Animation;
 
 /// A picture, how to read it, and the numbers behind it.
 #[derive(Clone, Debug, PartialEq)]
@@ -18,7 +18,7 @@ pub struct Figure {
     /// The numbers behind it.
     pub table: Table,
     /// The same picture at other epochs, where it has some.
-    pub motion: Option<Motion>,
+    pub animation: Option<Animation>,
 }
 
 /// Parts of the report, in its order.

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeSet;
 
-use gradscope::plot::{self, Figure};
+use gradscope::plot::{self, Figure, PlotContext};
 use gradscope::record::{
     Activation, Activations, Answers, Axis, Boundary, Data, End, Epoch, Header, Layer, LayerCapture,
     LayerKind, Line, Loss, Outcome, Record, Run, SCHEMA, SplitPoints, Task,
@@ -124,7 +124,7 @@ impl Scenario {
     }
 
     pub fn figures(&self) -> Vec<Figure> {
-        plot::figures(&self.record, &self.flagged)
+        PlotContext::new(&self.record, &self.flagged).as_ref().map(plot::figures).unwrap_or_default()
     }
 
     pub fn figure(&self, name: &str) -> Figure {

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::VariantSummary;
+use super::variant::VariantSummary;
 use crate::record::number;
 use crate::text::number as shown;
 

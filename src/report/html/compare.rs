@@ -3,11 +3,11 @@
 use askama::Template;
 
 use super::figures::{self, Group};
+use super::mark::Mark;
 use super::text::{clean, optional, score};
-use super::{Mark, ReportError};
 use crate::plot::{Figure, Section};
-use crate::report::command;
-use crate::report::compare::{Comparison, Split, Variant, VariantSummary};
+use crate::report::compare::{Comparison, Variant, VariantSummary};
+use crate::report::{ReportError, command};
 use crate::text::counted;
 
 #[derive(Template)]
@@ -75,8 +75,8 @@ fn columns(comparison: &Comparison) -> Vec<String> {
 
 fn row(comparison: &Comparison, summary: &VariantSummary, variant: &Variant) -> Row {
     let task = variant.record.header.data.task;
-    let shown = |split: &Split| summary.score_on(*split).map_or_else(|| "–".into(), |s| score(task, s));
-    let mut cells: Vec<String> = comparison.splits().iter().map(shown).collect();
+    let scores = comparison.splits().into_iter().map(|split| summary.score_on(split));
+    let mut cells: Vec<String> = scores.map(|s| s.map_or_else(|| "–".into(), |s| score(task, s))).collect();
     cells.push(optional(summary.train_loss));
     cells.push(summary.epochs_done.to_string());
     Row {

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use thiserror::Error;
 
-use super::{SCHEMA, Summary};
+use super::document::{SCHEMA, Summary};
 use crate::record::beginning;
 
 /// Bytes of a summary that are read at most: a thousand layers over two hundred epochs stay below.

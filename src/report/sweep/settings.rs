@@ -6,7 +6,7 @@
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
-use super::Axis;
+use super::grid::Axis;
 
 /// A flag and its value, if it takes one.
 type Setting<'a> = (&'a str, Option<String>);

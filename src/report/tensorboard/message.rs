@@ -71,7 +71,7 @@ impl Event {
     }
 
     /// Values with their tags, at a step.
-    pub fn of(wall_time: f64, step: u64, values: Vec<(String, What)>) -> Self {
+    pub fn new(wall_time: f64, step: u64, values: Vec<(String, What)>) -> Self {
         let value = values.into_iter().map(|(tag, what)| Value { tag, what: Some(what) }).collect();
         // No run has as many steps as an i64 holds.
         let step = i64::try_from(step).unwrap_or(i64::MAX);
