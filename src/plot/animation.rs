@@ -25,7 +25,7 @@ pub struct Animation {
 /// The violins at one epoch.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Frame {
-    /// Which of the axes.
+    /// Index of its axis.
     pub axis: usize,
     /// One a slot.
     pub violins: Vec<ViolinFrame>,

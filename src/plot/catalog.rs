@@ -18,14 +18,14 @@ pub const PLOTS: [Plot; 9] = [
     Plot { name: "weights", make: |context| violin::weights(context).into_iter().collect() },
     Plot { name: "activations", make: |context| violin::activations(context).into_iter().collect() },
     Plot { name: "norms", make: |context| norms::norms(context).into_iter().collect() },
-    Plot { name: "loss", make: |context| of_training(context, curves::loss) },
-    Plot { name: "accuracy", make: |context| of_training(context, curves::accuracy) },
+    Plot { name: "loss", make: |context| training_only(context, curves::loss) },
+    Plot { name: "accuracy", make: |context| training_only(context, curves::accuracy) },
     Plot { name: "boundary", make: |context| boundary::boundary(context).into_iter().collect() },
     Plot { name: "histograms", make: histogram::histograms },
 ];
 
 /// A picture that weights alone do not have.
-fn of_training(context: &PlotContext, draw: fn(&PlotContext) -> Figure) -> Vec<Figure> {
+fn training_only(context: &PlotContext, draw: fn(&PlotContext) -> Figure) -> Vec<Figure> {
     if context.record.header.has_weights_alone() { Vec::new() } else { vec![draw(context)] }
 }
 

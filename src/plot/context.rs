@@ -1,4 +1,4 @@
-//! What a picture of one captured epoch is drawn from.
+//! A record as its pictures need it.
 
 use std::collections::BTreeSet;
 
@@ -10,11 +10,11 @@ use crate::text::count;
 pub struct LayerView<'a> {
     /// Its number in forward order, from 0.
     pub index: usize,
-    /// Its name.
+    /// Its name for people.
     pub name: &'a str,
     /// Whether a finding is about it.
     pub flagged: bool,
-    /// What was measured.
+    /// The measurements of it at that epoch.
     pub capture: &'a LayerCapture,
 }
 
@@ -74,7 +74,7 @@ impl<'a> PlotContext<'a> {
         self.shown().filter_map(|l| Some(LayerView { capture: epoch.layers.get(l.index)?, ..l }))
     }
 
-    /// What is left out of a picture with a row a layer, in words; `None` where nothing is.
+    /// The layers that a picture with a row a layer leaves out, in words; `None` where there are none.
     pub fn left_out(&self) -> Option<String> {
         let (drawn, all) = (self.drawn.len() as u64, self.layers.len() as u64);
         (drawn < all).then(|| {

@@ -12,13 +12,13 @@ const COUNTED_SINGLY: u64 = 999;
 /// The numbers behind one violin.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Numbers {
-    /// All values.
+    /// Number of all values.
     pub count: u64,
-    /// Exact zeros.
+    /// Number of exact zeros.
     pub zeros: u64,
-    /// NaN values.
+    /// Number of NaN values.
     pub nan: u64,
-    /// Infinities.
+    /// Infinite values, of either sign.
     pub inf: u64,
     /// Smallest (of magnitudes: unknown), lower quartile, median, upper quartile, largest; `None`
     /// where there is none.
@@ -31,8 +31,8 @@ pub struct Numbers {
 impl Numbers {
     /// Of the values.
     pub fn from_values(d: &Distribution) -> Self {
-        let at = |q| d.quantile(q);
-        let summary = d.min().zip(d.max()).zip(at(0.25).zip(at(0.5)).zip(at(0.75)));
+        let quartiles = d.quantile(0.25).zip(d.quantile(0.5)).zip(d.quantile(0.75));
+        let summary = d.min().zip(d.max()).zip(quartiles);
         let summary = summary.map(|((min, max), ((q1, median), q3))| [min, q1, median, q3, max]);
         let moments = d.min().zip(d.max()).zip(d.mean().zip(d.std())).filter(|_| summary.is_none());
         let moments = moments
@@ -60,18 +60,19 @@ impl Numbers {
         }
         let summary = largest.filter(|l| *l > 0.0).map(|largest| {
             // So many zeros that no stand-in was spared: the largest magnitude is what is known.
-            let at = |q| quantile(&magnitudes, q).unwrap_or(largest);
-            [at(0.0), at(0.25), at(0.5), at(0.75), largest]
+            let [min, q1, median, q3] =
+                [0.0, 0.25, 0.5, 0.75].map(|q| quantile(&magnitudes, q).unwrap_or(largest));
+            [min, q1, median, q3, largest]
         });
         Self { summary, ..Self::from_values(d) }
     }
 
-    /// The median.
+    /// The median, where it is known.
     pub fn median(&self) -> Option<f64> {
         self.summary.map(|s| s[2])
     }
 
-    /// Finite values.
+    /// Number of finite values.
     pub fn finite(&self) -> u64 {
         self.count - self.nan - self.inf
     }
@@ -81,29 +82,39 @@ impl Numbers {
         self.finite() > 0 && self.zeros == self.finite()
     }
 
-    /// What a violin cannot show, in a few words each, and whether it is alarming.
-    pub fn notes(&self) -> Vec<(String, bool)> {
-        let share = |n: u64| {
-            if self.count <= COUNTED_SINGLY { format!("{n}/{}", self.count) } else { percent(n, self.count) }
-        };
-        let all = |what: &str| match self.count {
+    /// A part of the values: `3/9`, or a percentage of many.
+    fn share(&self, part: u64) -> String {
+        if self.count <= COUNTED_SINGLY {
+            format!("{part}/{}", self.count)
+        } else {
+            percent(part, self.count)
+        }
+    }
+
+    /// That all values are of one kind.
+    fn all(&self, what: &str) -> String {
+        match self.count {
             1 => format!("1 value, {what}"),
             n if n <= COUNTED_SINGLY => format!("all {n} {what}"),
             _ => format!("all {what}"),
-        };
+        }
+    }
+
+    /// Notes of whatever a violin cannot show, each with whether it is alarming.
+    pub fn notes(&self) -> Vec<(String, bool)> {
         let mut notes = Vec::new();
         if self.count == 0 {
             notes.push(("no values".into(), false));
         } else if self.zeros == self.count {
-            notes.push((all("zero"), false));
+            notes.push((self.all("zero"), false));
         } else if self.zeros > 0 {
-            notes.push((format!("zeros {}", share(self.zeros)), false));
+            notes.push((format!("zeros {}", self.share(self.zeros)), false));
         }
         for (n, what) in [(self.nan, "NaN"), (self.inf, "inf")] {
             if n > 0 && n == self.count {
-                notes.push((all(what), true));
+                notes.push((self.all(what), true));
             } else if n > 0 {
-                notes.push((format!("{what} {}", share(n)), true));
+                notes.push((format!("{what} {}", self.share(n)), true));
             }
         }
         notes
@@ -147,9 +158,8 @@ impl Numbers {
 
     /// Cells of a table: count, median, quartiles, smallest, largest, zeros, NaN, inf.
     pub fn cells(&self) -> Vec<String> {
-        let cell = |i: usize| self.summary.map_or_else(|| "-".into(), |s| number(s[i]));
         let mut cells = vec![count(self.count)];
-        cells.extend([2, 1, 3, 0, 4].map(cell));
+        cells.extend([2, 1, 3, 0, 4].map(|i| self.summary.map_or_else(|| "-".into(), |s| number(s[i]))));
         cells.extend([self.zeros, self.nan, self.inf].map(count));
         cells
     }

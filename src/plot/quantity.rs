@@ -1,4 +1,4 @@
-//! What can be asked of a layer at a captured epoch, as one number each.
+//! The numbers of a layer at a captured epoch.
 
 use crate::record::{Epoch, Firing, LayerCapture, Record};
 
@@ -6,7 +6,7 @@ use crate::record::{Epoch, Firing, LayerCapture, Record};
 pub struct Quantity {
     /// A word for programs.
     pub key: &'static str,
-    /// Its name.
+    /// Its name for people.
     pub name: &'static str,
     /// How to read it, as the end of a sentence.
     pub meaning: &'static str,

@@ -6,11 +6,15 @@ use std::path::{Path, PathBuf};
 
 use tempfile::TempPath;
 
-use super::{ReportError, compare, diff, plots, summary, sweep};
+use super::{ReportError, compare, diff, summary, sweep};
 use crate::record::{Packing, beginning};
 
 /// The record's place in a report directory.
 pub const RECORD_FILE: &str = "record.jsonl";
+/// The place of the plots in a report directory.
+pub(super) const PLOTS: &str = "plots";
+/// Stands near the beginning of every plot that gradscope draws.
+const PLOT_SIGNATURE: &str = "class=\"gs\"";
 /// Bytes of a file that are enough to tell what wrote it.
 const SIGNATURE_LENGTH: u64 = 4_096;
 
@@ -102,7 +106,7 @@ impl OutputDir {
         Ok(())
     }
 
-    /// The directory.
+    /// Path of the directory.
     pub fn path(&self) -> &Path {
         &self.path
     }
@@ -133,7 +137,7 @@ impl OutputDir {
     /// disk that fills leaves the earlier report as it was.
     pub(super) fn replace(&self, files: &[File]) -> Result<Vec<PathBuf>, ReportError> {
         self.create()?;
-        let plots = self.path.join(plots::DIRECTORY);
+        let plots = self.path.join(PLOTS);
         fs::create_dir_all(&plots).map_err(ReportError::write(&plots))?;
         let staged: Result<Vec<(TempPath, PathBuf)>, ReportError> =
             files.iter().map(|file| self.stage(file)).collect();
@@ -154,7 +158,7 @@ impl OutputDir {
     /// Puts one more file into place, whole or not at all.
     ///
     /// # Errors
-    /// What the system said.
+    /// The error of the system.
     pub fn put(
         &self,
         name: impl AsRef<Path>,
@@ -197,7 +201,7 @@ fn earlier_plots(directory: &Path) -> impl Iterator<Item = PathBuf> {
 fn is_plot(path: &Path) -> bool {
     let svg = path.extension().is_some_and(|e| e == "svg") && path.is_file();
     svg && beginning(path, SIGNATURE_LENGTH)
-        .is_ok_and(|text| text.starts_with("<svg ") && text.contains(plots::SIGNATURE))
+        .is_ok_and(|text| text.starts_with("<svg ") && text.contains(PLOT_SIGNATURE))
 }
 
 /// Readable by whoever may read other new files, unlike temporary files by default.

@@ -1,14 +1,8 @@
 //! `plots/*.svg`: every figure as a file that stands alone.
 
-use super::directory::File;
+use super::directory::{File, PLOTS};
 use super::{ReportError, RunReport};
 use crate::plot::Figure;
-
-/// Their place in the report directory.
-pub const DIRECTORY: &str = "plots";
-
-/// Stands near the beginning of every picture that gradscope draws.
-pub const SIGNATURE: &str = "class=\"gs\"";
 
 /// The files of this format.
 pub(super) fn files(report: &RunReport) -> Result<Vec<File>, ReportError> {
@@ -17,5 +11,5 @@ pub(super) fn files(report: &RunReport) -> Result<Vec<File>, ReportError> {
 
 /// A file of each figure.
 pub(super) fn svg_files(figures: &[Figure]) -> Vec<File> {
-    figures.iter().map(|f| File::new(format!("{DIRECTORY}/{}.svg", f.name), f.svg.clone())).collect()
+    figures.iter().map(|f| File::new(format!("{PLOTS}/{}.svg", f.name), f.svg.clone())).collect()
 }

@@ -9,21 +9,30 @@ pub(crate) const PLAIN_BELOW: f64 = 1e5;
 /// The smallest magnitude that is written without an exponent.
 pub(crate) const PLAIN_FROM: f64 = 1e-3;
 
-/// A number with three significant digits and an ASCII minus: `0`, `0.123`, `12.3`, `1230`,
-/// `1.23e-5`, `NaN`, `inf`, `-inf`.
+/// A number with three significant digits, thousands separators and an ASCII minus: `0`, `0.123`, `12.3`,
+/// `1,230`, `1.23e-5`, `NaN`, `inf`, `-inf`. For flags, which read no separators, see [`literal`].
 ///
 /// ```
 /// use gradscope::text::number;
 /// assert_eq!(number(-0.000_012_345), "-1.23e-5");
-/// assert_eq!(number(1234.0), "1230");
+/// assert_eq!(number(1234.0), "1,230");
 /// ```
 pub fn number(value: f64) -> String {
+    grouped(&rounded(value, DIGITS))
+}
+
+/// A number with three significant digits as one types it: without thousands separators.
+///
+/// ```
+/// assert_eq!(gradscope::text::literal(1234.0), "1230");
+/// ```
+pub fn literal(value: f64) -> String {
     rounded(value, DIGITS)
 }
 
 /// A number with six significant digits, for tooltips.
 pub fn precise(value: f64) -> String {
-    rounded(value, TOOLTIP_DIGITS)
+    grouped(&rounded(value, TOOLTIP_DIGITS))
 }
 
 /// A count with thousands separators: `1,000`.
@@ -32,15 +41,27 @@ pub fn precise(value: f64) -> String {
 /// assert_eq!(gradscope::text::count(1_234_567), "1,234,567");
 /// ```
 pub fn count(n: u64) -> String {
-    let digits = n.to_string();
-    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
-    for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+    grouped(&n.to_string())
+}
+
+/// A numeral with thousands separators in its whole part: `-1,234.5678`, `1.5e-7`, `NaN`.
+pub(crate) fn grouped(numeral: &str) -> String {
+    let start = usize::from(numeral.starts_with('-'));
+    let digits = numeral[start..].bytes().take_while(u8::is_ascii_digit).count();
+    let mut out = String::with_capacity(numeral.len() + digits / 3);
+    for (i, c) in numeral.char_indices() {
+        let left = (start + digits).saturating_sub(i);
+        if i > start && left > 0 && left.is_multiple_of(3) {
             out.push(',');
         }
-        out.push(digit);
+        out.push(c);
     }
     out
+}
+
+/// A share from 0 to 1 as a percentage with three significant digits: `12.3%`.
+pub fn percentage(share: f64) -> String {
+    if share.is_finite() { format!("{}%", number(100.0 * share)) } else { number(share) }
 }
 
 /// A share as a percentage that never rounds a part to nothing or to all: `0.4%`, `62%`, `>99.9%`.
@@ -95,7 +116,8 @@ mod tests {
             (0.5, "0.5"),
             (0.12345, "0.123"),
             (12.345, "12.3"),
-            (1234.0, "1230"),
+            (1234.0, "1,230"),
+            (-99_940.0, "-99,900"),
             (99_960.0, "1e5"),
             (123_456.0, "1.23e5"),
             (0.001, "0.001"),
@@ -112,6 +134,8 @@ mod tests {
             assert_eq!(number(value), text);
         }
         assert_eq!(precise(0.123_456_78), "0.123457");
+        assert_eq!(precise(-12_345.678), "-12,345.7");
+        assert_eq!(literal(12_345.0), "12300");
     }
 
     #[test]

@@ -20,9 +20,9 @@ const MAX_COORDINATE: f64 = 1e300;
 /// A labelled place of an axis.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Tick {
-    /// Coordinate.
+    /// The coordinate along the axis.
     pub at: f64,
-    /// Its text.
+    /// The text beside it.
     pub label: String,
     /// Whether it names a band beside the scale rather than a place on it.
     pub reserved: bool,
@@ -53,9 +53,9 @@ pub enum Spacing {
 pub struct ReservedBands {
     /// Exact zeros, which a logarithm has no place for.
     pub zero: bool,
-    /// NaN.
+    /// Values that are NaN.
     pub nan: bool,
-    /// Infinities.
+    /// Infinite values, of either sign.
     pub inf: bool,
 }
 
@@ -71,7 +71,7 @@ pub enum Place {
 }
 
 impl Place {
-    /// Its coordinate.
+    /// The coordinate along the axis.
     pub fn at(self) -> f64 {
         match self {
             Place::Scale(at) | Place::Zero(at) | Place::Odd(at) => at,
@@ -84,9 +84,9 @@ impl Place {
 pub struct Scale {
     /// How values become coordinates.
     pub kind: Kind,
-    /// Lowest coordinate.
+    /// The coordinate at its lower end.
     pub low: f64,
-    /// Highest coordinate.
+    /// The coordinate at its upper end.
     pub high: f64,
     /// Labelled places, ascending.
     pub ticks: Vec<Tick>,
@@ -107,8 +107,9 @@ impl Scale {
             (_, Kind::Log) => log_ticks(low, high, at_most),
             (_, Kind::NegativeLog) => {
                 let (mirrored, decades) = log_ticks(-high, -low, at_most);
-                let mirror = |t: Tick| Tick { at: -t.at, label: format!("-{}", t.label), ..t };
-                (mirrored.into_iter().rev().map(mirror).collect(), decades)
+                let ticks = mirrored.into_iter().rev();
+                let ticks = ticks.map(|t| Tick { at: -t.at, label: format!("-{}", t.label), ..t });
+                (ticks.collect(), decades)
             }
         };
         let band = BAND * (high - low);
@@ -233,8 +234,8 @@ fn log_ticks(low: f64, high: f64, at_most: usize) -> (Vec<Tick>, Option<i32>) {
         let step = nice_step(f64::from(last - first + 1) / at_most.max(1) as f64).max(1.0) as i32;
         let start = first + (-first).rem_euclid(step);
         let ticks = (start..=last).step_by(step as usize);
-        let label = |e| Tick { at: f64::from(e), label: power_of_ten(e), reserved: false };
-        return (ticks.map(label).collect(), Some(step));
+        let ticks = ticks.map(|e| Tick { at: f64::from(e), label: power_of_ten(e), reserved: false });
+        return (ticks.collect(), Some(step));
     }
     let round = (first - 1..=last + 1).flat_map(|e| [1.0, 2.0, 5.0].map(|f| (f, e)));
     let ticks = round

@@ -23,23 +23,23 @@ pub type Point = (f64, f64);
 /// A rectangle of the picture, in pixels.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Rect {
-    /// Left edge.
+    /// The left edge, in pixels.
     pub left: f64,
-    /// Upper edge.
+    /// The upper edge, in pixels.
     pub top: f64,
-    /// Right edge.
+    /// The right edge, in pixels.
     pub right: f64,
-    /// Lower edge.
+    /// The lower edge, in pixels.
     pub bottom: f64,
 }
 
 impl Rect {
-    /// Its width.
+    /// The width, in pixels.
     pub fn width(&self) -> f64 {
         self.right - self.left
     }
 
-    /// Its height.
+    /// The height, in pixels.
     pub fn height(&self) -> f64 {
         self.bottom - self.top
     }
@@ -50,7 +50,7 @@ impl Rect {
 pub enum Anchor {
     /// Begins there, vertically centred.
     Start,
-    /// Centred there.
+    /// Is centred there, in both directions.
     Middle,
     /// Ends there, vertically centred.
     End,
@@ -92,11 +92,11 @@ impl Area {
 /// The shape of a mark.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mark {
-    /// A circle.
+    /// A circle, of the training set.
     Circle,
-    /// A triangle that points up.
+    /// A triangle that points up, of the dev set.
     Triangle,
-    /// A square.
+    /// A square, of the test set.
     Square,
 }
 
@@ -122,7 +122,7 @@ impl Canvas {
         Panel { area: self.root.apply_coord_spec(Cartesian2d::new(x, y, pixels)), bounds }
     }
 
-    /// What `draw` draws belongs together, and tells `title` to whoever points at it.
+    /// Groups whatever `draw` draws; `title` is its tooltip.
     pub fn group(&self, class: &str, layer: Option<usize>, title: &str, draw: impl FnOnce()) {
         let data = layer.map(|i| format!(r#" data-layer="{i}""#)).unwrap_or_default();
         let title =
@@ -143,12 +143,12 @@ impl Canvas {
         ));
     }
 
-    /// A label.
+    /// Writes a label.
     pub fn text(&self, at: Point, anchor: Anchor, color: ColorRole, text: &str) {
         self.write(at, anchor, color, theme::TEXT, text);
     }
 
-    /// A note.
+    /// Writes a note, smaller than a label.
     pub fn small(&self, at: Point, anchor: Anchor, color: ColorRole, text: &str) {
         self.write(at, anchor, color, theme::SMALL, text);
     }
@@ -164,19 +164,19 @@ impl Canvas {
         drawn(self.root.draw(&Text::new(text, units(at), style)));
     }
 
-    /// A line through points.
+    /// Draws a line through points.
     pub fn line(&self, points: &[Point], color: ColorRole, width: f64) {
         let points: Vec<_> = points.iter().copied().map(units).collect();
         drawn(self.root.draw(&PathElement::new(points, color.stroke_width(unit(width) as u32))));
     }
 
-    /// A filled shape.
+    /// Draws a filled shape.
     pub fn shape(&self, points: &[Point], color: ColorRole) {
         let points: Vec<_> = points.iter().copied().map(units).collect();
         drawn(self.root.draw(&Polygon::new(points, color)));
     }
 
-    /// A filled rectangle.
+    /// Draws a filled rectangle.
     pub fn bar(&self, rect: Rect, color: ColorRole) {
         let corners = [units((rect.left, rect.top)), units((rect.right, rect.bottom))];
         drawn(self.root.draw(&Rectangle::new(corners, color.filled())));
@@ -223,7 +223,7 @@ impl Canvas {
         ));
     }
 
-    /// A filled circle.
+    /// Draws a filled circle.
     pub fn dot(&self, at: Point, radius: f64, color: ColorRole) {
         drawn(self.root.draw(&Circle::new(units(at), unit(radius), color.filled())));
     }
@@ -302,11 +302,11 @@ impl Panel {
     /// The point, or one at the same side not very far away: plotters counts pixels in 32 bits, which
     /// the zero of an axis from 6.999999 to 7.000001 overflows.
     fn near(&self, (x, y): Point) -> Point {
-        let near = |v: f64, bounds: &Range<f64>| {
+        let [x, y] = [(x, &self.bounds[0]), (y, &self.bounds[1])].map(|(v, bounds)| {
             let far = FARTHEST * (bounds.end - bounds.start).abs();
             v.max(bounds.start.min(bounds.end) - far).min(bounds.start.max(bounds.end) + far)
-        };
-        (near(x, &self.bounds[0]), near(y, &self.bounds[1]))
+        });
+        (x, y)
     }
 
     /// A filled shape, in coordinates of the data.

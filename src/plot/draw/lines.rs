@@ -6,6 +6,7 @@ use crate::plot::draw::canvas::{Anchor, Canvas, Panel, Point, Rect};
 use crate::plot::draw::sheet;
 use crate::plot::draw::text::{fit, width};
 use crate::plot::draw::theme::{ColorRole, LINE, PHONE_TEXT, WIDTH};
+use crate::text::count;
 
 /// Height of the plot itself.
 const HEIGHT: f64 = 220.0;
@@ -154,7 +155,7 @@ impl Chart<'_> {
             Across::Epochs(first, last) => {
                 let labels = epoch_ticks(*first, *last)
                     .into_iter()
-                    .map(|epoch| (epoch.to_string(), ColorRole::Muted, panel.at(epoch as f64, 0.0).0));
+                    .map(|epoch| (count(epoch), ColorRole::Muted, panel.at(epoch as f64, 0.0).0));
                 thinned(canvas, y, labels.collect(), WIDTH);
             }
             Across::Layers(layers) => {
@@ -208,7 +209,7 @@ fn same_kind(a: Option<Place>, b: Option<Place>) -> bool {
 }
 
 fn layers_together(n: usize) -> String {
-    format!("{n} layers")
+    format!("{} layers", count(n as u64))
 }
 
 /// Joins labels (ascending) that would name the same place, where they are many, and says how many

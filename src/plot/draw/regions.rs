@@ -8,7 +8,7 @@ use crate::plot::draw::canvas::Point;
 pub struct Grid<'a> {
     /// Samples of a row.
     pub columns: usize,
-    /// Rows.
+    /// Number of rows.
     pub rows: usize,
     /// The region of every sample.
     pub region: &'a [u8],

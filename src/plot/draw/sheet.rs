@@ -1,4 +1,4 @@
-//! What pictures have in common: a heading, axes with their grid, names of layers.
+//! The parts that pictures have in common: a heading, axes with their grid, names of layers.
 
 use crate::plot::context::LayerView;
 use crate::plot::draw::axis::{Kind, Scale, Tick};
@@ -16,12 +16,12 @@ pub const UNDER: f64 = 20.0;
 /// Space between labels that stand side by side.
 const GAP: f64 = 8.0;
 
-/// What the axis shows, at the top of a picture.
+/// Writes the title of the axis at the top of a picture.
 pub fn title(canvas: &Canvas, text: &str) {
     title_at(canvas, 0.0, text);
 }
 
-/// The same at the top of a panel further down.
+/// Writes it at the top of a panel further down.
 pub fn title_at(canvas: &Canvas, top: f64, text: &str) {
     canvas.group("gs-title", None, "", || {
         canvas.text((2.0, top + 12.0), Anchor::Start, ColorRole::Muted, text);

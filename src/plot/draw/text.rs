@@ -88,11 +88,10 @@ pub fn shorten<'a>(names: impl Iterator<Item = &'a str>, size: f64, room: f64) -
             fit(&initials(&rest, size, room), size, room)
         })
         .collect();
-    let twice = |s: &String| short.iter().filter(|o| *o == s).count() > 1;
     let numbered = short.iter().enumerate().map(|(i, s)| {
         let number = format!("{} ", i + 1);
         let rest = room - width(&number, size);
-        if twice(s) { number + &fit(s, size, rest) } else { s.clone() }
+        if short.iter().filter(|o| *o == s).count() > 1 { number + &fit(s, size, rest) } else { s.clone() }
     });
     numbered.collect()
 }
@@ -160,8 +159,8 @@ pub fn escape(text: &str) -> String {
 /// A layer's name as part of a file name: nothing that a shell, a URL or a file system minds.
 pub fn file_stem(name: &str) -> String {
     const LONGEST: usize = 60;
-    let safe = |c: char| if c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-') { c } else { '_' };
-    let stem: String = name.chars().map(safe).take(LONGEST).collect();
+    let is_safe = name.chars().map(|c| (c, c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-')));
+    let stem: String = is_safe.map(|(c, safe)| if safe { c } else { '_' }).take(LONGEST).collect();
     let stem = stem.trim_matches(['.', '_', '-']);
     if stem.is_empty() { "layer".into() } else { stem.into() }
 }

@@ -16,7 +16,7 @@ pub const TEXT: f64 = 13.0;
 pub const SMALL: f64 = 11.5;
 /// Sizes of the two where a picture is scaled down to a phone. Room is always left for these.
 pub const PHONE_TEXT: f64 = 20.0;
-/// See [`PHONE_TEXT`].
+/// Size of notes on a phone.
 pub const PHONE_SMALL: f64 = 17.5;
 /// Width of the page below which text grows.
 const PHONE_WIDTH: u32 = 520;
@@ -30,9 +30,9 @@ pub const SMALL_LINE: f64 = 19.0;
 pub struct Tone {
     /// Of its CSS variable (`--gs-` before it).
     pub name: &'static str,
-    /// On white.
+    /// The color on white.
     pub light: &'static str,
-    /// On black.
+    /// The color on black.
     pub dark: &'static str,
 }
 
@@ -62,7 +62,7 @@ pub const TONES: [Tone; 14] = [
 /// Number of [`ColorRole::series`] that differ.
 pub const SERIES: usize = 6;
 
-/// What something is drawn with.
+/// The role of something that is drawn, which gives it its color.
 ///
 /// plotters hands colors to a backend as red, green and blue. An color travels as its number in the
 /// red channel, and the backend turns it into a class: a color that is fixed when the file is
@@ -72,9 +72,9 @@ pub const SERIES: usize = 6;
 pub enum ColorRole {
     /// Names, medians, quartile bars.
     Text,
-    /// Axis labels.
+    /// Labels of axes, and notes.
     Muted,
-    /// Grid lines.
+    /// Lines of the grid.
     Grid,
     /// The line at zero.
     Axis,
@@ -86,7 +86,7 @@ pub enum ColorRole {
     Body,
     /// The same of a layer that a finding is about.
     AlarmBody,
-    /// The background.
+    /// The background of the picture.
     Paper,
     /// Background with an outline: a median's dot.
     Dot,
@@ -96,15 +96,15 @@ pub enum ColorRole {
     Reference,
     /// Lines that are told apart by color, dashes and label.
     Series1,
-    /// See [`ColorRole::Series1`].
+    /// The second of these lines.
     Series2,
-    /// See [`ColorRole::Series1`].
+    /// The third of these lines.
     Series3,
-    /// See [`ColorRole::Series1`].
+    /// The fourth of these lines.
     Series4,
-    /// See [`ColorRole::Series1`].
+    /// The fifth of these lines.
     Series5,
-    /// See [`ColorRole::Series1`].
+    /// The sixth of these lines.
     Series6,
 }
 
@@ -113,7 +113,7 @@ pub enum ColorRole {
 pub struct Look {
     /// Inside of shapes, and text.
     pub fill: Tone,
-    /// Lines.
+    /// Lines, and outlines of shapes.
     pub stroke: Tone,
     /// Whether a filled shape is outlined too.
     pub outlined: bool,
@@ -155,14 +155,6 @@ impl ColorRole {
 
     /// How it looks.
     pub fn look(self) -> Look {
-        let plain =
-            |i: usize| Look { fill: TONES[i], stroke: TONES[i], outlined: false, line_attributes: "" };
-        let body = |fill: usize, stroke: usize| Look {
-            fill: TONES[fill],
-            stroke: TONES[stroke],
-            outlined: true,
-            line_attributes: "",
-        };
         match self {
             ColorRole::Text => plain(0),
             ColorRole::Muted | ColorRole::Axis => plain(1),
@@ -185,6 +177,16 @@ impl ColorRole {
     }
 }
 
+/// The look of a single tone, by its number among [`TONES`].
+fn plain(tone: usize) -> Look {
+    Look { fill: TONES[tone], stroke: TONES[tone], outlined: false, line_attributes: "" }
+}
+
+/// The look of a body with its outline.
+fn body(fill: usize, stroke: usize) -> Look {
+    Look { fill: TONES[fill], stroke: TONES[stroke], outlined: true, line_attributes: "" }
+}
+
 impl Color for ColorRole {
     fn to_backend_color(&self) -> BackendColor {
         BackendColor { alpha: 1.0, rgb: (*self as u8, 0, 0) }
@@ -195,10 +197,6 @@ impl Color for ColorRole {
 /// them in one page do not clash. A page with many pictures may say it once, and take the `<style>`
 /// element with exactly this text out of each.
 pub fn style_sheet() -> String {
-    let variables = |dark: bool| -> String {
-        let value = |t: &Tone| if dark { t.dark } else { t.light };
-        TONES.iter().map(|t| format!("--gs_{0}:var(--gs-{0},{1});", t.name, value(t))).collect()
-    };
     let classes: String = TONES
         .iter()
         .map(|t| format!(".gs .f-{0}{{fill:var(--gs_{0})}}.gs .s-{0}{{stroke:var(--gs_{0})}}", t.name))
@@ -214,9 +212,14 @@ pub fn style_sheet() -> String {
          .gs .gs-layer:hover .gs-hit{{fill:var(--gs_grid);fill-opacity:.5}}\
          @media(max-width:{PHONE_WIDTH}px){{.gs text{{font-size:{PHONE_TEXT}px}}\
          .gs .gs-small{{font-size:{PHONE_SMALL}px}}}}",
-        light = variables(false),
-        dark = variables(true),
+        light = variables(|tone| tone.light),
+        dark = variables(|tone| tone.dark),
     )
+}
+
+/// The variables of all tones, each with the value that it has where a page sets none.
+fn variables(value: fn(&Tone) -> &'static str) -> String {
+    TONES.iter().map(|t| format!("--gs_{0}:var(--gs-{0},{1});", t.name, value(t))).collect()
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! Numbers on axes.
 
-use crate::text::{PLAIN_BELOW, PLAIN_FROM, without_trailing_zeros};
+use crate::text::{PLAIN_BELOW, PLAIN_FROM, grouped, without_trailing_zeros};
 
 /// Label of an axis at `value`, where neighbouring labels are `step` apart and the largest magnitude
 /// on the axis is `largest`: as many digits as tell neighbours apart, no more.
@@ -15,7 +15,7 @@ pub fn tick(value: f64, step: f64, largest: f64) -> String {
         // A step of 0.25 needs one digit more than its size tells.
         let whole_steps = step / 10f64.powi(step_exponent);
         let extra = i32::from((whole_steps - whole_steps.round()).abs() > 1e-6);
-        return format!("{value:.*}", (extra - step_exponent).clamp(0, 12) as usize);
+        return grouped(&format!("{value:.*}", (extra - step_exponent).clamp(0, 12) as usize));
     }
     let digits = (value.abs().log10().floor() as i32 - step_exponent).clamp(0, 15) as usize;
     let text = format!("{value:.digits$e}");
@@ -43,6 +43,7 @@ mod tests {
     fn labels_have_the_digits_that_tell_them_apart() {
         assert_eq!(tick(0.15, 0.05, 0.2), "0.15");
         assert_eq!(tick(0.5, 0.25, 1.0), "0.50");
+        assert_eq!(tick(-20_000.0, 10_000.0, 30_000.0), "-20,000");
         assert_eq!(tick(1e-18, 0.1, 0.3), "0");
         assert_eq!(tick(1.000_000_2, 1e-7, 1.000_000_3), "1.0000002");
         assert_eq!(tick(-2.5e-30, 5e-31, 3e-30), "-2.5e-30");

@@ -1,7 +1,7 @@
 //! The plane of two inputs: what the network answers where, and the rows over it.
 
-use crate::record::{Answers, Axis, Boundary, SplitPoints, Task};
-use crate::text::{count, number};
+use crate::record::{Answers, Boundary, SplitPoints, Task};
+use crate::text::{count, number, percentage};
 
 use crate::plot::context::PlotContext;
 use crate::plot::draw::axis::{Kind, ReservedBands, Scale, Tick, linear_ticks};
@@ -45,8 +45,8 @@ pub fn boundary(context: &PlotContext) -> Option<Figure> {
         Picture { boundary, colors: Coloring::new(boundary), classes: &data.classes, task: data.task };
     let name = "boundary";
     let title = match data.task {
-        Task::Classification => format!("Decision boundary, epoch {}", boundary.epoch),
-        Task::Regression => format!("Answers over the plane, epoch {}", boundary.epoch),
+        Task::Classification => format!("Decision boundary, epoch {}", count(boundary.epoch)),
+        Task::Regression => format!("Answers over the plane, epoch {}", count(boundary.epoch)),
     };
     let caption = picture.caption();
     let svg = picture.draw().finish(name, &title, &caption);
@@ -88,7 +88,7 @@ impl Coloring {
         }
     }
 
-    /// What a region is filled with.
+    /// The color of a region, with its opacity.
     fn fill(&self, region: u8, mark: bool) -> (ColorRole, f64) {
         match self {
             Self::Classes => (ColorRole::series(usize::from(region)), if mark { 1.0 } else { TINT }),
@@ -123,7 +123,7 @@ struct Entry {
 impl Picture<'_> {
     fn score(&self, split: &SplitPoints) -> String {
         match self.task {
-            Task::Classification => format!("{}%", number(100.0 * split.score)),
+            Task::Classification => percentage(split.score),
             Task::Regression => number(split.score),
         }
     }
@@ -149,24 +149,24 @@ impl Picture<'_> {
         let mut columns = vec!["split".to_owned(), "rows".into(), self.task.score_name().into()];
         let classes = self.task == Task::Classification;
         columns.extend(classes.then(|| "wrong".into()));
-        let row = |split: &SplitPoints| {
+        let mut rows = Vec::with_capacity(self.boundary.splits.len());
+        for split in &self.boundary.splits {
             let mut row = vec![split.name.clone(), count(split.rows), self.score(split)];
             row.extend(classes.then(|| split.wrong.map_or_else(|| "-".into(), count)));
-            row
-        };
-        Table { columns, rows: self.boundary.splits.iter().map(row).collect() }
+            rows.push(row);
+        }
+        Table { columns, rows }
     }
 
     fn draw(&self) -> Canvas {
         let [x, y] = &self.boundary.axes;
-        let scale = |axis: &Axis| {
+        let [across, up] = [x, y].map(|axis| {
             let mut scale =
                 Scale::over(Kind::Linear, Some((axis.low, axis.high)), ReservedBands::default(), 6);
             (scale.low, scale.high) = (axis.low, axis.high);
             scale.ticks = linear_ticks(axis.low, axis.high, 6);
             scale
-        };
-        let (across, up) = (scale(x), scale(y));
+        });
         // Splits and classes are told apart by different things: each begins a line.
         let legend: Vec<_> = self.legend().into_iter().flat_map(lines).collect();
         let left = sheet::left_margin(&up);
@@ -226,13 +226,13 @@ impl Picture<'_> {
             entries.push(Entry { mark: Mark::Circle, fill: neutral, wrong: true, text: "wrong".into() });
         }
         let classes = self.classes.iter().enumerate().take(MAX_NAMES);
-        let class = |(i, name): (usize, &String)| Entry {
+        let classes = classes.map(|(i, name)| Entry {
             mark: Mark::Square,
             fill: self.colors.fill(i as u8, true),
             wrong: false,
             text: fit(&format!("class {}", clean(name)), PHONE_TEXT, NAME_ROOM),
-        };
-        [entries, classes.map(class).collect()]
+        });
+        [entries, classes.collect()]
     }
 
     fn areas(&self, canvas: &Canvas, panel: &Panel) {

@@ -8,7 +8,7 @@ use crate::plot::draw::canvas::Canvas;
 use crate::plot::draw::lines::{Across, CHART_HEIGHT, Chart, ChartLine};
 use crate::plot::draw::theme::ColorRole;
 use crate::plot::figure::{Figure, Section, Table};
-use crate::text::{number, precise};
+use crate::text::{count, number, precise};
 
 /// Labels of the vertical axis, at most.
 const TICKS: usize = 6;
@@ -172,7 +172,7 @@ impl Curve {
         columns.extend(self.lines.iter().map(|(split, _)| format!("{} {quantity}", SPLITS[*split])));
         let mut rows = Vec::with_capacity(self.epochs.len());
         for (i, epoch) in self.epochs.iter().enumerate() {
-            let mut row = vec![epoch.to_string()];
+            let mut row = vec![count(*epoch)];
             row.extend(self.lines.iter().map(|(_, values)| values[i].map_or_else(|| "-".into(), number)));
             rows.push(row);
         }

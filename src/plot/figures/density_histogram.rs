@@ -22,7 +22,7 @@ pub fn density_histogram(name: &str, what: &str, values: &[f32], bars: usize) ->
         "{} of {} values are finite; the areas of the {} bars add up to 1.",
         count(finite.len() as u64),
         count(values.len() as u64),
-        bars.heights.len()
+        count(bars.heights.len() as u64)
     );
     let svg = draw(&bars, &title).finish(name, &title, &caption);
     let edge = |i: usize| number(bars.low + i as f64 * bars.step);

@@ -1,7 +1,7 @@
 //! Scores of many runs over one or two settings: the color says where to look, the number how much.
 
 use crate::diagnose::Verdict;
-use crate::plot::draw::axis::{Scale, Spacing};
+use crate::plot::draw::axis::{Place, Scale, Spacing};
 use crate::plot::draw::canvas::{Anchor, Canvas, Rect};
 use crate::plot::draw::sheet;
 use crate::plot::draw::text::{fit, in_full, shorten, width};
@@ -15,7 +15,7 @@ use crate::text::number;
 const RAMP: [f64; 6] = [0.09, 0.2, 0.31, 0.42, 0.53, 1.0];
 /// Height of a tile where there are few rows, and where there are many.
 const TALL: f64 = 58.0;
-/// See [`TALL`].
+/// Height of a tile where there are many rows.
 const LOW: f64 = 46.0;
 /// Rows that are tall, at most.
 const FEW: usize = 6;
@@ -33,11 +33,11 @@ const LEGEND: f64 = 44.0;
 /// A flag and its values.
 pub type Axis<'a> = (&'a str, &'a [String]);
 
-/// What a heat map is drawn from.
+/// The numbers and names that a heat map is drawn from.
 pub struct Heatmap<'a> {
     /// File name without `.svg`.
     pub name: &'a str,
-    /// What the values are: `test accuracy`. Higher is better.
+    /// The name of the values: `test accuracy`. Higher is better.
     pub score: &'a str,
     /// The flag of the rows, with its values; `None` for a single row.
     pub down: Option<Axis<'a>>,
@@ -50,7 +50,7 @@ pub struct Heatmap<'a> {
     pub tiles: Vec<Vec<Option<Tile>>>,
 }
 
-/// A run.
+/// A run of the map.
 pub struct Tile {
     /// Its score, if it has one.
     pub value: Option<f64>,
@@ -58,7 +58,7 @@ pub struct Tile {
     pub verdict: Option<Verdict>,
     /// How it ended, in a word or two.
     pub outcome: String,
-    /// What it says to whoever points at it.
+    /// The text for whoever points at it.
     pub title: String,
 }
 
@@ -101,8 +101,9 @@ impl<'a> Grid<'a> {
             let tiles = rows.map(|row| row.iter().map(Option::as_ref).collect()).collect();
             return Self { down: map.down, across: Some(map.across), tiles };
         }
-        let column = |i: usize| rows.clone().map(|row| row.get(i).and_then(Option::as_ref)).collect();
-        let tiles = (0..map.across.1.len()).map(column).collect();
+        let columns = 0..map.across.1.len();
+        let tiles =
+            columns.map(|i| rows.clone().map(|row| row.get(i).and_then(Option::as_ref)).collect()).collect();
         Self { down: Some(map.across), across: map.down, tiles }
     }
 
@@ -112,8 +113,10 @@ impl<'a> Grid<'a> {
 }
 
 fn draw(grid: &Grid, title: &str) -> Canvas {
-    let shown = |values: &[String]| shorten(values.iter().map(String::as_str), PHONE_TEXT, WIDEST_NAME);
-    let rows = grid.down.map_or_else(|| vec![String::new()], |(_, values)| shown(values));
+    let rows = grid.down.map_or_else(
+        || vec![String::new()],
+        |(_, values)| shorten(values.iter().map(String::as_str), PHONE_TEXT, WIDEST_NAME),
+    );
     let flag = grid.down.map(|(flag, _)| fit(&format!("--{flag}"), PHONE_SMALL, WIDEST_NAME));
     let names = rows.iter().map(|n| width(n, PHONE_TEXT));
     let widest = names.chain(flag.iter().map(|f| width(f, PHONE_SMALL))).fold(0.0, f64::max);
@@ -319,11 +322,10 @@ impl Ramp {
     }
 
     fn step(&self, value: f64) -> usize {
-        let at = |v: f64| self.scale.place(v).map_or(0.0, crate::plot::draw::axis::Place::at);
         let Some((low, high)) = self.ends else { return 0 };
-        let (low, high) = (at(low), at(high));
+        let [low, high, at] = [low, high, value].map(|v| self.scale.place(v).map_or(0.0, Place::at));
         if high > low {
-            (((at(value) - low) / (high - low) * RAMP.len() as f64) as usize).min(RAMP.len() - 1)
+            (((at - low) / (high - low) * RAMP.len() as f64) as usize).min(RAMP.len() - 1)
         } else {
             // All are equal: neither good nor bad.
             RAMP.len() / 2
@@ -338,12 +340,14 @@ fn table(grid: &Grid, score: &str) -> Table {
         Some((flag, values)) => columns.extend(values.iter().map(|v| format!("{flag}={v}"))),
         None => columns.push(score.to_owned()),
     }
-    let row = |(i, tiles): (usize, &Vec<Option<&Tile>>)| {
+    let mut rows = Vec::with_capacity(grid.tiles.len());
+    for (i, tiles) in grid.tiles.iter().enumerate() {
         let name = grid.down.map_or(score, |(_, names)| names.get(i).map_or("", String::as_str));
-        let cells = tiles.iter().map(|tile| tile.map_or_else(|| "–".into(), Tile::text));
-        std::iter::once(name.to_owned()).chain(cells).collect()
-    };
-    Table { columns, rows: grid.tiles.iter().enumerate().map(row).collect() }
+        let mut row = vec![name.to_owned()];
+        row.extend(tiles.iter().map(|tile| tile.map_or_else(|| "–".into(), Tile::text)));
+        rows.push(row);
+    }
+    Table { columns, rows }
 }
 
 #[cfg(test)]

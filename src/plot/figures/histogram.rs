@@ -55,7 +55,7 @@ impl Stems {
 }
 
 fn figure(context: &PlotContext, layer: &LayerView, stem: &str, what: &str, d: &Distribution) -> Figure {
-    let epoch = context.epoch.epoch;
+    let epoch = &count(context.epoch.epoch);
     let full = in_full(&named(layer.name));
     let numbers = Numbers::from_values(d);
     // Rice's rule: twice the cube root of the number of values.
@@ -77,7 +77,7 @@ fn figure(context: &PlotContext, layer: &LayerView, stem: &str, what: &str, d: &
 struct Picture<'a> {
     layer: &'a LayerView<'a>,
     what: &'a str,
-    epoch: u64,
+    epoch: &'a str,
     bars: &'a [(f64, f64, f64)],
     numbers: &'a Numbers,
 }
@@ -138,7 +138,7 @@ impl Picture<'_> {
     }
 }
 
-/// What the bars are, and at the right what they leave out.
+/// The name of the bars, and at the right the values that they leave out.
 fn heading(canvas: &Canvas, layer: &LayerView, text: &str, numbers: &Numbers) {
     let mark = if layer.flagged { "✕ " } else { "" };
     let color = if layer.flagged { ColorRole::Alarm } else { ColorRole::Muted };

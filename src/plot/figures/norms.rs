@@ -13,7 +13,7 @@ use crate::plot::draw::sheet::labels_of;
 use crate::plot::draw::text::{in_full, named};
 use crate::plot::draw::theme::{ColorRole, PHONE_TEXT, SERIES};
 use crate::plot::figure::{Figure, Section, Table};
-use crate::text::{number, precise};
+use crate::text::{count, number, precise};
 
 /// Labels of a vertical axis, at most.
 const TICKS: usize = 6;
@@ -55,7 +55,8 @@ pub fn norms(context: &PlotContext) -> Option<Figure> {
     };
     let mut caption = context.caption(caption);
     if let Some(listed) = thinned {
-        caption += &format!(" The table lists {listed} of {} epochs.", context.record.epochs.len());
+        let [listed, all] = [listed, context.record.epochs.len()].map(|n| count(n as u64));
+        caption += &format!(" The table lists {listed} of {all} epochs.");
     }
     let svg = canvas.finish("norms", &title, &caption);
     Some(Figure {
@@ -102,7 +103,7 @@ fn over_depth<'a>(context: &PlotContext<'a>) -> Chart<'a> {
     let values = weight.points.iter().chain(&gradient.points).map(|p| p.1);
     Chart {
         scale: Scale::fitted(values, Spacing::Log, TICKS),
-        title: format!("L2 norm by layer, epoch {}", context.epoch.epoch),
+        title: format!("L2 norm by layer, epoch {}", count(context.epoch.epoch)),
         across: Across::Layers(context.layers.clone()),
         lines: [weight, gradient].into_iter().filter(|s| !s.points.is_empty()).collect(),
         reference: None,
@@ -200,7 +201,7 @@ fn table(context: &PlotContext) -> (Table, Option<usize>) {
     for epoch in listed.iter().map(|i| &epochs[*i]) {
         for l in &context.layers {
             let c = &epoch.layers[l.index];
-            let mut row = vec![epoch.epoch.to_string(), in_full(&named(l.name))];
+            let mut row = vec![count(epoch.epoch), in_full(&named(l.name))];
             let parts = [Some(&c.weight), c.bias.as_ref(), c.weight_grad.as_ref(), c.bias_grad.as_ref()];
             row.extend(parts.map(|d| d.map_or_else(|| "-".into(), |d| number(d.l2()))));
             rows.push(row);

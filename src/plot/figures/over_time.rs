@@ -9,7 +9,7 @@ use crate::plot::figure::{Figure, Section, Table};
 use crate::plot::numbers::Numbers;
 use crate::plot::quantity::{Extent, QUANTITIES, Quantity, View};
 use crate::record::Epoch;
-use crate::text::number;
+use crate::text::{capitalized, count, number};
 
 /// Height of a row: of few layers, and of many, where a label still has its line.
 const TALLEST: f64 = 34.0;
@@ -39,7 +39,7 @@ pub struct Timeline {
 
 /// A quantity of every layer over time.
 pub struct Series {
-    /// The quantity.
+    /// The quantity that is followed.
     pub quantity: &'static Quantity,
     /// An axis for all of its values.
     pub extent: Extent,
@@ -92,6 +92,7 @@ pub fn over_time(context: &PlotContext) -> Option<Figure> {
         "A row a layer, a column an epoch: the stronger the colour, the larger the {name}, which is {meaning}."
     );
     let mut also = Vec::new();
+    let captured = count(timeline.captured as u64);
     if timeline.series.iter().any(Series::is_odd) {
         also.push("a cross is NaN".to_owned());
     }
@@ -100,12 +101,13 @@ pub fn over_time(context: &PlotContext) -> Option<Figure> {
         also.push("the epochs are not evenly spaced: see the numbers below the columns".to_owned());
     }
     if timeline.epochs.len() < timeline.captured {
-        also.push(format!("{} of {} captured epochs are drawn", timeline.epochs.len(), timeline.captured));
+        let drawn = count(timeline.epochs.len() as u64);
+        also.push(format!("{drawn} of {captured} captured epochs are drawn"));
     }
     also.extend(context.left_out());
     let (table, listed) = table(context);
     if listed < timeline.captured {
-        also.push(format!("the table lists {listed} of {} epochs", timeline.captured));
+        also.push(format!("the table lists {} of {captured} epochs", count(listed as u64)));
     }
     let drawn_in_part = timeline.epochs.len() < timeline.captured || context.left_out().is_some();
     if drawn_in_part || listed < timeline.captured {
@@ -118,11 +120,6 @@ pub fn over_time(context: &PlotContext) -> Option<Figure> {
     let svg = draw(context, &timeline, series).finish("over-time", &title, &caption);
     let name = "over-time".into();
     Some(Figure { name, title, caption, section: Section::OverTime, svg, table, animation: None })
-}
-
-fn capitalized(text: &str) -> String {
-    let mut letters = text.chars();
-    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }
 
 fn draw(context: &PlotContext, timeline: &Timeline, series: &Series) -> Canvas {
@@ -165,7 +162,7 @@ fn draw(context: &PlotContext, timeline: &Timeline, series: &Series) -> Canvas {
 
 /// A row's ends, for whoever points at it.
 fn told(layer: &LayerView, timeline: &Timeline, values: &[Option<f64>]) -> String {
-    let ends = [timeline.epochs.first(), timeline.epochs.last()].map(|e| e.copied().unwrap_or(0));
+    let ends = [timeline.epochs.first(), timeline.epochs.last()].map(|e| count(e.copied().unwrap_or(0)));
     let [first, last] =
         [values.first(), values.last()].map(|v| v.copied().flatten().map_or_else(|| "-".into(), number));
     format!("{}: {first} at epoch {}, {last} at epoch {}", in_full(&named(layer.name)), ends[0], ends[1])
@@ -182,14 +179,14 @@ fn columns_beneath(canvas: &Canvas, timeline: &Timeline, left: f64, step: f64, b
     canvas.group("gs-axis", None, "", || {
         for (j, epoch) in labels {
             let at = (column_middle(j, epoch, left, step), bottom + LINE / 2.0 + 3.0);
-            canvas.text(at, Anchor::Middle, ColorRole::Muted, &epoch.to_string());
+            canvas.text(at, Anchor::Middle, ColorRole::Muted, &count(epoch));
         }
     });
 }
 
 /// Room for the number of an epoch, with a gap to the next.
 fn label_room(epoch: u64) -> f64 {
-    width(&epoch.to_string(), PHONE_TEXT) + 10.0
+    width(&count(epoch), PHONE_TEXT) + 10.0
 }
 
 /// The middle of the j-th column's label, which does not reach beyond the picture.
@@ -224,7 +221,7 @@ fn table(context: &PlotContext) -> (Table, usize) {
     for epoch in &listed {
         let view = View::new(context.record, epoch);
         for layer in context.shown_at(epoch) {
-            let mut row = vec![epoch.epoch.to_string(), in_full(&named(layer.name))];
+            let mut row = vec![count(epoch.epoch), in_full(&named(layer.name))];
             row.extend(
                 QUANTITIES.iter().map(|q| q.value(&view, layer.index).map_or_else(String::new, number)),
             );

@@ -16,7 +16,7 @@ pub const FILE_NAME: &str = "compare.json";
 /// Several runs in one JSON document: the details stand in each one's own summary.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Comparison {
-    /// [`SCHEMA`].
+    /// Name and version of the format, [`SCHEMA`].
     pub schema: String,
     /// Version of gradscope.
     pub gradscope: String,
@@ -26,7 +26,7 @@ pub struct Comparison {
     pub sentence: String,
     /// The label of that variant; `None` where none learned, or several equally well.
     pub best: Option<String>,
-    /// What a score is: accuracy, or minus the mean squared error. Higher is better.
+    /// The meaning of a score: accuracy, or minus the mean squared error. Higher is better.
     pub score: String,
     /// Where the score that decides was taken: `test`, `dev` or `train`.
     pub decided_on: Split,
@@ -71,7 +71,7 @@ impl Comparison {
         self.prescription = Some(prescription.prescribed(&self.variants));
     }
 
-    /// What is not there of what was asked for, if anything.
+    /// The runs that were asked for and are not there, in a sentence.
     pub fn notice(&self) -> Option<String> {
         let stopped: Vec<String> = self
             .variants

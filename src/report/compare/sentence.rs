@@ -3,7 +3,7 @@
 use super::variant::{Split, Variant, VariantSummary};
 use crate::diagnose::Verdict;
 use crate::record::{Record, Task};
-use crate::text::{conjunction, count, counted, number};
+use crate::text::{conjunction, count, counted, number, percentage, uncapitalized};
 
 /// A training loss this far below what guessing costs has learned something: less is within what
 /// batches and rounding do to it.
@@ -266,7 +266,7 @@ fn when(summary: &VariantSummary, split: Split) -> String {
         (Split::Test, Some(test)) if test.epoch + 1 < summary.epochs_done => {
             format!(
                 "with the parameters of epoch {}, of {}",
-                test.epoch,
+                count(test.epoch),
                 counted(summary.epochs_done, "epoch")
             )
         }
@@ -284,7 +284,7 @@ fn place(split: Split) -> &'static str {
 
 fn said(task: Task, score: f64) -> String {
     match task {
-        Task::Classification => format!("{}%", number(100.0 * score)),
+        Task::Classification => percentage(score),
         Task::Regression => number(score),
     }
 }
@@ -293,12 +293,10 @@ fn said(task: Task, score: f64) -> String {
 fn headline(variant: &VariantSummary) -> String {
     let text = variant.headline.trim_end_matches('.');
     let text = text.strip_prefix("Warning: ").unwrap_or(text);
-    let mut letters = text.chars();
-    let first = letters.next().map(|c| c.to_lowercase().to_string()).unwrap_or_default();
     // A layer's name stays as it is.
     let name = text.split([' ', ',', ':']).next().unwrap_or_default();
     let is_name = variant.roots.iter().any(|r| r.layer.as_deref() == Some(name));
-    if is_name { text.into() } else { first + letters.as_str() }
+    if is_name { text.into() } else { uncapitalized(text) }
 }
 
 #[cfg(test)]

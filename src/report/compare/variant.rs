@@ -8,13 +8,13 @@ use crate::report::RunOutcome;
 
 /// One of the runs that are compared.
 pub struct Variant<'a> {
-    /// What people call it.
+    /// Its name for people.
     pub label: &'a str,
     /// Its own report, relative to that of the comparison.
     pub directory: &'a str,
-    /// What was measured.
+    /// The measurements of the run.
     pub record: &'a Record,
-    /// What it means.
+    /// The findings about it.
     pub diagnosis: &'a Diagnosis,
 }
 
@@ -22,7 +22,7 @@ pub struct Variant<'a> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Split {
-    /// Trained on.
+    /// The data that is trained on.
     Train,
     /// Held out to choose by.
     Dev,
@@ -44,7 +44,7 @@ impl Split {
 /// How a variant fared.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct VariantSummary {
-    /// What people call it.
+    /// Its name for people.
     pub label: String,
     /// Its own report, relative to this file.
     pub directory: String,

@@ -8,7 +8,7 @@ use super::findings::{self, Changed};
 use super::layers::{self, LayerChange, Reshaped};
 use crate::diagnose::{Finding, Verdict};
 use crate::report::{ReportError, Summary};
-use crate::text::counted;
+use crate::text::{count, counted};
 
 /// Name and version of the format.
 pub const SCHEMA: &str = "gradscope.diff/1";
@@ -19,18 +19,18 @@ pub const FILE_NAME: &str = "diff.json";
 /// and seed agree in every digit; a tenth is more than a change of machine or of threads makes.
 pub const TOLERANCE: f64 = 0.1;
 
-/// What is different between two runs, in one JSON document.
+/// The differences between two runs, in one JSON document.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Diff {
-    /// [`SCHEMA`].
+    /// Name and version of the format, [`SCHEMA`].
     pub schema: String,
     /// Version of gradscope that compared them.
     pub gradscope: String,
     /// Relative change of a number from which it is told.
     pub tolerance: f64,
-    /// What is compared with.
+    /// The run that is compared with.
     pub base: RunInShort,
-    /// What is compared.
+    /// The run that is compared.
     pub new: RunInShort,
     /// Findings that the base does not have, worst first.
     pub appeared: Vec<Finding>,
@@ -63,9 +63,9 @@ pub struct Diff {
 /// A run that is compared.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct RunInShort {
-    /// What the caller names it by: a path.
+    /// The path that the caller names it by.
     pub source: String,
-    /// Its model.
+    /// Name of its model.
     pub model: String,
     /// Seed of everything that was drawn.
     pub seed: i64,
@@ -120,7 +120,7 @@ impl Diff {
         }
     }
 
-    /// What a gate is to look at: the findings that are new or worse, as they are now.
+    /// The findings that a gate is to look at: those that are new or worse, as they are now.
     pub fn regressions(&self) -> Vec<Finding> {
         self.appeared.iter().cloned().chain(self.worse.iter().map(|c| c.finding.clone())).collect()
     }
@@ -133,8 +133,11 @@ impl Diff {
             (self.better.len(), "better"),
             (self.fixed.len(), "fixed"),
         ];
-        let told: Vec<String> =
-            counts.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}")).collect();
+        let told: Vec<String> = counts
+            .iter()
+            .filter(|(n, _)| *n > 0)
+            .map(|(n, what)| format!("{} {what}", count(*n as u64)))
+            .collect();
         let findings = match (told.is_empty(), self.unchanged) {
             (true, 0) => "no findings in either".to_owned(),
             (true, n) => format!("the same {}", counted(n as u64, "finding")),

@@ -9,9 +9,9 @@ pub(super) const FORMAT: Format =
 
 /// Headings before those of the tensors.
 const FIRST: [&str; 4] = ["epoch", "layer", "kind", "parameters"];
-/// What is distributed.
+/// The tensors whose values are described.
 const TENSORS: [&str; 4] = ["weight", "bias", "weight_grad", "bias_grad"];
-/// What is told of a distribution, with its quantiles by percent.
+/// The numbers of a distribution, with its quantiles by percent.
 const OF_A_TENSOR: [&str; 16] = [
     "count", "l2", "mean", "std", "min", "max", "q01", "q05", "q25", "q50", "q75", "q95", "q99", "zeros",
     "nan", "inf",

@@ -1,4 +1,4 @@
-//! `summary.json` itself.
+//! The summary as JSON, as it stands in `summary.json`.
 
 use super::subject::Format;
 

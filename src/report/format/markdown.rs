@@ -5,7 +5,7 @@ use std::fmt::Write;
 use super::subject::{Format, Subject, shortened};
 use crate::diagnose::{Finding, Verdict};
 use crate::report::ReportError;
-use crate::text::{counted, number};
+use crate::text::{count, counted, number};
 
 pub(super) const FORMAT: Format = Format {
     name: "markdown",
@@ -72,7 +72,7 @@ fn row(finding: &Finding, known: bool) -> String {
     let layer = match finding.layers.as_slice() {
         [] => String::new(),
         [one] => plain(one),
-        [first, others @ ..] => format!("{} and {} more", plain(first), others.len()),
+        [first, others @ ..] => format!("{} and {} more", plain(first), count(others.len() as u64)),
     };
     let first = finding.message.split(". ").next().unwrap_or_default().trim_end_matches('.');
     let cells = [

@@ -22,9 +22,9 @@ pub enum Tone {
 #[derive(Clone, Debug, PartialEq, Template)]
 #[template(path = "bar.html")]
 pub struct Bar {
-    /// Left end.
+    /// The left end, in percent.
     pub start: String,
-    /// Length.
+    /// The length, in percent.
     pub length: String,
     /// Where the limit stands.
     pub limit: Option<String>,
@@ -32,7 +32,7 @@ pub struct Bar {
     pub alarm: bool,
     /// Half as high.
     pub thin: bool,
-    /// What it shows, in words; `None` where the number stands beside it.
+    /// Its value in words; `None` where the number stands beside it.
     pub description: Option<String>,
 }
 

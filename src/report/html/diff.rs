@@ -7,7 +7,7 @@ use super::text::clean;
 use crate::diagnose::{Finding, Severity, Verdict};
 use crate::report::ReportError;
 use crate::report::diff::{Changed, Diff, RunInShort};
-use crate::text::{counted, number};
+use crate::text::{capitalized, count, counted, number};
 
 /// Changes of layers in the table; `diff.json` has all.
 const MAX_CHANGES: usize = 200;
@@ -22,7 +22,7 @@ struct Page<'a> {
     runs: Vec<RunRow>,
     groups: Vec<Group>,
     changes: Vec<[String; 5]>,
-    /// What the table leaves out.
+    /// The changes that the table leaves out.
     more: Option<String>,
     percent: String,
     /// Layers that cannot be compared, in sentences.
@@ -63,7 +63,7 @@ struct Row {
     message: String,
     value: String,
     limit: String,
-    /// What it was in the base.
+    /// Its value in the base.
     before: String,
 }
 
@@ -75,7 +75,7 @@ pub fn page(diff: &Diff) -> Result<String, ReportError> {
     let page = Page {
         context: ["gradscope diff".to_owned(), clean(&models.join(" and "))].into(),
         mark: mark(diff),
-        sentence: capital(&diff.sentence()),
+        sentence: capitalized(&diff.sentence()),
         runs: vec![RunRow::new("base", &diff.base), RunRow::new("new", &diff.new)],
         groups: groups(diff).into_iter().filter(|g| !g.rows.is_empty()).collect(),
         changes: changes
@@ -89,11 +89,6 @@ pub fn page(diff: &Diff) -> Result<String, ReportError> {
         diff,
     };
     page.render().map_err(ReportError::Template)
-}
-
-fn capital(text: &str) -> String {
-    let mut letters = text.chars();
-    letters.next().map_or(String::new(), |first| first.to_uppercase().chain(letters).collect())
 }
 
 /// Whether it got better or worse as a whole.
@@ -186,5 +181,5 @@ fn unmatched(diff: &Diff) -> Vec<String> {
 }
 
 fn shape(shape: &[u64]) -> String {
-    shape.iter().map(u64::to_string).collect::<Vec<_>>().join("×")
+    shape.iter().copied().map(count).collect::<Vec<_>>().join("×")
 }

@@ -6,6 +6,7 @@ use askama::Template;
 
 use crate::plot::{Figure, Section, Table};
 use crate::report::RunReport;
+use crate::text::counted;
 
 /// Histograms that the page shows, at most; the others are files.
 const MAX_HISTOGRAMS: usize = 120;
@@ -105,6 +106,11 @@ impl<'a> Picture<'a> {
             columns.push(Column { name, numeric: is_numeric(&figure.table, i) });
         }
         Self { figure, svg: without_known_styles(&figure.svg, seen), columns }
+    }
+
+    /// `1 row`, `1,200 rows`.
+    fn rows_counted(&self) -> String {
+        counted(self.figure.table.rows.len() as u64, "row")
     }
 
     /// A cell with whether it is a number.

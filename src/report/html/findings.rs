@@ -9,12 +9,12 @@ use super::text::{Names, clean};
 use crate::diagnose::{Diagnosis, Finding, Severity};
 use crate::record::Record;
 use crate::report::command;
-use crate::text::number;
+use crate::text::{count, counted, number};
 
 /// Consequences of consequences are followed this far: a list that points in a circle must end too.
 const DEEPEST_CHAIN: usize = 32;
 
-/// One finding.
+/// A finding as a card.
 #[derive(Clone, Debug, PartialEq, Template)]
 #[template(path = "finding.html")]
 pub(super) struct Card {
@@ -36,7 +36,7 @@ pub(super) struct Card {
     consequence_rules: String,
 }
 
-/// A remedy.
+/// A remedy as it stands on a card.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Fix {
     flag: String,
@@ -64,6 +64,13 @@ pub(super) fn cards(diagnosis: &Diagnosis, record: &Record, names: &Names) -> (V
         }
     }
     (roots, notes)
+}
+
+impl Card {
+    /// `1 consequence`, `3 consequences`.
+    fn consequences_counted(&self) -> String {
+        counted(self.consequences.len() as u64, "consequence")
+    }
 }
 
 /// The root that a finding follows from, or is.
@@ -151,7 +158,11 @@ fn layers(finding: &Finding, record: &Record) -> String {
                 format!("{first} – {last}")
             }
             _ if finding.layers.len() > LISTED => {
-                format!("{first}, {} … {last}: {} layers", finding.layers[1], finding.layers.len())
+                format!(
+                    "{first}, {} … {last}: {} layers",
+                    finding.layers[1],
+                    count(finding.layers.len() as u64)
+                )
             }
             _ => finding.layers.join(", "),
         },
@@ -167,14 +178,15 @@ fn since(finding: &Finding, record: &Record) -> String {
     if record.header.has_weights_alone() {
         return format!("in {}", record.file_of(finding.first_epoch));
     }
-    let step = finding.first_step.map_or(String::new(), |s| format!(", step {s}"));
+    let first = count(finding.first_epoch);
+    let step = finding.first_step.map_or(String::new(), |s| format!(", step {}", count(s)));
     let over = record.epochs.last().is_some_and(|e| finding.last_epoch < e.epoch);
     if over && finding.last_epoch == finding.first_epoch {
-        format!("in epoch {}{step}", finding.first_epoch)
+        format!("in epoch {first}{step}")
     } else if over {
-        format!("epochs {} to {}", finding.first_epoch, finding.last_epoch)
+        format!("epochs {first} to {}", count(finding.last_epoch))
     } else {
-        format!("since epoch {}{step}", finding.first_epoch)
+        format!("since epoch {first}{step}")
     }
 }
 
@@ -186,6 +198,7 @@ fn words(key: &str) -> String {
 fn shown(value: &Value) -> String {
     match value {
         Value::Number(n) if n.is_f64() => n.as_f64().map_or_else(|| n.to_string(), number),
+        Value::Number(n) if n.is_u64() => n.as_u64().map_or_else(|| n.to_string(), count),
         Value::String(text) => text.clone(),
         Value::Array(items) => items.iter().map(shown).collect::<Vec<_>>().join(", "),
         other => other.to_string(),

@@ -103,6 +103,11 @@ impl Profile {
         counted((self.rows.len() + self.others.len()) as u64, "layer")
     }
 
+    /// The number of the epoch.
+    fn as_of(&self) -> String {
+        count(self.epoch)
+    }
+
     /// The layers with a row, and those that are folded away; no empty part.
     fn parts(&self) -> Vec<&[Row]> {
         [&self.rows, &self.others].into_iter().map(Vec::as_slice).filter(|r| !r.is_empty()).collect()
@@ -168,8 +173,8 @@ fn bar_of(extent: Extent, value: f64, limit: Option<f64>, tone: Tone) -> Option<
 /// `2 → 3` for a matrix, output dimension last as data flows; the plain shape otherwise.
 fn shape(layer: &Layer) -> String {
     match layer.shape.as_slice() {
-        [outputs, inputs] => format!("{inputs} → {outputs}"),
-        other => other.iter().map(u64::to_string).collect::<Vec<_>>().join(" × "),
+        [outputs, inputs] => format!("{} → {}", count(*inputs), count(*outputs)),
+        other => other.iter().copied().map(count).collect::<Vec<_>>().join(" × "),
     }
 }
 

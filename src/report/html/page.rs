@@ -15,6 +15,7 @@ use crate::diagnose::{NotMeasured, Verdict};
 use crate::plot::Timeline;
 use crate::report::directory::File;
 use crate::report::{ReportError, RunReport, Summary, command};
+use crate::text::count;
 
 /// The file of this format.
 pub(in crate::report) fn files(report: &RunReport) -> Result<Vec<File>, ReportError> {
@@ -42,14 +43,14 @@ struct Page<'a> {
     moving: Vec<Group<'a>>,
     groups: Vec<Group<'a>>,
     histograms: Vec<Group<'a>>,
-    /// Histograms that are files only.
-    histograms_elsewhere: usize,
+    /// The number of histograms that are files only; `None` where all are in the page.
+    histograms_elsewhere: Option<String>,
     /// For the script; `None` where there is only one epoch, or none.
     animation: Option<String>,
     /// The quantities of the heat map.
     choices: Vec<(&'static str, &'static str)>,
     /// The epoch that is shown, and how many there are to move through.
-    shown: (u64, usize),
+    shown: (String, usize),
     /// That some of the captured epochs cannot be moved to.
     thinned: Option<String>,
     epochs: EpochTable,
@@ -91,18 +92,19 @@ impl<'a> Page<'a> {
             moving,
             groups,
             histograms,
-            histograms_elsewhere,
+            histograms_elsewhere: (histograms_elsewhere > 0).then(|| count(histograms_elsewhere as u64)),
             animation: animation.map_err(ReportError::Json)?,
             choices: timeline
                 .iter()
                 .flat_map(|t| &t.series)
                 .map(|s| (s.quantity.key, s.quantity.name))
                 .collect(),
-            shown: timeline
-                .as_ref()
-                .map_or((0, 0), |t| (t.epochs.last().copied().unwrap_or(0), t.epochs.len())),
+            shown: timeline.as_ref().map_or_else(Default::default, |t| {
+                (t.epochs.last().copied().map_or_else(String::new, count), t.epochs.len())
+            }),
             thinned: moves.filter(|t| t.epochs.len() < t.captured).map(|t| {
-                format!("{} of {} captured epochs; the record has all.", t.epochs.len(), t.captured)
+                let [drawn, captured] = [t.epochs.len(), t.captured].map(|n| count(n as u64));
+                format!("{drawn} of {captured} captured epochs; the record has all.")
             }),
             epochs: EpochTable::new(record, summary),
             facts: facts(record, summary),

@@ -1,11 +1,11 @@
 //! The run, how it went and how it was measured, in words.
 
-use super::text::{clean, duration, optional, percent, score};
+use super::text::{clean, duration, optional, score};
 use crate::diagnose::Verdict;
 use crate::record::{EarlyStop, Record};
 use crate::report::{EpochSummary, RunOutcome, RunSummary, Summary};
 use crate::stats::{BIN_RELATIVE_WIDTH, EXACT_CAPACITY};
-use crate::text::{count, counted, number};
+use crate::text::{count, counted, number, percentage};
 
 /// The line above the headline: what was run, and how long it took.
 pub(super) fn context(record: &Record, summary: &Summary) -> [Vec<String>; 2] {
@@ -38,7 +38,7 @@ pub(super) fn context(record: &Record, summary: &Summary) -> [Vec<String>; 2] {
 /// Time for measuring as a share of the whole: stays readable where training takes no time at all.
 fn measuring_share(summary: &Summary) -> Option<String> {
     let overhead = summary.run.capture_overhead?;
-    Some(percent(overhead / (1.0 + overhead)))
+    Some(percentage(overhead / (1.0 + overhead)))
 }
 
 /// That the run ended or was stopped early, and what that means for the page.
@@ -63,7 +63,7 @@ fn stopped_early(run: &RunSummary, stop: EarlyStop) -> String {
         "Stopped early, by --patience {}: in the {} after epoch {} the score on the dev set did not rise. {} of {} were trained.",
         stop.patience,
         counted(stop.patience, "epoch"),
-        stop.best_epoch,
+        count(stop.best_epoch),
         count(run.epochs_done),
         counted(run.settings.epochs, "epoch"),
     )
@@ -89,7 +89,7 @@ pub(super) fn result(summary: &Summary) -> Option<String> {
         };
         sentences.push(format!(
             "After epoch {}: training loss {} (guessing: {}){}{train}.",
-            last.epoch,
+            count(last.epoch),
             number(last.train_loss),
             known(run.chance_loss),
             if train.is_empty() { "" } else { ", " },
@@ -101,7 +101,7 @@ pub(super) fn result(summary: &Summary) -> Option<String> {
             "Test set: {} {} with the parameters of epoch {}{best}.",
             run.score,
             score(run.task, test.score),
-            test.epoch
+            count(test.epoch)
         ));
     }
     (!sentences.is_empty()).then(|| sentences.join(" "))
@@ -118,11 +118,16 @@ pub(super) struct EpochTable {
 }
 
 impl EpochTable {
+    /// `1 row`, `1,200 rows`.
+    pub(super) fn rows_counted(&self) -> String {
+        counted(self.rows.len() as u64, "row")
+    }
+
     pub(super) fn new(record: &Record, summary: &Summary) -> Self {
         let run = &summary.run;
         if record.header.has_weights_alone() {
             let rows = record.epochs.iter();
-            let rows = rows.map(|e| vec![e.epoch.to_string(), clean(record.file_of(e.epoch))]);
+            let rows = rows.map(|e| vec![count(e.epoch), clean(record.file_of(e.epoch))]);
             let columns = ["epoch", "checkpoint"].map(String::from).to_vec();
             return Self {
                 columns,
@@ -152,7 +157,7 @@ fn epoch_row(e: &EpochSummary, run: &RunSummary, splits: usize) -> Vec<String> {
     let partial = if e.partial { " (partial)" } else { "" };
     let losses = [Some(e.train_loss), e.dev_loss, e.test_loss];
     let scores = [Some(e.train_score), e.dev_score, e.test_score];
-    let mut row = vec![format!("{}{partial}", e.epoch)];
+    let mut row = vec![format!("{}{partial}", count(e.epoch))];
     row.extend(losses.into_iter().take(splits).map(optional));
     row.extend(scores.into_iter().take(splits).map(|s| s.map_or_else(|| "–".into(), |s| score(run.task, s))));
     row.extend([number(e.grad_l2), number(e.lr)]);
@@ -239,7 +244,7 @@ fn shapes(quantiles_of: Option<u64>, epochs: usize) -> Vec<String> {
 fn exactness() -> String {
     format!(
         "Tensors of up to {EXACT_CAPACITY} values are described exactly; quantiles of larger ones are within {}.",
-        percent(BIN_RELATIVE_WIDTH)
+        percentage(BIN_RELATIVE_WIDTH)
     )
 }
 

@@ -10,7 +10,7 @@ use crate::diagnose::Severity;
 use crate::plot::Figure;
 use crate::report::sweep::{Cell, CellOutcome, Sweep};
 use crate::report::{ReportError, command};
-use crate::text::number;
+use crate::text::{count, counted, number};
 
 #[derive(Template)]
 #[template(path = "sweep.html")]
@@ -34,6 +34,13 @@ struct Row {
     trouble: String,
     /// Its own report.
     link: Option<String>,
+}
+
+impl Page<'_> {
+    /// `1 line`, `1,200 lines`.
+    fn commands_counted(&self) -> String {
+        counted(self.commands.len() as u64, "line")
+    }
 }
 
 /// The whole page.
@@ -95,7 +102,7 @@ fn mark(cell: &Cell) -> Mark {
 /// Of the sweep as a whole: whether there is a table to choose from.
 fn mark_of_all(sweep: &Sweep) -> Mark {
     let finished = sweep.cells.iter().filter(|c| c.finished().is_some()).count();
-    let word = format!("{finished} of {} finished", sweep.cells.len());
+    let word = format!("{} of {} finished", count(finished as u64), count(sweep.cells.len() as u64));
     if sweep.is_complete() { Mark::good(word) } else { Mark::new(Severity::Warning, word) }
 }
 
@@ -105,7 +112,7 @@ fn context(sweep: &Sweep) -> String {
         sweep.cells.iter().flat_map(|c| &c.result).map(|r| r.model.as_str()).collect();
     models.sort_unstable();
     models.dedup();
-    let varied = sweep.grid.iter().map(|a| format!("{} values of {}", a.values.len(), a.flag));
+    let varied = sweep.grid.iter().map(|a| format!("{} values of {}", count(a.values.len() as u64), a.flag));
     let parts = ["gradscope sweep".to_owned()].into_iter().chain(models.into_iter().map(String::from));
     parts.chain(varied).collect::<Vec<_>>().join(" · ")
 }

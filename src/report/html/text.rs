@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use crate::record::{Layer, Task};
-use crate::text::number;
+use crate::text::{number, percentage};
 
 /// Longest name that is shown whole, in characters.
 const LONGEST_NAME: usize = 60;
@@ -76,15 +76,10 @@ pub fn optional(value: Option<f64>) -> String {
     value.map_or_else(|| "–".into(), number)
 }
 
-/// A share as a percentage with three significant digits.
-pub fn percent(share: f64) -> String {
-    if share.is_finite() { format!("{}%", number(100.0 * share)) } else { number(share) }
-}
-
 /// A score: a percentage where it is an accuracy.
 pub fn score(task: Task, value: f64) -> String {
     match task {
-        Task::Classification => percent(value),
+        Task::Classification => percentage(value),
         Task::Regression => number(value),
     }
 }

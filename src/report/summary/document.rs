@@ -25,19 +25,19 @@ pub struct Summary {
     pub gradscope: String,
     /// Version of the tensor library, where one was used.
     pub libtorch: Option<String>,
-    /// What was run, and how it went.
+    /// The run, and how it went.
     pub run: RunSummary,
     /// The verdict in one word.
     pub verdict: Verdict,
     /// The verdict in one sentence.
     pub headline: String,
-    /// Worst first.
+    /// The findings, worst first.
     pub findings: Vec<Finding>,
     /// Rules that could not be evaluated: never the same as passed.
     pub not_measured: Vec<NotMeasured>,
     /// In forward order.
     pub layers: Vec<LayerSummary>,
-    /// Captured epochs.
+    /// The captured epochs.
     pub epochs: Vec<EpochSummary>,
     /// Where layers list fewer epochs than were captured, so that a long run's summary stays short.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -73,7 +73,7 @@ pub struct RunSummary {
     #[serde(with = "number")]
     #[schemars(with = "number::MaybeFinite")]
     pub chance_loss: f64,
-    /// What a score is: accuracy, or minus the mean squared error. Higher is better.
+    /// The meaning of a score: accuracy, or minus the mean squared error. Higher is better.
     pub score: String,
     /// Whole epochs done.
     pub epochs_done: u64,
@@ -96,9 +96,9 @@ pub struct RunSummary {
 pub enum RunOutcome {
     /// All epochs were trained.
     Finished,
-    /// SIGINT.
+    /// Stopped by SIGINT.
     Interrupted,
-    /// SIGTERM.
+    /// Stopped by SIGTERM.
     Terminated,
     /// The record just stops.
     Killed,
@@ -116,9 +116,9 @@ pub struct Listed {
 /// A layer over the captured epochs.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct LayerSummary {
-    /// Unique name.
+    /// Its name, which is unique.
     pub name: String,
-    /// What it computes.
+    /// The operation that it computes.
     pub kind: LayerKind,
     /// Shape of its weight, output dimension first.
     pub shape: Vec<u64>,
@@ -137,9 +137,9 @@ pub struct LayerSummary {
 pub struct LayerEpoch {
     /// Number, from 0.
     pub epoch: u64,
-    /// Its weight.
+    /// The values of its weight.
     pub weight: DistributionSummary,
-    /// Its bias.
+    /// The values of its bias.
     pub bias: Option<DistributionSummary>,
     /// Gradient of the weight, before any clipping.
     pub weight_grad: Option<DistributionSummary>,
@@ -157,11 +157,11 @@ pub struct LayerEpoch {
     #[serde(with = "number::option")]
     #[schemars(with = "Option<number::MaybeFinite>")]
     pub signal_l2: Option<f64>,
-    /// What it put out.
+    /// Its output.
     pub activation: Option<ActivationSummary>,
 }
 
-/// What a layer put out, after its nonlinearity.
+/// The output of a layer, after its nonlinearity.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ActivationSummary {
     /// Mean of the finite values.
@@ -178,7 +178,7 @@ pub struct ActivationSummary {
     pub zero_fraction: Option<f64>,
     /// Units that never fired; only of ReLU.
     pub dead_units: Option<u64>,
-    /// Units.
+    /// Number of units.
     pub units: u64,
     /// Share of unit-samples where the slope is below 5% of its largest; only of what saturates.
     #[serde(with = "number::option")]
@@ -186,10 +186,10 @@ pub struct ActivationSummary {
     pub saturated_fraction: Option<f64>,
 }
 
-/// What one tensor's values look like.
+/// The distribution of one tensor's values.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct DistributionSummary {
-    /// All values.
+    /// Number of all values.
     pub count: u64,
     /// L2 norm; NaN if any value is.
     #[serde(with = "number")]
@@ -213,9 +213,9 @@ pub struct DistributionSummary {
     pub max: Option<f64>,
     /// [`QUANTILES`] of the finite values; none where only moments were kept.
     pub q: Option<[f64; QUANTILES.len()]>,
-    /// Exact zeros.
+    /// Number of exact zeros.
     pub zeros: u64,
-    /// NaN values.
+    /// Number of NaN values.
     pub nan: u64,
     /// Infinities of either sign.
     pub inf: u64,

@@ -31,7 +31,7 @@ pub struct Cell {
     pub outcome: CellOutcome,
     /// Why it has no result.
     pub error: Option<String>,
-    /// What the table is sorted by.
+    /// The score that the table is sorted by.
     #[serde(with = "number::option")]
     pub score: Option<f64>,
     /// How it fared.
@@ -44,9 +44,9 @@ pub struct Cell {
 pub enum CellOutcome {
     /// All epochs were trained.
     Finished,
-    /// SIGINT.
+    /// Stopped by SIGINT.
     Interrupted,
-    /// SIGTERM.
+    /// Stopped by SIGTERM.
     Terminated,
     /// The record just stops.
     Killed,
@@ -54,12 +54,12 @@ pub enum CellOutcome {
     Failed,
     /// It has not been trained.
     Untrained,
-    /// What lies in its place is no run.
+    /// There is something else in its place.
     Unreadable,
 }
 
 impl CellOutcome {
-    /// In words.
+    /// Its name in files and tables.
     pub fn name(self) -> &'static str {
         match self {
             CellOutcome::Finished => "finished",
@@ -73,7 +73,7 @@ impl CellOutcome {
     }
 }
 
-/// What came of a run.
+/// The result of a run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct CellResult {
     /// Name of the model.
@@ -82,9 +82,9 @@ pub struct CellResult {
     pub verdict: Verdict,
     /// In one sentence.
     pub headline: String,
-    /// What is wrong, without its consequences.
+    /// The root findings, without their consequences.
     pub roots: Vec<RootFinding>,
-    /// What a score is: accuracy, or minus the mean squared error.
+    /// The meaning of a score: accuracy, or minus the mean squared error.
     pub score_name: String,
     /// The last captured epoch.
     pub last: Option<EpochSummary>,
@@ -193,7 +193,7 @@ impl Cell {
         !self.command.is_empty() && same_run(&self.command, command)
     }
 
-    /// What came of it, if it was trained to its end.
+    /// Its result, if it was trained to its end.
     pub fn finished(&self) -> Option<&CellResult> {
         self.result.as_ref().filter(|_| self.outcome == CellOutcome::Finished)
     }
@@ -208,7 +208,7 @@ impl Cell {
         self.directory.rsplit('/').next().unwrap_or(&self.directory)
     }
 
-    /// What is wrong with it, in a few words; empty where nothing is.
+    /// Its faults in a few words; empty where there are none.
     pub fn trouble(&self) -> String {
         if let Some(error) = &self.error {
             return error.clone();

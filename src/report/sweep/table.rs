@@ -9,7 +9,7 @@ use super::grid::{Axis, Sort};
 use super::settings::{absent, label, natural, varied};
 use crate::diagnose::Verdict;
 use crate::report::ReportError;
-use crate::text::number;
+use crate::text::{count, counted, number};
 
 /// Name and version of the format.
 pub const SCHEMA: &str = "gradscope.sweep/1";
@@ -19,11 +19,11 @@ pub const FILE_NAME: &str = "sweep.json";
 /// All runs, in one JSON document.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Sweep {
-    /// [`SCHEMA`].
+    /// Name and version of the format, [`SCHEMA`].
     pub schema: String,
     /// Version of gradscope that put it together.
     pub gradscope: String,
-    /// What the cells are sorted by.
+    /// The score that the cells are sorted by.
     pub sort: Sort,
     /// The same in words: `test accuracy`.
     pub score: String,
@@ -78,22 +78,26 @@ impl Sweep {
     /// Which cell is best and how many are not well, in one or two sentences.
     pub fn headline(&self) -> String {
         let all = self.cells.len();
-        let runs = format!("{all} run{}", if all == 1 { "" } else { "s" });
+        let runs = counted(all as u64, "run");
         let mut text = match self.best() {
             Some(best) => {
                 let verdict = best.result.as_ref().map_or("", |r| r.verdict.name());
                 let score = number(best.score.unwrap_or(f64::NAN));
                 let equals = self.cells.iter().filter(|c| c.score == best.score).count();
-                let first = if equals > 1 { format!("first of {equals} equals, ") } else { String::new() };
+                let first = if equals > 1 {
+                    format!("first of {} equals, ", count(equals as u64))
+                } else {
+                    String::new()
+                };
                 let score_name = &self.score;
                 format!("Best of {runs}: {}, {score_name} {score} ({first}{verdict}).", best.label)
             }
             None => format!("None of {runs} has a {}.", self.score),
         };
         let counts = self.troubles().into_iter().filter(|(n, _)| *n > 0);
-        let counts: Vec<String> = counts.map(|(n, what)| format!("{n} {what}")).collect();
+        let counts: Vec<String> = counts.map(|(n, what)| format!("{} {what}", count(n as u64))).collect();
         if !counts.is_empty() {
-            text += &format!(" Of all {all}: {}.", counts.join(", "));
+            text += &format!(" Of all {}: {}.", count(all as u64), counts.join(", "));
         } else if all > 1 {
             text += " All are healthy.";
         }
@@ -127,12 +131,12 @@ impl Sweep {
         let named = self.absent.iter().take(NAMED).map(String::as_str).collect::<Vec<_>>().join("; ");
         let more = match self.absent.len().saturating_sub(NAMED) {
             0 => String::new(),
-            n => format!("; and {n} more"),
+            n => format!("; and {} more", count(n as u64)),
         };
         let is = if self.absent.len() == 1 { "combination is" } else { "combinations are" };
         Some(format!(
             "{} {is} not there: never trained, or failed before anything was written: {named}{more}.",
-            self.absent.len()
+            count(self.absent.len() as u64)
         ))
     }
 

@@ -9,7 +9,7 @@ use crate::plot::draw::lines::{Across, CHART_HEIGHT, Chart};
 use crate::plot::figure::{Figure, Section, Table};
 use crate::plot::figures::curves::{accuracy_scale, calm_scale};
 use crate::record::{Epoch, Task};
-use crate::text::{number, precise};
+use crate::text::{count, number, precise};
 
 /// Space between two panels.
 const BETWEEN: f64 = 14.0;
@@ -110,7 +110,7 @@ pub fn first_batches(runs: &Runs, batches: u64) -> Figure {
     });
     // There may be fewer.
     let last = panel.curves.iter().flatten().map(|p| p.0 as u64 + 1).max();
-    let batches = last.unwrap_or(batches);
+    let batches = count(last.unwrap_or(batches));
     panel.title = format!("training loss by batch, the first {batches}");
     let scale = calm_scale(panel.values());
     let log = if scale.kind == Kind::Linear { "" } else { " The axis is logarithmic." };
@@ -192,7 +192,7 @@ fn table(runs: &Runs, panels: &[Panel], across: &str) -> Table {
     let shown = places.iter().enumerate().filter(|(i, p)| i % stride == 0 || Some(**p) == last);
     let mut rows = Vec::new();
     for (_, place) in shown {
-        let mut row = vec![place.to_string()];
+        let mut row = vec![count(*place)];
         for points in panels.iter().flat_map(|panel| &panel.curves) {
             // Ascending by construction.
             let found = points.binary_search_by(|p| p.0.total_cmp(&(*place as f64)));

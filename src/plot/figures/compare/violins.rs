@@ -16,7 +16,7 @@ pub fn gradients(runs: &Runs) -> Vec<Figure> {
     on_one_axis(runs, pictures.collect(), if log { Kind::Log } else { Kind::Linear })
 }
 
-/// Of weights.
+/// Draws the weights of every run.
 pub fn weights(runs: &Runs) -> Vec<Figure> {
     let pictures = runs.0.iter().map(|run| Some(violin::weight_picture(&run.context)));
     on_one_axis(runs, pictures.collect(), Kind::Linear)

@@ -49,7 +49,7 @@ pub enum ViolinShape {
 pub struct Violin<'a> {
     /// The layer that it is of.
     pub layer: LayerView<'a>,
-    /// Its shape.
+    /// The shape, output dimension first.
     pub shape: ViolinShape,
     /// Lower quartile, median, upper quartile, in coordinates of the axis; of a range, the mean with a
     /// standard deviation on either side.

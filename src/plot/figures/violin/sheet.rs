@@ -26,15 +26,15 @@ const WIDEST_NOTE: f64 = 200.0;
 /// Room at either end that half of an axis label may need.
 const MIN_MARGIN: f64 = 26.0;
 
-/// What is written on a picture.
+/// The texts of a picture.
 pub struct Sheet<'a> {
-    /// Of the figure.
+    /// Name of the figure.
     pub name: &'a str,
-    /// What it shows.
+    /// Title of the figure.
     pub title: &'a str,
     /// How to read it.
     pub caption: &'a str,
-    /// What the axis shows.
+    /// The title of the axis.
     pub axis: &'a str,
 }
 

@@ -5,6 +5,7 @@ use super::shape::{OutlineDetail, Violin, medians_far_apart};
 use crate::plot::context::{LayerView, PlotContext};
 use crate::plot::draw::axis::Kind;
 use crate::plot::figure::{Figure, Section};
+use crate::text::count;
 
 /// The violins of gradients, the more telling view first; none where there are no gradients.
 pub fn gradients(context: &PlotContext) -> Vec<Figure> {
@@ -32,7 +33,7 @@ pub fn gradient_pictures<'a>(context: &PlotContext<'a>) -> Option<[Picture<'a>; 
     if context.layers.iter().all(|l| l.capture.weight_grad.is_none()) {
         return None;
     }
-    let epoch = context.epoch.epoch;
+    let epoch = count(context.epoch.epoch);
     let what = "the gradients of its weights";
     let magnitudes = Picture {
         name: "violin-gradients-log".into(),
@@ -57,7 +58,7 @@ pub fn gradient_pictures<'a>(context: &PlotContext<'a>) -> Option<[Picture<'a>; 
 
 /// The weights, before an axis is chosen.
 pub fn weight_picture<'a>(context: &PlotContext<'a>) -> Picture<'a> {
-    let epoch = context.epoch.epoch;
+    let epoch = count(context.epoch.epoch);
     Picture {
         name: "violin-weights".into(),
         title: format!("Weights, epoch {epoch}"),
@@ -71,7 +72,7 @@ pub fn weight_picture<'a>(context: &PlotContext<'a>) -> Picture<'a> {
 
 /// The outputs of the layers that were captured, before an axis is chosen; `None` where none was.
 pub fn activation_picture<'a>(context: &PlotContext<'a>) -> Option<Picture<'a>> {
-    let epoch = context.epoch.epoch;
+    let epoch = count(context.epoch.epoch);
     let mut violins = at_last_epoch(context, activation_values);
     violins.retain(|v| v.layer.capture.activations.is_some());
     (!violins.is_empty()).then(|| Picture {
