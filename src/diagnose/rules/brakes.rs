@@ -9,7 +9,7 @@ use super::super::rule::{Case, Hit, Rule, Unmeasured, span};
 use super::super::series;
 use super::super::settings::Param;
 use super::super::text::{self, percent};
-use crate::text::number;
+use crate::text::{literal, number};
 
 const FACTOR: Param = Param::limit(
     "factor",
@@ -67,8 +67,8 @@ fn clip(case: &Case) -> Result<Vec<Hit>, Unmeasured> {
     let (first_epoch, last_epoch) = span(captures);
     let value = captures.iter().filter_map(|c| factors.get(&c.epoch)).copied().fold(f64::INFINITY, f64::min);
     let flag = match (run.clip_norm, run.clip_value) {
-        (Some(c), _) => format!("--clip-norm {}", number(c)),
-        (None, value) => format!("--clip-value {}", number(value.unwrap_or(f64::NAN))),
+        (Some(c), _) => format!("--clip-norm {}", literal(c)),
+        (None, value) => format!("--clip-value {}", literal(value.unwrap_or(f64::NAN))),
     };
     let message = format!(
         "clipping ({flag}) leaves {} of the gradient at the median step since epoch {first_epoch} (limit {}), \

@@ -9,7 +9,7 @@ use super::super::rule::{Case, Hit, NO_STEPS, NO_UPDATES, Rule, Unmeasured, span
 use super::super::series;
 use super::super::settings::Param;
 use super::super::text::{self, percent};
-use crate::text::number;
+use crate::text::{literal, number};
 
 const STEPS: Param = Param::count("steps", 30, "steps before a sum of them means anything");
 const MEDIAN: Param = Param::limit(
@@ -117,7 +117,7 @@ fn hit(case: &Case, stretch: &Stretch, run: &[Capture]) -> Hit {
         message,
         evidence: BTreeMap::from([
             ("largest".to_owned(), text::value(largest)),
-            ("steps".to_owned(), number(steps as f64).into()),
+            ("steps".to_owned(), literal(steps as f64).into()),
         ]),
     }
 }
