@@ -102,7 +102,7 @@ corpus-calibrate: build ## move the limits that began as guesses over it, a sect
 test: libtorch ## check format and lints, run every test, with and without libtorch
 	@command -v chromedriver >/dev/null || echo "No chromedriver here: the tests in a browser are skipped."
 	@$(MAKE) --no-print-directory $(NPM)/package-lock.json 2>/dev/null \
-		|| echo "No npm packages here: the tests with axe-core and html-validate are skipped."
+		|| echo "No npm packages here: the tests with axe-core, html-validate and ESLint are skipped."
 	@$(MAKE) --no-print-directory $(READERS) 2>/dev/null \
 		|| echo "No Python packages here: the tests with TensorBoard and junitparser are skipped."
 	@command -v parallel >/dev/null || echo "No GNU parallel here: its part of a test is skipped."
