@@ -92,7 +92,7 @@ impl<'a> Picture<'a> {
             (_, Some(_)) => "; exact zeros are counted beside the name, layers of nothing else stand at 0.",
             (_, None) => "; exact zeros are counted beside the name.",
         };
-        let outlined = frames.iter().flatten().any(Violin::is_outlined).then(|| match scale.kind {
+        let outlined = frames.iter().flatten().any(Violin::is_outlined).then_some(match scale.kind {
             Kind::Linear => {
                 "where the shape was not kept, a line from smallest to largest with the mean and one \
                  standard deviation to either side"
