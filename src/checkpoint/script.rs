@@ -125,7 +125,7 @@ fn open(path: &Path) -> Result<Archive, CheckpointError> {
         return Err(invalid(format!("it is cut short or no TorchScript archive, as {SAVE} writes it")));
     }
     let archive = Archive::open(&source)?;
-    match torch::Holds::of(&archive) {
+    match torch::Holds::detect(&archive) {
         torch::Holds::Program => Ok(archive),
         torch::Holds::Exported => Err(invalid(format!(
             "it is an archive of torch.export, which is not trained here: save the model as TorchScript, {SAVE}"

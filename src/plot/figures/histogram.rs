@@ -143,12 +143,14 @@ fn heading(canvas: &Canvas, layer: &LayerView, text: &str, numbers: &Numbers) {
     let mark = if layer.flagged { "✕ " } else { "" };
     let color = if layer.flagged { ColorRole::Alarm } else { ColorRole::Muted };
     let name = fit(layer.name, PHONE_TEXT, NAME_ROOM);
-    canvas.text((2.0, 12.0), Anchor::Start, color, &format!("{mark}{name}: {text}"));
     let mut x = WIDTH - 4.0;
     let mut notes = numbers.notes();
     if let (Some([min, .., max]), false) = (numbers.summary, numbers.all_zero()) {
         notes.extend((min == max).then(|| (format!("all {}", number(min)), false)));
     }
+    let room = notes.iter().fold(x - 12.0, |room, (note, _)| room - width(note, PHONE_SMALL) - 10.0);
+    let text = fit(&format!("{mark}{name}: {text}"), PHONE_TEXT, room);
+    canvas.text((2.0, 12.0), Anchor::Start, color, &text);
     for (note, alarm) in notes.iter().rev() {
         let color = if *alarm { ColorRole::Alarm } else { ColorRole::Muted };
         canvas.small((x, 12.0), Anchor::End, color, note);
