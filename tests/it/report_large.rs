@@ -57,7 +57,7 @@ fn of_a_thousand_layers_the_telling_ones_are_drawn_and_all_of_them_are_there() {
     for said in [
         "60 of 1,000 layers are drawn",
         "The other 940 layers",
-        "Layers with findings first; the other 1880 pictures are files",
+        "Layers with findings first; the other 1,880 pictures are files",
     ] {
         assert!(html.contains(said), "{said}");
     }
