@@ -120,7 +120,7 @@ test-train: libtorch test-tools ## the part of it that trains
 test-tools:
 	@command -v chromedriver >/dev/null || echo "No chromedriver here: the tests in a browser are skipped."
 	@$(MAKE) --no-print-directory $(NPM)/package-lock.json 2>/dev/null \
-		|| echo "No npm packages here: the tests with axe-core and html-validate are skipped."
+		|| echo "No npm packages here: the tests with axe-core, html-validate and ESLint are skipped."
 	@$(MAKE) --no-print-directory $(READERS) 2>/dev/null \
 		|| echo "No Python packages here: the tests with TensorBoard and junitparser are skipped."
 	@command -v parallel >/dev/null || echo "No GNU parallel here: its part of a test is skipped."

@@ -6,9 +6,9 @@ use std::path::Path;
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use gradscope::diagnose::{Settings, diagnose};
-use gradscope::plot;
+use gradscope::plot::{self, PlotContext};
 use gradscope::record::Record;
-use gradscope::report::{self, OutputDir};
+use gradscope::report::{OutputDir, RunReport};
 use gradscope::stats::{Density, Distribution};
 
 /// Values that look like a layer's gradients: both signs, several decades.
@@ -55,9 +55,10 @@ fn reading_and_diagnosis(c: &mut Criterion) {
 fn plots(c: &mut Criterion) {
     let record = record();
     let flagged = BTreeSet::from(["fc1".to_owned()]);
+    let context = PlotContext::new(&record, &flagged).expect("a captured epoch");
     let mut group = c.benchmark_group("plot");
     for plot in plot::PLOTS {
-        group.bench_function(plot.name, |b| b.iter(|| plot.draw(black_box(&record), &flagged)));
+        group.bench_function(plot.name, |b| b.iter(|| plot.draw(black_box(&context))));
     }
     group.finish();
 }
@@ -65,11 +66,11 @@ fn plots(c: &mut Criterion) {
 fn whole_report(c: &mut Criterion) {
     let record = record();
     let diagnosis = diagnose(&record, &Settings::default());
-    let figures = plot::figures(&record, &BTreeSet::new());
     let scratch = tempfile::tempdir().expect("a temporary directory");
     let directory = OutputDir::check(&scratch.path().join("out"), false).expect("a new directory");
+    let report = RunReport::new(&record, &diagnosis);
     c.bench_function("write a report", |b| {
-        b.iter(|| report::write(&directory, &record, &diagnosis, &figures).expect("room on the disk"));
+        b.iter(|| report.write(&directory).expect("room on the disk"));
     });
 }
 

@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 
 use gradscope::diagnose::{Diagnosis, Settings, diagnose};
 use gradscope::record::{Activation, Loss, Record, Run};
+use gradscope::report::{OutputDir, RunReport};
 use gradscope::train::{Scope, Scores, TrackedLayer, describe};
-use gradscope::{plot, report};
 use tch::nn::{self, Module, OptimizerConfig};
 use tch::{Device, Kind, Reduction, Tensor};
 
@@ -82,8 +82,7 @@ pub fn train(bias: f64, record: &Path) -> Result<(), Failure> {
 pub fn report(record: &Path, out: &Path) -> Result<(Diagnosis, PathBuf), Failure> {
     let (record, _warnings) = Record::read(record)?;
     let diagnosis = diagnose(&record, &Settings::default());
-    let figures = plot::figures(&record, &diagnosis.flagged_layers());
-    let written = report::write(&report::OutputDir::check(out, true)?, &record, &diagnosis, &figures)?;
+    let written = RunReport::new(&record, &diagnosis).write(&OutputDir::check(out, true)?)?;
     Ok((diagnosis, written.report))
 }
 

@@ -25,18 +25,17 @@
 //!
 //! use gradscope::diagnose::{Settings, diagnose};
 //! use gradscope::record::Record;
-//! use gradscope::{plot, report};
+//! use gradscope::report::{OutputDir, RunReport};
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let (record, _warnings) = Record::read(Path::new("fixtures/records/relu5-dead.jsonl"))?;
 //! let diagnosis = diagnose(&record, &Settings::default());
 //! assert!(diagnosis.headline.starts_with("fc1 was born dead"));
 //!
-//! let figures = plot::figures(&record, &diagnosis.flagged_layers());
 //! # let scratch = tempfile::tempdir()?;
 //! # let out = scratch.path().join("out");
-//! let directory = report::OutputDir::check(&out, false)?;
-//! let written = report::write(&directory, &record, &diagnosis, &figures)?;
+//! let directory = OutputDir::check(&out, false)?;
+//! let written = RunReport::new(&record, &diagnosis).write(&directory)?;
 //! assert!(written.report.ends_with("report.html"));
 //! # Ok(())
 //! # }

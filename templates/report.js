@@ -18,7 +18,15 @@
     return made;
   };
   root.classList.add('script');
+  // Set where there are several epochs: the column and the text of a cell, and the way to an epoch.
+  let columnAt = () => -1;
+  let cellAt = () => null;
+  let go = () => {};
   for (const control of all('[data-script]')) control.hidden = false;
+
+  // A number with separators between the thousands of its whole part.
+  const grouped = value =>
+    String(value).replace(/\d+/, whole => whole.replace(/\B(?=(\d{3})+$)/g, ','));
 
   // A number as the rest of the page writes it: so many significant digits, exponents where they help.
   const number = (value, digits = 3) => {
@@ -27,7 +35,7 @@
     if (value === 0) return '0';
     const scientific = value.toExponential(digits - 1);
     const rounded = Math.abs(Number(scientific));
-    if (rounded >= 1e-3 && rounded < 1e5) return String(Number(scientific));
+    if (rounded >= 1e-3 && rounded < 1e5) return grouped(Number(scientific));
     const [mantissa, exponent] = scientific.split('e');
     return `${Number(mantissa)}e${Number(exponent)}`;
   };
@@ -269,9 +277,6 @@
   // ── Over the epochs ──────────────────────────────────────────────────────────────────────────────────
   const holder = one('#moments');
   const data = holder ? JSON.parse(holder.textContent) : null;
-  let columnAt = () => -1;
-  let cellAt = () => null;
-  let go = () => {};
   if (!data) return;
   const { epochs, layers: rows, quantities, pictures } = data;
   const last = epochs.length - 1;
@@ -289,20 +294,20 @@
   // Violins: the same shapes as in the picture, from places in it.
   const width = letter => 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/'.indexOf(letter) / 63;
   const moving = Object.entries(pictures).flatMap(([name, motion]) => {
-    const holder = document.getElementById(name);
-    const svg = holder && one('svg', holder);
+    const figure = document.getElementById(name);
+    const svg = figure && one('svg', figure);
     if (!svg) return [];
     const groups = new Map(all('.gs-layer', svg).map(g => [Number(g.dataset.layer), g]));
     return [{ motion, svg, groups, axis: one('.gs-axis', svg), shown: motion.frames.length - 1, words: [
-      ...all('.gs-title text', svg), ...all('title, desc', svg), ...all('figcaption strong bdi', holder),
+      ...all('.gs-title text', svg), ...all('title, desc', svg), ...all('figcaption strong bdi', figure),
     ] }];
   });
   const inks = {
     text: '#1a1d21', muted: '#59626e', grid: '#dfe3e8', line: '#3566b0', fill: '#d9e3f2',
     alarm: '#b3322b', 'alarm-fill': '#f6e2e0', paper: '#ffffff',
   };
-  const stroke = (ink, width) => ({
-    class: `s-${ink}`, fill: 'none', stroke: inks[ink], 'stroke-width': width,
+  const stroke = (ink, thickness) => ({
+    class: `s-${ink}`, fill: 'none', stroke: inks[ink], 'stroke-width': thickness,
   });
   const filled = (fill, ink) => ({
     class: `f-${fill} s-${ink}`, fill: inks[fill], stroke: inks[ink], 'stroke-width': 1.3,
@@ -392,7 +397,7 @@
         tell(group, `${name(layer)}: ${frame.violins[i].words}`);
       }
       for (const words of picture.words) {
-        words.textContent = words.textContent.replace(/epoch \d+/, `epoch ${epochs[now]}`);
+        words.textContent = words.textContent.replace(/epoch [\d,]+/, `epoch ${grouped(epochs[now])}`);
       }
       picture.shown = now;
     }
@@ -410,12 +415,12 @@
       const text = one('.n', cell) ?? cell;
       const units = rows[row].units;
       text.textContent = quantity.key === 'dead' && typeof value === 'number'
-        ? `${Math.round(value * units).toLocaleString('en')} of ${units.toLocaleString('en')}` : number(value);
+        ? `${grouped(Math.round(value * units))} of ${grouped(units)}` : number(value);
       text.title = typeof value === 'number' ? String(value) : '';
       const bar = one('.value', cell);
       bar?.setAttribute('width', `${Math.round((place(quantity, value) ?? 0) * 1000) / 10}%`);
     }
-    for (const words of all('.as-of')) words.textContent = epochs[now];
+    for (const words of all('.as-of')) words.textContent = grouped(epochs[now]);
   };
 
   // The heat map.
@@ -433,7 +438,7 @@
   };
   const said1 = (row, column) => {
     const value = chosen().values[row][column];
-    return `${rows[row].name}, epoch ${epochs[column]}: ${chosen().name} ${number(value, 6)}`;
+    return `${rows[row].name}, epoch ${grouped(epochs[column])}: ${chosen().name} ${number(value, 6)}`;
   };
   cellAt = target => {
     const column = columnAt(target);
@@ -487,8 +492,8 @@
   go = to => {
     now = Math.min(Math.max(to, 0), last);
     slider.value = now;
-    slider.setAttribute('aria-valuetext', `epoch ${epochs[now]}`);
-    output.textContent = `epoch ${epochs[now]}`;
+    slider.setAttribute('aria-valuetext', `epoch ${grouped(epochs[now])}`);
+    output.textContent = `epoch ${grouped(epochs[now])}`;
     moveViolins();
     moveProfile();
     moveHeat();
@@ -497,7 +502,10 @@
   };
   slider.addEventListener('input', () => { stop(); go(Number(slider.value)); });
   play.addEventListener('click', () => {
-    if (timer) return stop();
+    if (timer) {
+      stop();
+      return;
+    }
     if (now === last) go(0);
     play.replaceChildren(element('span', { ariaHidden: 'true' }, '❚❚'), ' Pause');
     timer = setInterval(() => {

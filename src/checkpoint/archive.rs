@@ -9,11 +9,11 @@ use super::CheckpointError;
 use super::place::{Place, Source};
 
 /// Entries of an archive, at most: a file a tensor.
-const MOST_ENTRIES: usize = 1_000_000;
+const MAX_ENTRIES: usize = 1_000_000;
 /// The most that deflate makes of a byte.
-const LARGEST_RATIO: u64 = 1_032;
+const MAX_RATIO: u64 = 1_032;
 
-/// What lies in an archive, by name.
+/// The entries of an archive, by name.
 pub struct Archive {
     source: Source,
     entries: BTreeMap<String, Place>,
@@ -30,7 +30,7 @@ impl Archive {
     /// Reads the directory, and checks that what it names lies in the file and nowhere twice.
     pub fn open(source: &Source) -> Result<Self, CheckpointError> {
         let path = &source.path;
-        let invalid = |reason: String| CheckpointError::invalid(path, reason);
+        let invalid = CheckpointError::in_file(path);
         let broken = |e: rawzip::Error| {
             invalid(format!(
                 "it is cut short or damaged: it begins as a zip archive and its directory cannot be read ({e})"
@@ -42,8 +42,8 @@ impl Archive {
         let mut found = Vec::new();
         let mut directory = archive.entries(&mut buffer);
         while let Some(entry) = directory.next_entry().map_err(broken)? {
-            if found.len() == MOST_ENTRIES {
-                return Err(invalid(format!("it holds more than {MOST_ENTRIES} files: no checkpoint does")));
+            if found.len() == MAX_ENTRIES {
+                return Err(invalid(format!("it holds more than {MAX_ENTRIES} files: no checkpoint does")));
             }
             let name = String::from_utf8_lossy(entry.file_path().as_bytes()).into_owned();
             found.push((name, entry.compression_method(), entry.uncompressed_size_hint(), entry.wayfinder()));
@@ -61,10 +61,9 @@ impl Archive {
                 }
             };
             let stored = end.checked_sub(start).filter(|_| end <= source.length);
-            let possible = |stored: &u64| {
-                if deflated { length / LARGEST_RATIO <= *stored } else { length == *stored }
-            };
-            let Some(stored) = stored.filter(possible) else {
+            let stored = stored
+                .filter(|stored| if deflated { length / MAX_RATIO <= *stored } else { length == *stored });
+            let Some(stored) = stored else {
                 return Err(invalid(format!("it is damaged: {name:?} cannot have the size that it claims")));
             };
             let place = Place { source: source.clone(), offset: start, stored, length, deflated };

@@ -5,9 +5,9 @@ use half::{bf16, f16};
 /// A floating-point type. Integers and truth values are no parameters that learn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Dtype {
-    /// 64 bits.
+    /// Floating point of 64 bits.
     F64,
-    /// 32 bits.
+    /// Floating point of 32 bits.
     F32,
     /// 16 bits, IEEE.
     F16,
@@ -24,7 +24,7 @@ pub enum Dtype {
 pub enum Values {
     /// Up to 32 bits.
     F32(Vec<f32>),
-    /// 64 bits.
+    /// Floating point of 64 bits.
     F64(Vec<f64>),
 }
 
@@ -41,13 +41,15 @@ impl Dtype {
 
     /// The numbers that whole bytes of it stand for, the least significant byte first.
     pub fn values(self, bytes: &[u8]) -> Values {
-        let f32_of =
-            |f: &dyn Fn([u8; 2]) -> f32| Values::F32(bytes.as_chunks().0.iter().map(|b| f(*b)).collect());
         match self {
             Self::F64 => Values::F64(bytes.as_chunks().0.iter().map(|b| f64::from_le_bytes(*b)).collect()),
             Self::F32 => Values::F32(bytes.as_chunks().0.iter().map(|b| f32::from_le_bytes(*b)).collect()),
-            Self::F16 => f32_of(&|b| f16::from_le_bytes(b).to_f32()),
-            Self::Bf16 => f32_of(&|b| bf16::from_le_bytes(b).to_f32()),
+            Self::F16 => {
+                Values::F32(bytes.as_chunks().0.iter().map(|b| f16::from_le_bytes(*b).to_f32()).collect())
+            }
+            Self::Bf16 => {
+                Values::F32(bytes.as_chunks().0.iter().map(|b| bf16::from_le_bytes(*b).to_f32()).collect())
+            }
             Self::F8E4m3 => Values::F32(bytes.iter().map(|b| e4m3(*b)).collect()),
             Self::F8E5m2 => Values::F32(bytes.iter().map(|b| f16::from_le_bytes([0, *b]).to_f32()).collect()),
         }

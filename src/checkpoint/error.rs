@@ -1,4 +1,4 @@
-//! What can be wrong with a checkpoint.
+//! The faults of a checkpoint.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -11,17 +11,17 @@ pub enum CheckpointError {
     /// The file cannot be opened or read.
     #[error("cannot read {}: {source}", path.display())]
     Read {
-        /// The file.
+        /// Path of the file.
         path: PathBuf,
-        /// What the system said.
+        /// The error of the system.
         source: io::Error,
     },
     /// It is not what it should be.
     #[error("{}: {reason}", path.display())]
     Invalid {
-        /// The file.
+        /// Path of the file.
         path: PathBuf,
-        /// What is wrong with it and what would be right.
+        /// The fault, and the cure.
         reason: String,
     },
 }
@@ -30,6 +30,11 @@ impl CheckpointError {
     /// That the system could not read this file.
     pub(super) fn read(path: &Path) -> impl Fn(io::Error) -> Self {
         move |source| Self::Read { path: path.into(), source }
+    }
+
+    /// The errors of something that is wrong inside of this file, by their reasons.
+    pub(super) fn in_file(path: &Path) -> impl Fn(String) -> Self + Copy + '_ {
+        move |reason| Self::invalid(path, reason)
     }
 
     /// That something is wrong inside of this file.

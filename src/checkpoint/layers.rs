@@ -44,13 +44,10 @@ pub fn group(tensors: &[Named]) -> (Vec<Part>, Vec<usize>) {
         if !is_weight || tensor.count() == 0 {
             continue;
         }
-        let sibling = |leaf: &str| {
-            let name = if path.is_empty() { leaf.to_owned() } else { format!("{path}.{leaf}") };
-            index.get(name.as_str()).copied()
-        };
-        let bias = leaf.contains("weight").then(|| sibling(&leaf.replace("weight", "bias"))).flatten();
+        let bias = leaf.contains("weight").then(|| within(path, &leaf.replace("weight", "bias")));
+        let bias = bias.and_then(|name| index.get(name.as_str()).copied());
         let bias = bias.filter(|b| tensors[*b].count() > 0);
-        let is_batch_norm = sibling("running_mean").is_some();
+        let is_batch_norm = index.contains_key(within(path, "running_mean").as_str());
         let kind = kind(path, leaf, dimensions, bias.is_some(), is_batch_norm);
         let name = match (leaf, path) {
             ("weight", "") => "model",
@@ -65,6 +62,11 @@ pub fn group(tensors: &[Named]) -> (Vec<Part>, Vec<usize>) {
     }
     let left = (0..tensors.len()).filter(|i| !taken[*i]).collect();
     (parts, left)
+}
+
+/// The name of a part of the module at this path.
+fn within(path: &str, leaf: &str) -> String {
+    if path.is_empty() { leaf.to_owned() } else { format!("{path}.{leaf}") }
 }
 
 fn layer(name: &str, kind: LayerKind, weight: &Named, bias: Option<&Named>) -> Layer {
@@ -86,11 +88,10 @@ fn layer(name: &str, kind: LayerKind, weight: &Named, bias: Option<&Named>) -> L
 }
 
 fn kind(path: &str, leaf: &str, dimensions: usize, has_bias: bool, is_batch_norm: bool) -> LayerKind {
-    let begins = |starts: &[&str]| starts.iter().any(|s| leaf.starts_with(s));
-    if begins(&["in_proj", "q_proj", "k_proj", "v_proj"]) {
+    if ["in_proj", "q_proj", "k_proj", "v_proj"].iter().any(|start| leaf.starts_with(start)) {
         return LayerKind::Linear;
     }
-    if begins(&["weight_ih", "weight_hh"]) {
+    if leaf.starts_with("weight_ih") || leaf.starts_with("weight_hh") {
         return LayerKind::Recurrent;
     }
     if leaf != "weight" {

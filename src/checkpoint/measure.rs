@@ -4,20 +4,23 @@ use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::thread;
 
+use super::CheckpointError;
+use super::content::Content;
 use super::dtype::Values;
 use super::layers::{Named, Part, group};
+use super::open::open;
 use super::tensor::{PIECE, Tensor};
-use super::{CheckpointError, Content, open, quoted};
 use crate::record::{
     Data, End, Epoch, Header, LayerCapture, Line, Loss, Outcome, Record, Run, SCHEMA, Task, WEIGHTS_ALONE,
     in_full,
 };
 use crate::stats::Distribution;
+use crate::text::quoted;
 
 /// Layers of a checkpoint, at most: each is a row and a picture of the report.
-const MOST_LAYERS: usize = 10_000;
+const MAX_LAYERS: usize = 10_000;
 
-/// What is known of a file once its layers were found.
+/// A file whose layers were found.
 struct Checkpoint {
     path: PathBuf,
     tensors: Vec<Tensor>,
@@ -27,17 +30,14 @@ struct Checkpoint {
 impl Checkpoint {
     fn open(path: &Path, notes: &mut Vec<String>) -> Result<Self, CheckpointError> {
         let Content { tensors, left_out, notes: own, .. } = open(path)?;
-        // Of several files of one run all say the same.
-        let mut note = |text: String| {
-            if !notes.iter().any(|n| n.ends_with(&text)) {
-                notes.push(format!("{}: {text}", path.display()));
-            }
-        };
-        own.into_iter().for_each(&mut note);
+        let mut told = own;
         if !left_out.is_empty() {
             let named: Vec<String> = left_out.iter().map(|l| format!("{} ({})", l.name, l.dtype)).collect();
             let named: Vec<&str> = named.iter().map(String::as_str).collect();
-            note(format!("left out, since only floating-point weights are measured: {}", quoted(&named)));
+            told.push(format!(
+                "left out, since only floating-point weights are measured: {}",
+                quoted(&named)
+            ));
         }
         let named: Vec<Named> = tensors.iter().map(|t| Named { name: &t.name, shape: &t.shape }).collect();
         let (parts, left) = group(&named);
@@ -46,17 +46,23 @@ impl Checkpoint {
             let reason = format!("none of its tensors is the weight of a layer: {}", quoted(&names));
             return Err(CheckpointError::invalid(path, reason));
         }
-        if parts.len() > MOST_LAYERS {
+        if parts.len() > MAX_LAYERS {
             let reason =
-                format!("it has {} layers, and more than {MOST_LAYERS} are not diagnosed", parts.len());
+                format!("it has {} layers, and more than {MAX_LAYERS} are not diagnosed", parts.len());
             return Err(CheckpointError::invalid(path, reason));
         }
         if !left.is_empty() {
             let names: Vec<&str> = left.iter().map(|i| tensors[*i].name.as_str()).collect();
-            note(format!(
+            told.push(format!(
                 "left out, being no weights of layers (running statistics, say): {}",
                 quoted(&names)
             ));
+        }
+        // Of several files of one run all say the same.
+        for text in told {
+            if !notes.iter().any(|n| n.ends_with(&text)) {
+                notes.push(format!("{}: {text}", path.display()));
+            }
         }
         Ok(Self { path: path.to_owned(), tensors, parts })
     }
@@ -76,10 +82,9 @@ impl Checkpoint {
         if let Some(less) = first.parts.iter().find(|p| !own.contains(p.layer.name.as_str())) {
             return Err(invalid(format!("it lacks the layer {}", less.layer.name)));
         }
-        let differs =
-            |part: &&Part| first.parts[places[part.layer.name.as_str()]].layer.shape != part.layer.shape;
-        if let Some(other) = self.parts.iter().find(differs) {
-            let there = &first.parts[places[other.layer.name.as_str()]].layer.shape;
+        let mut pairs =
+            self.parts.iter().map(|p| (p, &first.parts[places[p.layer.name.as_str()]].layer.shape));
+        if let Some((other, there)) = pairs.find(|(part, there)| part.layer.shape != **there) {
             return Err(invalid(format!(
                 "the weight of {} has the shape {:?} here and {there:?} there",
                 other.layer.name, other.layer.shape
@@ -91,12 +96,13 @@ impl Checkpoint {
 
     /// Everything that is measured of its layers; `earlier` is the checkpoint before it.
     fn captures(&self, earlier: Option<&Self>) -> Result<Vec<LayerCapture>, CheckpointError> {
-        let capture = |(i, part): (usize, &Part)| {
+        let mut captures = Vec::with_capacity(self.parts.len());
+        for (i, part) in self.parts.iter().enumerate() {
             let weight = &self.tensors[part.weight];
             let compared = part.layer.kind.is_matrix() && part.layer.units >= 2;
             let bias = part.bias.map(|b| distribution(&self.tensors[b])).transpose()?;
             let before = earlier.map(|e| &e.tensors[e.parts[i].weight]);
-            Ok(LayerCapture {
+            captures.push(LayerCapture {
                 weight: distribution(weight)?,
                 bias,
                 weight_grad: None,
@@ -109,9 +115,9 @@ impl Checkpoint {
                 hidden_state_gradient: None,
                 zero_gradient_units: None,
                 steps: None,
-            })
-        };
-        self.parts.iter().enumerate().map(capture).collect()
+            });
+        }
+        Ok(captures)
     }
 }
 
@@ -181,12 +187,13 @@ pub fn record(paths: &[PathBuf], command: Vec<String>) -> Result<(Record, Vec<St
 
 /// Names of files that tell them apart: without their directories, where that is enough.
 fn labels(paths: &[PathBuf]) -> Vec<String> {
-    let name = |p: &PathBuf| p.file_name().unwrap_or(p.as_os_str()).to_string_lossy().into_owned();
-    let mut names: Vec<String> = paths.iter().map(name).collect();
-    names.sort_unstable();
-    names.dedup();
-    let unique = names.len() == paths.len();
-    paths.iter().map(|p| if unique { name(p) } else { p.display().to_string() }).collect()
+    let names = paths.iter().map(|p| p.file_name().unwrap_or(p.as_os_str()).to_string_lossy().into_owned());
+    let names: Vec<String> = names.collect();
+    let different: HashSet<&str> = names.iter().map(String::as_str).collect();
+    if different.len() == paths.len() {
+        return names;
+    }
+    paths.iter().map(|p| p.display().to_string()).collect()
 }
 
 fn run(path: &Path, epochs: u64) -> Run {
@@ -250,7 +257,7 @@ fn distribution(tensor: &Tensor) -> Result<Distribution, CheckpointError> {
     Ok(all)
 }
 
-/// What one tensor became, less what it was; both have the same shape.
+/// The change from one tensor to another of the same shape.
 fn change(before: &Tensor, after: &Tensor) -> Result<Distribution, CheckpointError> {
     let mut all = Distribution::default();
     let (mut before, mut after) = (before.pieces()?, after.pieces()?);

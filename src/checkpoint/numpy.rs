@@ -2,18 +2,19 @@
 
 use std::io::{self, Read};
 
+use super::CheckpointError;
 use super::archive::Archive;
+use super::content::Content;
 use super::dtype::Dtype;
 use super::place::{Place, Source};
 use super::tensor::Tensor;
-use super::{CheckpointError, Content};
 
 /// How every `.npy` begins.
 pub const MAGIC: &[u8] = b"\x93NUMPY";
 /// Longest header: structured arrays aside, NumPy writes some hundred bytes.
 const LONGEST_HEADER: usize = 1 << 16;
 /// Dimensions of an array, at most (NumPy's own limit).
-const MOST_DIMENSIONS: usize = 64;
+const MAX_DIMENSIONS: usize = 64;
 
 /// The arrays of an archive; of other files in it nothing is read.
 pub fn read_archive(source: &Source) -> Result<Content, CheckpointError> {
@@ -45,7 +46,7 @@ pub fn read_array(source: &Source) -> Result<Content, CheckpointError> {
 
 fn add(content: &mut Content, name: &str, place: Place) -> Result<(), CheckpointError> {
     let path = place.source.path.clone();
-    let invalid = |reason: String| CheckpointError::invalid(&path, reason);
+    let invalid = CheckpointError::in_file(&path);
     let cut = |e: io::Error| invalid(format!("the array {name:?} is cut short or damaged: {e}"));
     let mut reader = place.reader(0).map_err(cut)?;
     let mut start = [0; 8];
@@ -109,31 +110,38 @@ struct Header {
 
 /// `{'descr': '<f4', 'fortran_order': False, 'shape': (3, 4), }`, the only form that NumPy writes.
 fn parse(text: &str) -> Option<Header> {
-    let value = |key: &str| Some(text.split_once(&format!("'{key}':"))?.1.trim_start());
-    let descr = value("descr")?;
+    let descr = value(text, "descr")?;
     let descr = match descr.strip_prefix('\'') {
         Some(quoted) => quoted.split_once('\'')?.0,
         None => descr.strip_prefix('[')?.split_once(']')?.0,
     };
-    let fortran = match value("fortran_order")? {
+    let fortran = match value(text, "fortran_order")? {
         v if v.starts_with("False") => false,
         v if v.starts_with("True") => true,
         _ => return None,
     };
-    let shape = value("shape")?.strip_prefix('(')?.split_once(')')?.0;
+    let shape = value(text, "shape")?.strip_prefix('(')?.split_once(')')?.0;
     let shape: Option<Vec<u64>> =
         shape.split(',').map(str::trim).filter(|d| !d.is_empty()).map(|d| d.parse().ok()).collect();
-    let shape = shape.filter(|s| s.len() <= MOST_DIMENSIONS)?;
+    let shape = shape.filter(|s| s.len() <= MAX_DIMENSIONS)?;
     Some(Header { descr: descr.to_owned(), fortran, shape })
+}
+
+/// The text after a key of the header.
+fn value<'a>(text: &'a str, key: &str) -> Option<&'a str> {
+    Some(text.split_once(&format!("'{key}':"))?.1.trim_start())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn header(text: &str) -> Option<(String, bool, Vec<u64>)> {
+        parse(text).map(|h| (h.descr, h.fortran, h.shape))
+    }
+
     #[test]
     fn headers_are_read_as_numpy_writes_them() {
-        let header = |text| parse(text).map(|h| (h.descr, h.fortran, h.shape));
         let plain = header("{'descr': '<f4', 'fortran_order': False, 'shape': (3, 4), }   \n");
         assert_eq!(plain, Some(("<f4".into(), false, vec![3, 4])));
         let scalar = header("{'descr': '>f8', 'fortran_order': True, 'shape': (), }");

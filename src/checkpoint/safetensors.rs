@@ -8,16 +8,17 @@ use safetensors::SafeTensorError;
 use safetensors::tensor::{Dtype as Stored, Metadata, TensorInfo};
 use serde::Deserialize;
 
+use super::CheckpointError;
+use super::content::Content;
 use super::dtype::Dtype;
 use super::place::{Place, Source};
 use super::tensor::Tensor;
-use super::{CheckpointError, Content};
 
 /// Bytes before the header, which hold its length.
 const PREFIX: u64 = 8;
 /// Longest header, as the format has it.
 const LONGEST_HEADER: u64 = 100_000_000;
-/// Longest index.
+/// Longest index file, in bytes.
 const LONGEST_INDEX: u64 = 64 << 20;
 
 #[derive(Deserialize)]
@@ -31,7 +32,7 @@ struct Header {
 /// Everything in one file.
 pub fn read(source: &Source) -> Result<Content, CheckpointError> {
     let path = &source.path;
-    let invalid = |reason: String| CheckpointError::invalid(path, reason);
+    let invalid = CheckpointError::in_file(path);
     let not_so = |what: &str| invalid(format!("it is no safetensors file: {what}"));
     if source.length < PREFIX {
         return Err(not_so(&format!("it has {} bytes, and a header alone has more", source.length)));
@@ -85,7 +86,7 @@ pub fn read(source: &Source) -> Result<Content, CheckpointError> {
     Ok(content)
 }
 
-/// What the crate says, as the end of a sentence.
+/// The error of the crate, as the end of a sentence.
 fn sentence(error: &SafeTensorError) -> String {
     match error {
         SafeTensorError::InvalidOffset(name) => {
@@ -114,10 +115,17 @@ struct Index {
     weight_map: BTreeMap<String, String>,
 }
 
+impl Index {
+    /// Whether a tensor is to be read from this file.
+    fn places(&self, name: &str, file: &str) -> bool {
+        self.weight_map.get(name).is_some_and(|f| f == file)
+    }
+}
+
 /// All files that an index (`model.safetensors.index.json`) names.
 pub fn read_index(source: &Source) -> Result<Content, CheckpointError> {
     let path = &source.path;
-    let invalid = |reason: String| CheckpointError::invalid(path, reason);
+    let invalid = CheckpointError::in_file(path);
     if source.length > LONGEST_INDEX {
         return Err(invalid(format!(
             "it has {} bytes: no index of safetensors files is so long",
@@ -136,9 +144,9 @@ pub fn read_index(source: &Source) -> Result<Content, CheckpointError> {
             return Err(invalid(format!("it names {file:?}, which is no file beside it")));
         }
         let shard = read(&Source::open(path.with_file_name(file))?)?;
-        let here = |name: &str| index.weight_map.get(name).map(String::as_str) == Some(file);
-        content.tensors.extend(shard.tensors.into_iter().filter(|t| here(&t.name)));
-        content.left_out.extend(shard.left_out.into_iter().filter(|l| here(&l.name)));
+        let tensors = shard.tensors.into_iter().filter(|t| index.places(&t.name, file));
+        content.tensors.extend(tensors);
+        content.left_out.extend(shard.left_out.into_iter().filter(|l| index.places(&l.name, file)));
     }
     let found: HashSet<&str> = content.names().collect();
     if let Some((name, file)) = index.weight_map.iter().find(|(name, _)| !found.contains(name.as_str())) {

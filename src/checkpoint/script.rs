@@ -6,8 +6,9 @@ use std::path::Path;
 use std::rc::Rc;
 
 use super::archive::Archive;
+use super::open::BEGINNING;
 use super::place::Source;
-use super::{BEGINNING, CheckpointError, numpy, torch};
+use super::{CheckpointError, numpy, torch};
 use crate::record::LayerKind;
 
 /// Longest pickle of a program, which holds no numbers, and most that is read of its code.
@@ -19,7 +20,7 @@ const PYTORCHS: &str = "__torch__.torch.nn.modules.";
 /// How a program is made of a model.
 const SAVE: &str = "torch.jit.script(model).save(\"net.pt\")";
 
-/// What an archive says of its modules.
+/// The modules of an archive.
 #[derive(Debug, Default, PartialEq)]
 pub struct Program {
     /// The class of every module, such as `Linear`, by its dotted path.
@@ -48,7 +49,7 @@ impl Program {
         Ok(program)
     }
 
-    /// What the module of this path computes, where its class says so.
+    /// The kind of layer at this path, where its class tells it.
     pub fn kind(&self, module: &str) -> Option<LayerKind> {
         use LayerKind::*;
         let class = self.classes.get(module)?;
@@ -101,7 +102,7 @@ impl Program {
 
 /// The archive, if it is one of TorchScript.
 fn open(path: &Path) -> Result<Archive, CheckpointError> {
-    let invalid = |reason: String| CheckpointError::invalid(path, reason);
+    let invalid = CheckpointError::in_file(path);
     let source = Source::open(path.to_owned())?;
     let beginning =
         source.bytes(0, BEGINNING.min(source.length) as usize).map_err(CheckpointError::read(path))?;
@@ -124,7 +125,7 @@ fn open(path: &Path) -> Result<Archive, CheckpointError> {
         return Err(invalid(format!("it is cut short or no TorchScript archive, as {SAVE} writes it")));
     }
     let archive = Archive::open(&source)?;
-    match torch::Holds::of(&archive) {
+    match torch::Holds::detect(&archive) {
         torch::Holds::Program => Ok(archive),
         torch::Holds::Exported => Err(invalid(format!(
             "it is an archive of torch.export, which is not trained here: save the model as TorchScript, {SAVE}"
@@ -159,7 +160,7 @@ struct Reader<'a> {
     path: &'a Path,
     archive: &'a Archive,
     root: &'a str,
-    /// What classes declare, by the file and the name of each.
+    /// The declarations of classes, by the file and the name of each.
     files: HashMap<String, HashMap<String, Rc<[String]>>>,
     /// Letters of code that may still be read, and of declarations that may be looked at.
     left: u64,
@@ -192,7 +193,7 @@ impl Reader<'_> {
     }
 }
 
-/// What every class in this code declares before its first method.
+/// The declarations of every class in this code before its first method.
 fn classes(code: &str) -> HashMap<String, Rc<[String]>> {
     let mut classes = HashMap::new();
     let mut lines = code.lines().peekable();

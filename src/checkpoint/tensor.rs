@@ -9,20 +9,20 @@ use super::place::Place;
 /// Values that are in memory at once: 16 MB of float32.
 pub const PIECE: u64 = 1 << 22;
 /// Bytes of a tensor that is read as a whole, since its values do not lie in order.
-const LARGEST_STRIDED: u64 = 2 << 30;
+const MAX_STRIDED: u64 = 2 << 30;
 
 /// A tensor of floating-point numbers, not yet read.
 #[derive(Clone, Debug)]
 pub struct Tensor {
     /// As the file calls it.
     pub name: String,
-    /// Its shape.
+    /// The shape, output dimension first.
     pub shape: Vec<u64>,
     /// Type of its numbers.
     pub dtype: Dtype,
     /// Most significant byte first.
     pub big_endian: bool,
-    /// What it lies in, maybe with others.
+    /// The place that it lies in, maybe with others.
     pub place: Place,
     /// Bytes before its first number.
     pub first: u64,
@@ -31,7 +31,7 @@ pub struct Tensor {
 }
 
 impl Tensor {
-    /// Its numbers.
+    /// The type of its numbers.
     pub fn count(&self) -> u64 {
         self.shape.iter().product()
     }
@@ -67,7 +67,7 @@ impl Tensor {
                 self.place.length
             ));
         }
-        if self.strides.is_some() && spanned.saturating_mul(self.dtype.size()) > LARGEST_STRIDED {
+        if self.strides.is_some() && spanned.saturating_mul(self.dtype.size()) > MAX_STRIDED {
             return Err(format!(
                 "{} does not lie in order, and is too large to be sorted: save it with .contiguous()",
                 self.name

@@ -36,7 +36,7 @@ pub fn run(args: &DiffArgs, colours: bool) -> anyhow::Result<u8> {
         source::read(&paths[1], &findings, &args.findings)?,
     ];
     let [base_name, new_name] = paths.each_ref().map(|p| p.display().to_string());
-    let diff = Diff::of((&base, &base_name), (&new, &new_name), args.tolerance);
+    let diff = Diff::new((&base, &base_name), (&new, &new_name), args.tolerance);
     targets.write(&Subject { summary: &new, source: &paths[1], known: &diff.known })?;
     if let Some(directory) = &directory {
         diff.write(directory)?;

@@ -29,14 +29,15 @@ pub fn run(args: &InspectArgs, colours: bool) -> anyhow::Result<u8> {
     if made_up {
         directory.create_new()?;
     }
-    let diagnosis = render(&directory, &record, &findings, || {
+    let (diagnosis, summary) = render(&directory, &record, &findings, || {
         directory.create()?;
         write(&directory, &record)?;
         Ok(directory.keep_only(Compression::None)?)
     })?;
     let source = directory.record(Compression::None);
-    let wanted = Wanted { args: &args.output, targets: &targets, baseline: None, colours };
-    conclude(&record, &diagnosis, &source, &directory, &wanted)?;
+    let wanted =
+        Wanted { args: &args.output, targets: &targets, directory: &directory, baseline: None, colours };
+    conclude(&record, &diagnosis, &summary, &source, &wanted)?;
     Ok(findings.status(&diagnosis))
 }
 

@@ -6,11 +6,10 @@ use std::path::{Path, PathBuf};
 
 use anyhow::ensure;
 use gradscope::diagnose::{Diagnosis, Finding, diagnose};
-use gradscope::plot;
 use gradscope::record::{Compression, Record, RecordError};
 use gradscope::report::diff;
 use gradscope::report::format::Subject;
-use gradscope::report::{self, OutputDir, RECORD_FILE, Summary};
+use gradscope::report::{OutputDir, RECORD_FILE, RunReport, Summary};
 use gradscope::text::counted;
 
 use super::args::{OutputArgs, ReportArgs, TargetArgs};
@@ -33,7 +32,7 @@ pub fn run(args: &ReportArgs, colours: bool) -> anyhow::Result<u8> {
     for warning in warnings {
         output::note(&format!("{}: {warning}", source.display()));
     }
-    let diagnosis = render(&directory, &record, &findings, || {
+    let (diagnosis, summary) = render(&directory, &record, &findings, || {
         directory.create()?;
         let packing = Compression::from_path(&source);
         if keep_record(&source, &directory.record(packing))? {
@@ -44,9 +43,9 @@ pub fn run(args: &ReportArgs, colours: bool) -> anyhow::Result<u8> {
     conclude(
         &record,
         &diagnosis,
+        &summary,
         &source,
-        &directory,
-        &Wanted { args: &args.output, targets: &targets, baseline: None, colours },
+        &Wanted { args: &args.output, targets: &targets, directory: &directory, baseline: None, colours },
     )?;
     Ok(findings.status(&diagnosis))
 }
@@ -83,18 +82,20 @@ fn keep_record(source: &Path, target: &Path) -> Result<bool, RecordError> {
     Ok(true)
 }
 
-/// Diagnoses, draws and writes everything; `before_writing` is done once there is something to write.
+/// Diagnoses, sums up, draws and writes everything; `before_writing` is done once there is something to
+/// write.
 pub fn render(
     directory: &OutputDir,
     record: &Record,
     findings: &Findings,
     before_writing: impl FnOnce() -> anyhow::Result<()>,
-) -> anyhow::Result<Diagnosis> {
+) -> anyhow::Result<(Diagnosis, Summary)> {
     let diagnosis = diagnose(record, &findings.settings);
-    let figures = plot::figures(record, &diagnosis.flagged_layers());
+    let report = RunReport::new(record, &diagnosis);
     before_writing()?;
-    report::write(directory, record, &diagnosis, &figures)?;
-    Ok(diagnosis)
+    report.write(directory)?;
+    let summary = report.into_summary();
+    Ok((diagnosis, summary))
 }
 
 /// What is to be said, and where.
@@ -103,6 +104,8 @@ pub struct Wanted<'a> {
     pub args: &'a OutputArgs,
     /// Further files.
     pub targets: &'a Targets,
+    /// Where the report is.
+    pub directory: &'a OutputDir,
     /// The run whose findings are known.
     pub baseline: Option<&'a Summary>,
     /// Colours, or none.
@@ -124,13 +127,12 @@ pub fn open_targets(args: &TargetArgs, output: &OutputArgs, taken: &[&Path]) -> 
 pub fn conclude(
     record: &Record,
     diagnosis: &Diagnosis,
+    summary: &Summary,
     source: &Path,
-    directory: &OutputDir,
     wanted: &Wanted,
 ) -> anyhow::Result<Vec<Finding>> {
-    let summary = Summary::of(record, diagnosis);
-    let known = wanted.baseline.map_or_else(BTreeSet::new, |baseline| diff::known(baseline, &summary));
-    wanted.targets.write(&Subject { summary: &summary, source, known: &known })?;
+    let known = wanted.baseline.map_or_else(BTreeSet::new, |baseline| diff::known(baseline, summary));
+    wanted.targets.write(&Subject { summary, source, known: &known })?;
     if wanted.args.json && !wanted.targets.take_stdout() {
         output::print(&summary.to_json()?)?;
     } else if !wanted.targets.take_stdout() {
@@ -140,7 +142,7 @@ pub fn conclude(
             text += &format!("\nbaseline: of {}, {new} not in it\n", counted(all as u64, "finding"));
         }
         if !wanted.args.quiet {
-            text += &format!("\nreport: {}\n", directory.path().join("report.html").display());
+            text += &format!("\nreport: {}\n", wanted.directory.path().join("report.html").display());
         }
         output::print(&text)?;
     }

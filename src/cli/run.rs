@@ -5,7 +5,7 @@ use std::{fs, io};
 use anyhow::Context;
 use gradscope::diagnose::{Diagnosis, Settings};
 use gradscope::record::{Compression, Header, Line, Outcome, Record, RecordError, Writer};
-use gradscope::report::OutputDir;
+use gradscope::report::{OutputDir, Summary};
 use gradscope::train::{self, Checkpoint, Config, Observer};
 
 use super::args::{RunArgs, reproducible};
@@ -45,8 +45,9 @@ pub fn run(args: &RunArgs, colours: bool) -> anyhow::Result<u8> {
     let trained = train(&config, earlier.as_ref(), directory, given.is_none(), &how)?;
     let record = trained.directory.record(config.packing);
     let baseline = baseline.as_ref();
-    let wanted = Wanted { args: &args.output, targets: &targets, baseline, colours };
-    let new = conclude(&trained.record, &trained.diagnosis, &record, &trained.directory, &wanted)?;
+    let wanted =
+        Wanted { args: &args.output, targets: &targets, directory: &trained.directory, baseline, colours };
+    let new = conclude(&trained.record, &trained.diagnosis, &trained.summary, &record, &wanted)?;
     Ok(match trained.outcome {
         Outcome::Finished => findings.status_of(&new),
         stopped => status(stopped),
@@ -61,6 +62,8 @@ pub struct Trained {
     pub record: Record,
     /// What it means.
     pub diagnosis: Diagnosis,
+    /// Both in one document.
+    pub summary: Summary,
     /// How it ended.
     pub outcome: Outcome,
 }
@@ -105,8 +108,8 @@ pub fn train(
     }
     let outcome = trained?;
     let record = live.context("training ended before it began")?.record;
-    let diagnosis = render(&directory, &record, how.findings, || Ok(()))?;
-    Ok(Trained { directory, record, diagnosis, outcome })
+    let (diagnosis, summary) = render(&directory, &record, how.findings, || Ok(()))?;
+    Ok(Trained { directory, record, diagnosis, summary, outcome })
 }
 
 /// The exit status of a run that ended so.

@@ -47,7 +47,7 @@ pub fn write(
         diagnosis: &side.trained.diagnosis,
     });
     let variants: Vec<Variant> = variants.collect();
-    let mut comparison = Comparison::of(&variants, &reproducible(super::config::words()));
+    let mut comparison = Comparison::new(&variants, &reproducible(super::config::words()));
     comparison.missing = missing.iter().map(|label| (*label).to_owned()).collect();
     if let Some(prescription) = prescription {
         comparison.prescribe(prescription);

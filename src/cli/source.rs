@@ -46,7 +46,7 @@ pub fn read_whatever(path: &Path, findings: &Findings) -> anyhow::Result<Summary
         "{} holds no measurement yet: there is nothing to judge",
         path.display()
     );
-    Ok(Summary::of(&record, &diagnose(&record, &findings.settings)))
+    Ok(Summary::new(&record, &diagnose(&record, &findings.settings)))
 }
 
 /// What `--baseline` names: the run whose findings are known.

@@ -3,7 +3,7 @@
 use super::param::Source;
 use super::rule::Rule;
 use super::settings::{SettingsError, find};
-use crate::text::{fill, number};
+use crate::text::{fill, literal, number};
 
 /// Width that the text is filled to.
 const WIDTH: usize = 88;
@@ -26,7 +26,7 @@ impl Rule {
         if !self.params.is_empty() {
             text += "\nLimits\n";
             for p in self.params {
-                text += &format!("  {}.{} = {}\n", self.name, p.name, number(p.default));
+                text += &format!("  {}.{} = {}\n", self.name, p.name, literal(p.default));
                 text += &fill(p.why, WIDTH, "      ");
             }
             text += &fill(&self.sources(), WIDTH, "  ");

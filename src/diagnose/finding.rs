@@ -54,10 +54,7 @@ pub struct Finding {
 impl Finding {
     /// From when it held, as exactly as is known: "step 12" or "epoch 3".
     pub fn since(&self) -> String {
-        match self.first_step {
-            Some(step) => format!("step {step}"),
-            None => format!("epoch {}", self.first_epoch),
-        }
+        crate::text::moment(self.first_epoch, self.first_step)
     }
 
     /// The key that sorts the worst first, and causes before what follows from them.

@@ -11,7 +11,7 @@ pub fn two_digits(x: f64) -> f64 {
 
 /// `1 unit`, `3 units`.
 pub fn count(n: u64, noun: &str) -> String {
-    if n == 1 { format!("1 {noun}") } else { format!("{n} {noun}s") }
+    crate::text::counted(n, noun)
 }
 
 /// A share as a percentage of at most three significant digits.

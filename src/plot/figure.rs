@@ -1,13 +1,13 @@
 //! A finished picture with what belongs to it.
 
-use super::motion::Motion;
+use crate::plot::animation::Animation;
 
 /// A picture, how to read it, and the numbers behind it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Figure {
     /// File name without `.svg`, such as `violin-weights`.
     pub name: String,
-    /// What it shows.
+    /// Its title, for headings.
     pub title: String,
     /// How to read it, in one to three plain sentences.
     pub caption: String,
@@ -18,7 +18,7 @@ pub struct Figure {
     /// The numbers behind it.
     pub table: Table,
     /// The same picture at other epochs, where it has some.
-    pub motion: Option<Motion>,
+    pub animation: Option<Animation>,
 }
 
 /// Parts of the report, in its order.
@@ -36,14 +36,14 @@ pub enum Section {
     Norms,
     /// Loss and score.
     Curves,
-    /// What a network with two inputs answers on their plane.
+    /// The answers of a network with two inputs on their plane.
     Boundary,
     /// One histogram a layer and quantity.
     Histograms,
 }
 
 impl Section {
-    /// Its heading.
+    /// The heading of the part.
     pub fn title(self) -> &'static str {
         match self {
             Section::Gradients => "Gradients",
@@ -61,7 +61,7 @@ impl Section {
 /// A table of text cells.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Table {
-    /// Headings.
+    /// The headings of the columns.
     pub columns: Vec<String>,
     /// Rows, each as long as the headings.
     pub rows: Vec<Vec<String>>,

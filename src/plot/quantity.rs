@@ -1,4 +1,4 @@
-//! What can be asked of a layer at a captured epoch, as one number each.
+//! The numbers of a layer at a captured epoch.
 
 use crate::record::{ActivationFrequency, Epoch, LayerCapture, Record};
 
@@ -6,13 +6,13 @@ use crate::record::{ActivationFrequency, Epoch, LayerCapture, Record};
 pub struct Quantity {
     /// A word for programs.
     pub key: &'static str,
-    /// Its name.
+    /// Its name for people.
     pub name: &'static str,
     /// How to read it, as the end of a sentence.
     pub meaning: &'static str,
     /// A share from 0 to 1, which has an axis of its own; everything else spans decades.
     pub is_share: bool,
-    of: fn(&View, usize) -> Option<f64>,
+    measure: fn(&View, usize) -> Option<f64>,
 }
 
 /// A captured epoch, with what relates its layers to each other.
@@ -30,9 +30,9 @@ pub const QUANTITIES: [Quantity; 9] = [
         name: "elasticity, share of the strongest",
         meaning: "how strongly the loss pulls on a layer, beside the layer that it pulls on most",
         is_share: false,
-        of: |view, i| {
-            let share = |e: f64| if view.strongest > 0.0 { e / view.strongest } else { 0.0 };
-            view.elasticity(i).map(share)
+        measure: |view, i| {
+            let elasticity = view.elasticity(i)?;
+            Some(if view.strongest > 0.0 { elasticity / view.strongest } else { 0.0 })
         },
     },
     Quantity {
@@ -40,21 +40,21 @@ pub const QUANTITIES: [Quantity; 9] = [
         name: "gradient L2",
         meaning: "the length of a layer's weight gradient at the epoch's last batch",
         is_share: false,
-        of: |view, i| Some(view.layer(i)?.weight_grad.as_ref()?.l2()),
+        measure: |view, i| Some(view.layer(i)?.weight_grad.as_ref()?.l2()),
     },
     Quantity {
         key: "update",
         name: "update ratio",
         meaning: "the length of one step beside that of the weights; 0.002 to 0.04 is usual at first",
         is_share: false,
-        of: |view, i| view.layer(i)?.update_ratio(&view.record.header.layers[i]),
+        measure: |view, i| view.layer(i)?.update_ratio(&view.record.header.layers[i]),
     },
     Quantity {
         key: "dead",
         name: "dead units, share",
         meaning: "the share of a layer's units that never fired",
         is_share: true,
-        of: |view, i| {
+        measure: |view, i| {
             let firing = view.layer(i)?.firing()?;
             Some(ActivationFrequency::dead_units(firing) as f64 / firing.rate.len() as f64)
         },
@@ -64,35 +64,35 @@ pub const QUANTITIES: [Quantity; 9] = [
         name: "saturated, share",
         meaning: "the share of a layer's outputs where the nonlinearity is flat",
         is_share: true,
-        of: |view, i| view.layer(i)?.activations.as_ref()?.saturated_fraction,
+        measure: |view, i| view.layer(i)?.activations.as_ref()?.saturated_fraction,
     },
     Quantity {
         key: "signal",
         name: "backward signal L2",
         meaning: "the length of the loss's gradient with respect to a layer's output",
         is_share: false,
-        of: |view, i| view.layer(i)?.output_gradient_l2,
+        measure: |view, i| view.layer(i)?.output_gradient_l2,
     },
     Quantity {
         key: "weight",
         name: "weight L2",
         meaning: "the length of a layer's weights",
         is_share: false,
-        of: |view, i| Some(view.layer(i)?.weight.l2()),
+        measure: |view, i| Some(view.layer(i)?.weight.l2()),
     },
     Quantity {
         key: "spread",
         name: "activation std",
         meaning: "the standard deviation of what a layer puts out, over units and samples",
         is_share: false,
-        of: |view, i| view.layer(i)?.activations.as_ref()?.post.std(),
+        measure: |view, i| view.layer(i)?.activations.as_ref()?.post.std(),
     },
     Quantity {
         key: "zeros",
         name: "activation zeros, share",
         meaning: "the share of a layer's outputs that are exactly 0",
         is_share: true,
-        of: |view, i| {
+        measure: |view, i| {
             let post = &view.layer(i)?.activations.as_ref()?.post;
             (post.count() > 0).then(|| post.zeros() as f64 / post.count() as f64)
         },
@@ -106,14 +106,14 @@ impl Quantity {
     }
 
     /// Of a layer; `None` where it was not measured or is not defined.
-    pub fn of(&self, view: &View, layer: usize) -> Option<f64> {
-        (self.of)(view, layer)
+    pub fn value(&self, view: &View, layer: usize) -> Option<f64> {
+        (self.measure)(view, layer)
     }
 }
 
 impl<'a> View<'a> {
     /// Of this epoch.
-    pub fn of(record: &'a Record, epoch: &'a Epoch) -> Self {
+    pub fn new(record: &'a Record, epoch: &'a Epoch) -> Self {
         let mut view = Self { record, epoch, strongest: 0.0 };
         let layers = 0..epoch.layers.len().min(record.header.layers.len());
         view.strongest = layers.filter_map(|i| view.elasticity(i)).fold(0.0, f64::max);
@@ -141,22 +141,22 @@ pub struct Extent {
 }
 
 /// Decades that an axis spans at least: a factor of two should not look like an abyss.
-const LEAST_DECADES: f64 = 3.0;
+const MIN_DECADES: f64 = 3.0;
 
 impl Extent {
     /// That holds all of these.
-    pub fn of(quantity: &Quantity, values: impl Iterator<Item = f64>) -> Self {
+    pub fn over(quantity: &Quantity, values: impl Iterator<Item = f64>) -> Self {
         if quantity.is_share {
             return Self { low: 0.0, high: 1.0, log: false };
         }
         let logs = values.filter(|v| *v > 0.0 && v.is_finite()).map(f64::log10);
         let (low, high) = logs.fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), v| (l.min(v), h.max(v)));
         if low > high {
-            return Self { low: -LEAST_DECADES, high: 0.0, log: true };
+            return Self { low: -MIN_DECADES, high: 0.0, log: true };
         }
         let high = (high - 1e-9).ceil();
         // The smallest value still has a bar that can be seen.
-        Self { low: (low - 0.5).floor().min(high - LEAST_DECADES), high, log: true }
+        Self { low: (low - 0.5).floor().min(high - MIN_DECADES), high, log: true }
     }
 
     /// From 0 to 1; `None` where a value has no place: NaN, and what is below zero.
@@ -183,7 +183,7 @@ mod tests {
     #[test]
     fn an_axis_of_decades_shows_its_smallest_value_and_no_abyss() {
         let share = Quantity::named("share").unwrap();
-        let axis = Extent::of(share, [1.0, 1e-4, 0.0, f64::NAN].into_iter());
+        let axis = Extent::over(share, [1.0, 1e-4, 0.0, f64::NAN].into_iter());
         assert_eq!((axis.low, axis.high), (-5.0, 0.0));
         let places = [1.0, 1e-4, 0.0].map(|v| axis.place(v).unwrap());
         assert!(
@@ -191,8 +191,8 @@ mod tests {
             "{places:?}"
         );
         assert_eq!(axis.place(f64::NAN), None);
-        assert_eq!(Extent::of(share, [0.5].into_iter()).ends(), [1e-3, 1.0]);
-        let dead = Extent::of(Quantity::named("dead").unwrap(), [0.5].into_iter());
+        assert_eq!(Extent::over(share, [0.5].into_iter()).ends(), [1e-3, 1.0]);
+        let dead = Extent::over(Quantity::named("dead").unwrap(), [0.5].into_iter());
         assert_eq!((dead.place(0.25), dead.ends()), (Some(0.25), [0.0, 1.0]));
     }
 }

@@ -17,15 +17,19 @@ pub fn is_run(command: &[String]) -> bool {
 /// The words of `gradscope run …` with a remedy in place: flags that mean nothing beside it, and would be
 /// refused, go.
 pub fn remedied(command: &[String], changes: &[String]) -> Vec<String> {
-    let value_of = |flag: &str| changes.windows(2).find(|w| w[0] == flag).map(|w| w[1].as_str());
     let mut pointless = Vec::new();
-    if matches!(value_of("--optimizer"), Some("adam" | "adamw")) {
+    if matches!(value_of(changes, "--optimizer"), Some("adam" | "adamw")) {
         pointless.push("--momentum");
     }
-    if value_of("--act").is_some_and(|act| act != "lrelu") {
+    if value_of(changes, "--act").is_some_and(|act| act != "lrelu") {
         pointless.push("--lrelu-slope");
     }
     replaced(&without(command, &pointless), changes)
+}
+
+/// The value of a flag among words.
+fn value_of<'a>(words: &'a [String], flag: &str) -> Option<&'a str> {
+    words.windows(2).find(|w| w[0] == flag).map(|w| w[1].as_str())
 }
 
 /// The words of `gradscope run …` with these flags and values in place of what it said of them.
@@ -64,8 +68,7 @@ pub fn line(command: &[String]) -> String {
 /// A word for a POSIX shell.
 pub fn quoted(word: &str) -> String {
     // Crates for this quote what needs none (`--lr=0.1`), and commands here are to be read as well.
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_=+./:,@%".contains(c);
-    if !word.is_empty() && word.chars().all(plain) {
+    if !word.is_empty() && word.chars().all(|c| c.is_ascii_alphanumeric() || "-_=+./:,@%".contains(c)) {
         word.to_owned()
     } else {
         format!("'{}'", word.replace('\'', r"'\''"))

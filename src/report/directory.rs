@@ -6,13 +6,30 @@ use std::path::{Path, PathBuf};
 
 use tempfile::TempPath;
 
-use super::{File, ReportError, compare, diff, plots, summary};
+use super::{ReportError, compare, diff, summary, sweep};
 use crate::record::{Compression, prefix};
 
 /// The record's place in a report directory.
 pub const RECORD_FILE: &str = "record.jsonl";
+/// The place of the plots in a report directory.
+pub(super) const PLOTS: &str = "plots";
+/// Stands near the beginning of every plot that gradscope draws.
+const PLOT_SIGNATURE: &str = "class=\"gs\"";
 /// Bytes of a file that are enough to tell what wrote it.
 const SIGNATURE_LENGTH: u64 = 4_096;
+
+/// A file to be written.
+pub(super) struct File {
+    /// Relative to the report directory.
+    pub(super) path: String,
+    pub(super) content: String,
+}
+
+impl File {
+    pub(super) fn new(path: impl Into<String>, content: String) -> Self {
+        Self { path: path.into(), content }
+    }
+}
 
 /// A directory that may be written into: either gradscope's own, or empty, or to be made.
 ///
@@ -89,7 +106,7 @@ impl OutputDir {
         Ok(())
     }
 
-    /// The directory.
+    /// Path of the directory.
     pub fn path(&self) -> &Path {
         &self.path
     }
@@ -120,18 +137,18 @@ impl OutputDir {
     /// disk that fills leaves the earlier report as it was.
     pub(super) fn replace(&self, files: &[File]) -> Result<Vec<PathBuf>, ReportError> {
         self.create()?;
-        let plots = self.path.join(plots::DIRECTORY);
+        let plots = self.path.join(PLOTS);
         fs::create_dir_all(&plots).map_err(ReportError::write(&plots))?;
         let staged: Result<Vec<(TempPath, PathBuf)>, ReportError> =
             files.iter().map(|file| self.stage(file)).collect();
         // Goes only if it is empty: nothing half-written stays behind, and no place for plots without one.
         let _ = fs::remove_dir(&plots);
         let staged = staged?;
-        let put = |(temporary, target): (TempPath, PathBuf)| {
+        let mut written: Vec<PathBuf> = Vec::with_capacity(files.len());
+        for (temporary, target) in staged {
             temporary.persist(&target).map_err(|e| ReportError::write(&target)(e.error))?;
-            Ok(target)
-        };
-        let written: Vec<PathBuf> = staged.into_iter().map(put).collect::<Result<_, _>>()?;
+            written.push(target);
+        }
         for stale in earlier_plots(&plots).filter(|path| !written.contains(path)) {
             fs::remove_file(&stale).map_err(ReportError::write(&stale))?;
         }
@@ -141,7 +158,7 @@ impl OutputDir {
     /// Puts one more file into place, whole or not at all.
     ///
     /// # Errors
-    /// What the system said.
+    /// The error of the system.
     pub fn put(
         &self,
         name: impl AsRef<Path>,
@@ -156,32 +173,35 @@ impl OutputDir {
 
     fn stage(&self, file: &File) -> Result<(TempPath, PathBuf), ReportError> {
         let target = self.path.join(&file.path);
-        let write = || {
-            // Found out now, and not when half of the files are in place.
-            if target.is_dir() {
-                return Err(io::ErrorKind::IsADirectory.into());
-            }
-            let beside = target.parent().unwrap_or(&self.path);
-            let mut temporary = temporary_file().tempfile_in(beside)?;
-            temporary.as_file_mut().write_all(file.content.as_bytes())?;
-            // Some file systems say only now that there was no room.
-            temporary.as_file().sync_all()?;
-            Ok(temporary.into_temp_path())
-        };
-        let path = write().map_err(ReportError::write(&target))?;
+        let path = self.write_beside(&target, &file.content).map_err(ReportError::write(&target))?;
         Ok((path, target))
+    }
+
+    /// Writes a content under a temporary name in the directory of its target.
+    fn write_beside(&self, target: &Path, content: &str) -> io::Result<TempPath> {
+        // Found out now, and not when half of the files are in place.
+        if target.is_dir() {
+            return Err(io::ErrorKind::IsADirectory.into());
+        }
+        let beside = target.parent().unwrap_or(&self.path);
+        let mut temporary = temporary_file().tempfile_in(beside)?;
+        temporary.as_file_mut().write_all(content.as_bytes())?;
+        // Some file systems say only now that there was no room.
+        temporary.as_file().sync_all()?;
+        Ok(temporary.into_temp_path())
     }
 }
 
 /// Plots of this and of an earlier report; a picture that somebody else put there is none.
 fn earlier_plots(directory: &Path) -> impl Iterator<Item = PathBuf> {
     let entries = fs::read_dir(directory).into_iter().flatten().flatten();
-    let is_plot = |path: &PathBuf| {
-        let svg = path.extension().is_some_and(|e| e == "svg") && path.is_file();
-        svg && prefix(path, SIGNATURE_LENGTH)
-            .is_ok_and(|text| text.starts_with("<svg ") && text.contains(plots::SIGNATURE))
-    };
-    entries.map(|entry| entry.path()).filter(is_plot)
+    entries.map(|entry| entry.path()).filter(|path| is_plot(path))
+}
+
+fn is_plot(path: &Path) -> bool {
+    let svg = path.extension().is_some_and(|e| e == "svg") && path.is_file();
+    svg && prefix(path, SIGNATURE_LENGTH)
+        .is_ok_and(|text| text.starts_with("<svg ") && text.contains(PLOT_SIGNATURE))
 }
 
 /// Readable by whoever may read other new files, unlike temporary files by default.
@@ -214,7 +234,7 @@ fn is_empty(path: &Path) -> Result<bool, ReportError> {
 const OWN: [(&str, &str); 4] = [
     (summary::FILE_NAME, "gradscope.summary/"),
     (compare::FILE_NAME, "gradscope.compare/"),
-    ("sweep.json", "gradscope.sweep/"),
+    (sweep::FILE_NAME, "gradscope.sweep/"),
     (diff::FILE_NAME, "gradscope.diff/"),
 ];
 

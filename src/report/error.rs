@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
-/// What is wrong with an output directory, or went wrong while writing into it.
+/// A fault of an output directory, or of writing into it.
 #[derive(Debug, Error)]
 pub enum ReportError {
     /// No path at all.
@@ -14,7 +14,7 @@ pub enum ReportError {
     /// Something that is not a directory stands where one is needed.
     #[error("{} is a file: --out wants a directory", path.display())]
     NotADirectory {
-        /// The file.
+        /// Path of the file.
         path: PathBuf,
     },
     /// Someone else's files.
@@ -23,31 +23,31 @@ pub enum ReportError {
         path.display()
     )]
     Foreign {
-        /// The directory.
+        /// Path of the directory.
         path: PathBuf,
     },
     /// The directory cannot be made, read or written into.
     #[error("cannot write into {}: {source}", path.display())]
     NotWritable {
-        /// The directory.
+        /// Path of the directory.
         path: PathBuf,
-        /// What the system said.
+        /// The error of the system.
         source: io::Error,
     },
     /// A single file cannot be written, which was found out before the work started.
     #[error("cannot write {}: {source}", path.display())]
     Target {
-        /// The file.
+        /// Path of the file.
         path: PathBuf,
-        /// What the system said.
+        /// The error of the system.
         source: io::Error,
     },
     /// A file could not be written; what was there before is intact.
     #[error("cannot write {}: {source}", path.display())]
     Write {
-        /// The file.
+        /// Path of the file.
         path: PathBuf,
-        /// What the system said.
+        /// The error of the system.
         source: io::Error,
     },
     /// The page could not be rendered.

@@ -10,7 +10,7 @@ use base64::Engine;
 use gradscope::diagnose::{self, Settings};
 use gradscope::plot::{self, Compared};
 use gradscope::report::compare::{self, Comparison, Variant};
-use gradscope::report::{self, OutputDir};
+use gradscope::report::{OutputDir, RunReport};
 use serde_json::json;
 
 /// The report of a network that was born dead.
@@ -25,9 +25,8 @@ fn rendered() -> (Scratch, PathBuf) {
 /// The report of a run made by hand, as its own findings have it.
 fn page_of(scratch: &Scratch, name: &str, scenario: &Scenario) -> PathBuf {
     let diagnosis = diagnose::diagnose(&scenario.record, &Settings::default());
-    let figures = plot::figures(&scenario.record, &diagnosis.flagged_layers());
     let dir = OutputDir::check(&scratch.path().join(name), false).unwrap();
-    report::write(&dir, &scenario.record, &diagnosis, &figures).unwrap().report
+    RunReport::new(&scenario.record, &diagnosis).write(&dir).unwrap().report
 }
 
 /// The gallery, but for epochs without end, which no run has.
@@ -415,7 +414,7 @@ fn compared(scratch: &Scratch) -> PathBuf {
         .map(|(((label, s), flagged), file_name)| Compared { label, file_name, record: &s.record, flagged })
         .collect();
     let dir = OutputDir::check(&scratch.path().join("compared"), false).unwrap();
-    let comparison = Comparison::of(&variants, &["gradscope".into(), "compare".into()]);
+    let comparison = Comparison::new(&variants, &["gradscope".into(), "compare".into()]);
     compare::write(&dir, &comparison, &variants, &plot::comparison(&drawn, None)).unwrap()
 }
 

@@ -15,13 +15,13 @@ const DEAD: &str = "records/relu5-dead.jsonl";
 const SIGMOID: &str = "records/sigmoid5.jsonl.gz";
 
 fn diff(base: &Summary, new: &Summary) -> Diff {
-    Diff::of((base, "base.json"), (new, "new.json"), TOLERANCE)
+    Diff::new((base, "base.json"), (new, "new.json"), TOLERANCE)
 }
 
 fn summary(record: &Record, change: impl FnOnce(&mut Diagnosis)) -> Summary {
     let mut diagnosis = diagnosis();
     change(&mut diagnosis);
-    Summary::of(record, &diagnosis)
+    Summary::new(record, &diagnosis)
 }
 
 fn rules(findings: &[gradscope::diagnose::Finding]) -> Vec<&str> {
@@ -40,7 +40,7 @@ fn the_same_run_differs_in_nothing() {
 #[test]
 fn what_only_one_of_them_has_is_new_or_fixed() {
     let ill = summary(&record(), |_| ());
-    let well = Summary::of(&record(), &healthy());
+    let well = Summary::new(&record(), &healthy());
     let worse = diff(&well, &ill);
     assert_eq!(rules(&worse.appeared), ["dead-layer", "stalled", "overfit"]);
     assert!(worse.known.is_empty());
@@ -120,7 +120,7 @@ fn what_moved_beyond_the_tolerance_is_told_the_most_changed_first() {
     moved.epochs[1].layers[1].weight = Distribution::new(&[1.0, 1.0, 1.0]);
     let (base, new) = (summary(&record(), |_| ()), summary(&moved, |_| ()));
     let told = |tolerance| {
-        let diff = Diff::of((&base, ""), (&new, ""), tolerance);
+        let diff = Diff::new((&base, ""), (&new, ""), tolerance);
         let lines = diff.layers.iter().map(|c| format!("{} {}: {}", c.layer, c.quantity, c.in_words()));
         lines.collect::<Vec<_>>()
     };
@@ -137,7 +137,7 @@ fn a_rule_that_can_no_longer_be_evaluated_is_named() {
 
 #[test]
 fn the_page_says_it_and_names_that_mean_harm_are_only_names() {
-    let base = Summary::of(&record(), &healthy());
+    let base = Summary::new(&record(), &healthy());
     let page = |new: &Summary| {
         let scratch = Scratch::new();
         let out = scratch.path().join("d");

@@ -8,8 +8,7 @@ use std::process::Command;
 use crate::plot_support::gallery;
 use crate::support::{Scratch, fixture};
 use gradscope::diagnose::{self, Settings};
-use gradscope::plot;
-use gradscope::report::{self, OutputDir};
+use gradscope::report::{OutputDir, RunReport};
 
 fn missing(what: &str) {
     assert!(std::env::var_os("GRADSCOPE_REQUIRE_BROWSER").is_none(), "no {what} here");
@@ -42,14 +41,13 @@ fn reports_of_every_situation_are_valid() {
     let situations = gallery().into_iter().filter(|(name, _)| *name != "extremes");
     for (name, scenario) in situations {
         let diagnosis = diagnose::diagnose(&scenario.record, &Settings::default());
-        let figures = plot::figures(&scenario.record, &diagnosis.flagged_layers());
         let dir = OutputDir::check(&scratch.path().join(name), false).unwrap();
-        pages.push(report::write(&dir, &scenario.record, &diagnosis, &figures).unwrap().report);
+        pages.push(RunReport::new(&scenario.record, &diagnosis).write(&dir).unwrap().report);
     }
     let mut nothing = crate::report_support::record();
     nothing.epochs.clear();
     let dir = OutputDir::check(&scratch.path().join("nothing"), false).unwrap();
-    pages.push(report::write(&dir, &nothing, &crate::report_support::healthy(), &[]).unwrap().report);
+    pages.push(RunReport::new(&nothing, &crate::report_support::healthy()).write(&dir).unwrap().report);
     validate(&pages);
 }
 

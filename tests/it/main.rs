@@ -76,6 +76,7 @@ mod save_model;
 mod schemas;
 #[cfg(feature = "train")]
 mod script;
+mod script_lint;
 mod sources;
 mod stats_density;
 mod stats_engine;

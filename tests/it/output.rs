@@ -26,7 +26,7 @@ fn known(format: &str, summary: &Summary, known: &[usize]) -> String {
 }
 
 fn unhealthy() -> Summary {
-    Summary::of(&record(), &diagnosis())
+    Summary::new(&record(), &diagnosis())
 }
 
 /// The same with names that mean harm.
@@ -37,7 +37,7 @@ fn hostile() -> Summary {
         finding.layers = vec![HOSTILE.into()];
         finding.message = format!("{HOSTILE} does not learn. {HOSTILE}");
     }
-    Summary::of(&record_of([HOSTILE, "fc2"]), &diagnosis)
+    Summary::new(&record_of([HOSTILE, "fc2"]), &diagnosis)
 }
 
 /// Very many findings.
@@ -48,7 +48,7 @@ fn endless() -> Summary {
     template.layers = vec![template.layer.clone().unwrap()];
     many.findings = vec![template; 200];
     many.findings[199].severity = Severity::Info;
-    Summary::of(&record(), &many)
+    Summary::new(&record(), &many)
 }
 
 #[test]
@@ -78,7 +78,7 @@ fn a_summary_remembers_which_rules_were_switched_off() {
 
 #[test]
 fn where_nothing_was_found_there_is_nothing_to_act_on() {
-    let summary = Summary::of(&record(), &healthy());
+    let summary = Summary::new(&record(), &healthy());
     assert_eq!(text("github", &summary), "");
     assert_eq!(text("gitlab", &summary), "[]\n");
     let xml = text("junit", &summary);
@@ -137,7 +137,7 @@ fn worst_come_first() {
     for finding in &mut upside_down.findings {
         finding.caused_by = None;
     }
-    let lines = text("github", &Summary::of(&record(), &upside_down));
+    let lines = text("github", &Summary::new(&record(), &upside_down));
     let kinds: Vec<&str> = lines.lines().map(|l| l.split(" since").next().unwrap()).collect();
     assert_eq!(
         kinds,
@@ -149,7 +149,7 @@ fn worst_come_first() {
 fn a_test_case_passes_only_where_the_rule_was_evaluated() {
     let mut diagnosis = diagnosis();
     diagnosis.findings.remove(1);
-    let xml = text("junit", &Summary::of(&record(), &diagnosis));
+    let xml = text("junit", &Summary::new(&record(), &diagnosis));
     let document = roxmltree::Document::parse(&xml).unwrap();
     let mut seen = BTreeSet::new();
     for case in document.descendants().filter(|n| n.has_tag_name("testcase")) {
@@ -191,7 +191,7 @@ fn gitlab_has_every_field_and_the_same_fingerprint_whatever_the_numbers() {
     let mut other = diagnosis();
     other.findings[0].value = 0.9;
     other.findings[0].message = "otherwise".into();
-    let second = issues(&Summary::of(&record(), &other));
+    let second = issues(&Summary::new(&record(), &other));
     for (a, b) in first.iter().zip(&second) {
         assert_eq!(a["fingerprint"], b["fingerprint"]);
         assert_eq!(a["location"]["path"], "runs/record.jsonl");
@@ -209,7 +209,7 @@ fn gitlab_has_every_field_and_the_same_fingerprint_whatever_the_numbers() {
 fn a_number_that_is_none_stands_by_its_name() {
     let mut record = record();
     record.epochs[1].layers[0].weight = gradscope::stats::Distribution::new(&[f32::NAN, 1.0]);
-    let summary = Summary::of(&record, &diagnosis());
+    let summary = Summary::new(&record, &diagnosis());
     let table = text("csv", &summary);
     let mut reader = csv::Reader::from_reader(table.as_bytes());
     let column = reader.headers().unwrap().iter().position(|h| h == "weight_l2").unwrap();

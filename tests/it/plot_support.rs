@@ -4,7 +4,7 @@
 
 use std::collections::BTreeSet;
 
-use gradscope::plot::{self, Figure};
+use gradscope::plot::{self, Figure, PlotContext};
 use gradscope::record::{
     Activation, Answers, Axis, Boundary, End, Epoch, Layer, LayerCapture, Line, Loss, Record, SplitPoints,
     Task,
@@ -75,7 +75,7 @@ impl Scenario {
     }
 
     pub fn figures(&self) -> Vec<Figure> {
-        plot::figures(&self.record, &self.flagged)
+        PlotContext::new(&self.record, &self.flagged).as_ref().map(plot::figures).unwrap_or_default()
     }
 
     pub fn figure(&self, name: &str) -> Figure {

@@ -5,12 +5,12 @@ use std::path::Path;
 
 use crate::report_support::{diagnosis, figures, healthy, record};
 use gradscope::record::{Compression, Writer};
-use gradscope::report::{self, OutputDir, ReportError};
+use gradscope::report::{OutputDir, ReportError, RunReport, Written};
 use tempfile::TempDir;
 
-fn write(path: &Path) -> report::Written {
+fn write(path: &Path) -> Written {
     let dir = OutputDir::check(path, false).unwrap();
-    report::write(&dir, &record(), &diagnosis(), &figures()).unwrap()
+    RunReport::with_figures(&record(), &diagnosis(), figures()).write(&dir).unwrap()
 }
 
 fn names(path: &Path) -> Vec<String> {
@@ -65,7 +65,7 @@ fn a_directory_of_someone_else_is_refused_unless_forced_and_then_keeps_what_is_n
     assert!(error.to_string().contains("was not written by gradscope"), "{error}");
     assert!(error.to_string().contains("--force"), "{error}");
     let dir = OutputDir::check(temp.path(), true).unwrap();
-    report::write(&dir, &record(), &diagnosis(), &[]).unwrap();
+    RunReport::with_figures(&record(), &diagnosis(), Vec::new()).write(&dir).unwrap();
     assert_eq!(fs::read_to_string(temp.path().join("thesis.tex")).unwrap(), "mine");
 }
 
@@ -80,7 +80,7 @@ fn an_own_directory_is_reused_and_plots_without_a_successor_go() {
     write(&out);
     fs::write(out.join("plots/notes.txt"), "mine").unwrap();
     let dir = OutputDir::check(&out, false).unwrap();
-    report::write(&dir, &record(), &healthy(), &figures()[1..]).unwrap();
+    RunReport::with_figures(&record(), &healthy(), figures()[1..].to_vec()).write(&dir).unwrap();
     assert_eq!(names(&out.join("plots")), ["notes.txt", "violin-weights.svg"]);
     assert!(fs::read_to_string(out.join("summary.json")).unwrap().contains("\"healthy\""));
 }
@@ -108,7 +108,7 @@ fn a_write_that_fails_leaves_the_earlier_report_and_nothing_half_written() {
             fs::create_dir(out.join(blocked)).unwrap();
         }
         let dir = OutputDir::check(out, true).unwrap();
-        let error = report::write(&dir, &record(), &healthy(), &figures()).unwrap_err();
+        let error = RunReport::with_figures(&record(), &healthy(), figures()).write(&dir).unwrap_err();
         assert!(error.is_run_failure());
         assert!(error.to_string().contains(blocked), "{error}");
         assert_eq!(fs::read_to_string(out.join("report.html")).unwrap(), page);

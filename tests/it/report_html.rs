@@ -6,12 +6,12 @@ use crate::report_support::{diagnosis, figures, healthy, record, record_of, text
 use gradscope::diagnose::{self, Diagnosis, Settings, Verdict};
 use gradscope::plot::Figure;
 use gradscope::record::Record;
-use gradscope::report::{self, OutputDir};
+use gradscope::report::{OutputDir, RunReport};
 
 fn html(record: &Record, diagnosis: &Diagnosis, figures: &[Figure]) -> String {
     let temp = tempfile::TempDir::new().unwrap();
     let dir = OutputDir::check(temp.path(), false).unwrap();
-    let written = report::write(&dir, record, diagnosis, figures).unwrap();
+    let written = RunReport::with_figures(record, diagnosis, figures.to_vec()).write(&dir).unwrap();
     fs::read_to_string(written.report).unwrap()
 }
 

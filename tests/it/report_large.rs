@@ -4,9 +4,8 @@ use std::fs;
 
 use crate::plot_support::{Random, Scenario, capture};
 use gradscope::diagnose::{self, Settings};
-use gradscope::plot;
 use gradscope::record::{LayerCapture, Record};
-use gradscope::report::{self, OutputDir};
+use gradscope::report::{OutputDir, RunReport};
 
 /// So many layers over so many epochs, the first ones with tiny gradients, as a run keeps them: the first
 /// and the last capture in full, of the others quantiles.
@@ -38,9 +37,8 @@ fn deep(layers: usize, epochs: u64) -> Record {
 fn report_of(record: &Record) -> (tempfile::TempDir, String) {
     let out = tempfile::tempdir().unwrap();
     let diagnosis = diagnose::diagnose(record, &Settings::default());
-    let figures = plot::figures(record, &diagnosis.flagged_layers());
     let dir = OutputDir::check(out.path(), false).unwrap();
-    let written = report::write(&dir, record, &diagnosis, &figures).unwrap();
+    let written = RunReport::new(record, &diagnosis).write(&dir).unwrap();
     let html = fs::read_to_string(written.report).unwrap();
     (out, html)
 }
@@ -60,7 +58,7 @@ fn of_a_thousand_layers_the_telling_ones_are_drawn_and_all_of_them_are_there() {
     for said in [
         "60 of 1,000 layers are drawn",
         "The other 940 layers",
-        "Layers with findings first; the other 1880 pictures are files",
+        "Layers with findings first; the other 1,880 pictures are files",
     ] {
         assert!(html.contains(said), "{said}");
     }

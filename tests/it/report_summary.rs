@@ -12,14 +12,14 @@ fn value(summary: &Summary) -> Value {
 
 #[test]
 fn the_whole_file() {
-    insta::assert_snapshot!(Summary::of(&record(), &diagnosis()).to_json().unwrap());
+    insta::assert_snapshot!(Summary::new(&record(), &diagnosis()).to_json().unwrap());
 }
 
 #[test]
 fn it_reads_back_as_it_was_written() {
     let mut diagnosis = diagnosis();
     diagnosis.findings.pop();
-    let summary = Summary::of(&record(), &diagnosis);
+    let summary = Summary::new(&record(), &diagnosis);
     assert_eq!(serde_json::from_str::<Summary>(&summary.to_json().unwrap()).unwrap(), summary);
 }
 
@@ -28,7 +28,7 @@ fn a_recorder_that_does_not_know_the_learning_rate_gives_a_summary_that_is_read(
     let mut record = record();
     record.header.run.lr = f64::NAN;
     record.epochs[0].lr = f64::NAN;
-    let text = Summary::of(&record, &crate::report_support::healthy()).to_json().unwrap();
+    let text = Summary::new(&record, &crate::report_support::healthy()).to_json().unwrap();
     let read: Summary = serde_json::from_str(&text).unwrap();
     assert!(read.epochs[0].lr.is_nan() && read.run.settings.lr.is_nan());
 }
@@ -41,7 +41,7 @@ fn the_update_is_compared_with_the_weight_but_not_with_almost_nothing() {
     captured.update = Some(Distribution::new(&[0.0, 0.5, 0.0]));
     record.epochs[1].layers[1].weight = Distribution::new(&[0.0; 3]);
     record.epochs[1].layers[1].update = Some(Distribution::new(&[0.0, 0.5, 0.0]));
-    let layer = &Summary::of(&record, &diagnosis()).layers[1];
+    let layer = &Summary::new(&record, &diagnosis()).layers[1];
     assert_eq!(layer.epochs[0].update_ratio, Some(0.1));
     assert_eq!(layer.epochs[1].update_ratio, Some(5.0), "0.5 over 0.1 · √1");
 }
@@ -55,7 +55,7 @@ fn nothing_that_is_not_finite_is_dropped() {
     captured.weight = Distribution::new(&[f32::NAN, f32::NAN]);
     captured.weight_grad = Some(Distribution::new(&[1.0, f32::NEG_INFINITY]));
     captured.activations.as_mut().unwrap().pre = Distribution::new(&[f32::NAN]);
-    let summary = value(&Summary::of(&record, &diagnosis()));
+    let summary = value(&Summary::new(&record, &diagnosis()));
     assert_eq!(summary["epochs"][1]["train_loss"], json!("NaN"));
     assert_eq!(summary["epochs"][1]["grad_l2"], json!("Infinity"));
     let epoch = &summary["layers"][0]["epochs"][1];
@@ -80,24 +80,24 @@ fn it_says_how_a_run_ended_and_how_far_it_came() {
         (Outcome::Terminated, "terminated"),
     ] {
         record.end.as_mut().unwrap().outcome = outcome;
-        assert_eq!(value(&Summary::of(&record, &diagnosis()))["run"]["outcome"], json!(expected));
+        assert_eq!(value(&Summary::new(&record, &diagnosis()))["run"]["outcome"], json!(expected));
     }
     record.end = None;
     record.epochs[1].partial = true;
-    let run = Summary::of(&record, &diagnosis()).run;
+    let run = Summary::new(&record, &diagnosis()).run;
     assert_eq!((run.outcome, run.epochs_done, run.steps_done), (RunOutcome::Killed, 1, 2));
     assert_eq!((run.wall_s, run.capture_overhead), (None, None));
 }
 
 #[test]
 fn the_overhead_is_measured_against_training_alone() {
-    let run = Summary::of(&record(), &diagnosis()).run;
+    let run = Summary::new(&record(), &diagnosis()).run;
     assert_eq!(run.capture_overhead, Some(0.25));
 }
 
 #[test]
 fn a_hostile_name_is_only_a_name() {
     let name = "</script><img onerror=\"alert('x')\">\u{202e}\\";
-    let summary = value(&Summary::of(&record_of([name, "fc2"]), &diagnosis()));
+    let summary = value(&Summary::new(&record_of([name, "fc2"]), &diagnosis()));
     assert_eq!(summary["layers"][0]["name"], json!(name));
 }

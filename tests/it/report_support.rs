@@ -166,7 +166,7 @@ pub fn figures() -> Vec<Figure> {
             columns: vec!["layer".into(), "median".into()],
             rows: vec![vec!["fc1".into(), "0.5".into()], vec!["fc2".into(), "1,234".into()]],
         },
-        motion: None,
+        animation: None,
     };
     vec![
         figure("histogram-fc1-weights", "fc1: weights", Section::Histograms),

@@ -7,7 +7,7 @@ use std::path::Path;
 use crate::report_support::{diagnosis, figures, healthy, record, text};
 use crate::support::Scratch;
 use gradscope::record::{Outcome, TestResult, Writer};
-use gradscope::report::{self, OutputDir};
+use gradscope::report::{OutputDir, RunReport};
 
 /// A run as `cells/NAME`: with this test score, or without its end.
 fn run(sweep: &Path, name: &str, flags: &str, score: Option<f64>) {
@@ -20,7 +20,7 @@ fn run(sweep: &Path, name: &str, flags: &str, score: Option<f64>) {
     }
     let diagnosis = if score.is_some_and(|s| s > 0.8) { healthy() } else { diagnosis() };
     let dir = OutputDir::check(&sweep.join("cells").join(name), false).unwrap();
-    report::write(&dir, &record, &diagnosis, &figures()).unwrap();
+    RunReport::with_figures(&record, &diagnosis, figures()).write(&dir).unwrap();
 }
 
 /// Two flags, one of them without a value: a tie, a run that diverged and one that was interrupted.

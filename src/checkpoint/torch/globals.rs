@@ -4,7 +4,7 @@
 use super::super::dtype::Dtype;
 use super::value::{Known, Numbers};
 
-/// What a name of a pickle stands for; `None` for everything that is refused.
+/// The meaning of a name in a pickle; `None` for everything that is refused.
 pub fn known(module: &str, name: &str) -> Option<Known> {
     Some(match (module, name) {
         ("collections", "OrderedDict" | "defaultdict" | "Counter") => Known::Dict,
@@ -24,7 +24,7 @@ pub fn known(module: &str, name: &str) -> Option<Known> {
         ("torch._utils", "_rebuild_meta_tensor_no_storage") => Known::Unread("meta: without values"),
         ("torch._utils", "_rebuild_device_tensor_from_numpy") => Known::Unread("of a device without storage"),
         ("torch.storage", "UntypedStorage") | ("torch", "UntypedStorage") => Known::Numbers(Numbers::Bytes),
-        ("torch", name) => of_torch(name)?,
+        ("torch", name) => torch_global(name)?,
         ("torch.nn.parameter", "Parameter" | "Buffer") => Known::Opaque,
         ("torch.serialization", "_get_layout") => Known::Opaque,
         ("torch.torch_version", "TorchVersion") => Known::Opaque,
@@ -40,7 +40,7 @@ pub fn known(module: &str, name: &str) -> Option<Known> {
     })
 }
 
-fn of_torch(name: &str) -> Option<Known> {
+fn torch_global(name: &str) -> Option<Known> {
     let numbers = match name {
         "DoubleStorage" | "float64" => Numbers::Float(Dtype::F64),
         "FloatStorage" | "float32" => Numbers::Float(Dtype::F32),

@@ -3,10 +3,13 @@
 
 use std::collections::HashMap;
 
+use super::super::CheckpointError;
+use super::super::content::Content;
 use super::super::place::{Place, Source};
-use super::super::{CheckpointError, Content};
+use super::machine;
+use super::tensors::content;
 use super::value::{Storage, Value};
-use super::{LONGEST_PICKLE, content, machine};
+use super::zipped::LONGEST_PICKLE;
 
 /// How such a file begins: protocol 2, and a whole number of ten bytes, 0x1950a86a20f9469cfc6c.
 const MAGIC: &[u8] = &[0x80, 2, 0x8a, 10, 0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19, b'.'];
@@ -18,21 +21,20 @@ pub fn is_legacy(beginning: &[u8]) -> bool {
     beginning.starts_with(MAGIC)
 }
 
-/// Reads it.
+/// Reads such a file.
 pub fn read(source: &Source) -> Result<Content, CheckpointError> {
     let path = &source.path;
-    let invalid = |reason: String| CheckpointError::invalid(path, reason);
+    let invalid = CheckpointError::in_file(path);
     // The pickles are short; where they end is only known once they were read.
     let length = source.length.min(LONGEST_PICKLE);
     let bytes = source.bytes(0, length as usize).map_err(CheckpointError::read(path))?;
     let mut at = MAGIC.len();
-    let rest = |at: usize| bytes.get(at..).unwrap_or_default();
     for _ in 0..BEFORE {
-        at += machine::read(rest(at)).map_err(invalid)?.2;
+        at += machine::read(bytes.get(at..).unwrap_or_default()).map_err(invalid)?.2;
     }
-    let (heap, root, end) = machine::read(rest(at)).map_err(invalid)?;
+    let (heap, root, end) = machine::read(bytes.get(at..).unwrap_or_default()).map_err(invalid)?;
     at += end;
-    let (names, list, end) = machine::read(rest(at)).map_err(invalid)?;
+    let (names, list, end) = machine::read(bytes.get(at..).unwrap_or_default()).map_err(invalid)?;
     let mut offset = (at + end) as u64;
     let Value::Sequence(keys) = names.get(list) else {
         return Err(invalid("it is damaged: it does not say which storages follow".into()));

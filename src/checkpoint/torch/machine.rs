@@ -9,11 +9,11 @@ use super::globals::known;
 use super::value::{Id, Known, Numbers, Storage, Strided, Value};
 
 /// Values of a pickle, at most: a checkpoint of 100,000 tensors has three million.
-const MOST_VALUES: usize = 16_000_000;
+const MAX_VALUES: usize = 16_000_000;
 /// Dimensions of a tensor, at most.
-const MOST_DIMENSIONS: usize = 64;
+const MAX_DIMENSIONS: usize = 64;
 /// Arguments of what is called, at most: a tensor has nine.
-const MOST_ARGUMENTS: usize = 64;
+const MAX_ARGUMENTS: usize = 64;
 /// Longest line of the opcodes that end with one: names and numbers.
 const LONGEST_LINE: usize = 4_096;
 
@@ -26,7 +26,7 @@ pub struct Heap<'a> {
 }
 
 impl<'a> Heap<'a> {
-    /// A value.
+    /// A value of the pickle.
     pub fn get(&self, id: Id) -> &Value {
         self.values.get(id as usize).unwrap_or(&Value::Opaque)
     }
@@ -36,7 +36,7 @@ impl<'a> Heap<'a> {
         self.values.iter()
     }
 
-    /// A text.
+    /// A text of the pickle.
     pub fn text(&self, id: Id) -> Option<&'a str> {
         let Value::Text { start, length } = self.get(id) else { return None };
         let bytes = self.pickle.get(*start as usize..)?.get(..*length as usize)?;
@@ -52,11 +52,11 @@ impl<'a> Heap<'a> {
 
     fn integers(&self, id: Id) -> Option<Vec<u64>> {
         let Value::Sequence(items) = self.get(id) else { return None };
-        if items.len() > MOST_DIMENSIONS { None } else { items.iter().map(|i| self.integer(*i)).collect() }
+        if items.len() > MAX_DIMENSIONS { None } else { items.iter().map(|i| self.integer(*i)).collect() }
     }
 }
 
-/// What a pickle holds, and where it ends.
+/// The values of a pickle, and its end.
 ///
 /// # Errors
 /// What is wrong with it, or which name it asks for that is refused.
@@ -251,8 +251,8 @@ impl<'a> Machine<'a> {
     }
 
     fn push(&mut self, value: Value) -> Result<(), String> {
-        if self.heap.values.len() == MOST_VALUES {
-            return Err(format!("its pickle holds more than {MOST_VALUES} values: no checkpoint does"));
+        if self.heap.values.len() == MAX_VALUES {
+            return Err(format!("its pickle holds more than {MAX_VALUES} values: no checkpoint does"));
         }
         self.stack.push(self.heap.values.len() as Id);
         self.heap.values.push(value);
@@ -364,12 +364,12 @@ impl<'a> Machine<'a> {
         self.push(Value::Storage(storage))
     }
 
-    /// What a call would make, for the few that are known.
+    /// The value that a call would make, for the few that are known.
     fn reduce(&mut self) -> Result<(), String> {
         let [arguments, callable] = [self.pop()?, self.pop()?];
         let Value::Known(known) = *self.heap.get(callable) else { return Err(self.broken()) };
         let arguments = match self.heap.get(arguments) {
-            Value::Sequence(arguments) if arguments.len() <= MOST_ARGUMENTS => arguments.clone(),
+            Value::Sequence(arguments) if arguments.len() <= MAX_ARGUMENTS => arguments.clone(),
             _ => return Err(self.broken()),
         };
         if let (Known::Dict | Known::Sequence, Some(last)) = (known, arguments.last()) {
@@ -378,7 +378,7 @@ impl<'a> Machine<'a> {
                 Value::Dict(items) => items.len(),
                 _ => 0,
             };
-            if self.copied > MOST_VALUES {
+            if self.copied > MAX_VALUES {
                 return Err(self.broken());
             }
         }
@@ -404,15 +404,17 @@ impl<'a> Machine<'a> {
         self.push(value)
     }
 
+    /// The key and the value that a sequence of two stands for.
+    fn pair(&self, id: Id) -> Option<(Id, Id)> {
+        let Value::Sequence(pair) = self.heap.get(id) else { return None };
+        <[Id; 2]>::try_from(pair.as_slice()).ok().map(|[key, value]| (key, value))
+    }
+
     /// A dict of nothing, of another dict or of pairs; the first argument of a defaultdict is its default.
     fn dict(&self, arguments: &[Id]) -> Value {
-        let pair = |id: &Id| match self.heap.get(*id) {
-            Value::Sequence(pair) => <[Id; 2]>::try_from(pair.as_slice()).ok().map(|[k, v]| (k, v)),
-            _ => None,
-        };
         Value::Dict(match arguments.last().map(|a| self.heap.get(*a)) {
             Some(Value::Dict(items)) => items.clone(),
-            Some(Value::Sequence(items)) => items.iter().filter_map(pair).collect(),
+            Some(Value::Sequence(items)) => items.iter().filter_map(|id| self.pair(*id)).collect(),
             _ => Vec::new(),
         })
     }
@@ -459,7 +461,7 @@ impl<'a> Machine<'a> {
     }
 }
 
-/// What a name that is not known is met with.
+/// The message for a name that is not known.
 fn refused(module: &str, name: &str) -> String {
     let name: String = format!("{module}.{name}").chars().filter(|c| !c.is_control()).take(200).collect();
     format!(

@@ -3,18 +3,18 @@
 
 use std::collections::HashSet;
 
-use super::super::quoted;
 use super::machine::Heap;
 use super::value::{Id, Numbers, Storage, Strided, Value};
+use crate::text::quoted;
 
 /// Dicts within dicts that are looked into.
 const DEEPEST: usize = 8;
 
-/// What was found.
+/// The state dicts that were found.
 pub struct Found<'a> {
     /// The path of every state dict, and its tensors by name.
     pub dicts: Vec<(String, Vec<(&'a str, Id)>)>,
-    /// What was left out.
+    /// Notes of the parts that were left out.
     pub notes: Vec<String>,
 }
 
@@ -42,7 +42,7 @@ pub fn find<'a>(heap: &Heap<'a>, root: Id) -> Result<Found<'a>, String> {
     Ok(found)
 }
 
-/// What a pickle holds that holds no state dict.
+/// The content, in words, of a pickle without a state dict.
 fn instead(heap: &Heap, root: Id) -> String {
     let items = match heap.get(root) {
         Value::Dict(items) if items.is_empty() => return "an empty dict".into(),
@@ -93,8 +93,8 @@ impl Search<'_, '_> {
         if depth > DEEPEST || !self.seen.insert(id) {
             return;
         }
-        let named = |(key, value): &(Id, Id)| Some((self.heap.text(*key)?, *value));
-        let items: Vec<(&str, Id)> = items.iter().filter_map(named).collect();
+        let items = items.iter().filter_map(|(key, value)| Some((self.heap.text(*key)?, *value)));
+        let items: Vec<(&str, Id)> = items.collect();
         if is_optimizer(&items) {
             self.found.notes.push(format!("{} is the state of an optimizer, and left out", place(path)));
             return;
@@ -154,8 +154,7 @@ impl Search<'_, '_> {
 
 /// As every optimizer of torch has it.
 fn is_optimizer(items: &[(&str, Id)]) -> bool {
-    let has = |name: &str| items.iter().any(|(key, _)| *key == name);
-    has("state") && has("param_groups")
+    ["state", "param_groups"].iter().all(|name| items.iter().any(|(key, _)| key == name))
 }
 
 fn place(path: &str) -> String {

@@ -1,4 +1,4 @@
-//! What a pickle says, as data.
+//! The values of a pickle, as data.
 
 use super::super::dtype::Dtype;
 
@@ -10,7 +10,7 @@ pub type Id = u32;
 pub enum Value {
     /// Anything that tells nothing of weights.
     Opaque,
-    /// None.
+    /// The None of Python.
     None,
     /// A truth value or a whole number.
     Integer(i64),
@@ -24,7 +24,7 @@ pub enum Value {
     Known(Known),
     /// The numbers that tensors lie in.
     Storage(Storage),
-    /// A tensor.
+    /// A tensor over a storage.
     Tensor(Box<Strided>),
 }
 
@@ -52,7 +52,7 @@ pub enum Known {
 /// A type of number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Numbers {
-    /// Floating point.
+    /// Numbers of floating point.
     Float(Dtype),
     /// Anything else: its name and bytes.
     Other(&'static str, u64),
@@ -63,9 +63,9 @@ pub enum Numbers {
 /// The numbers that tensors lie in, by the name of their file.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Storage {
-    /// Their type.
+    /// The type of the numbers.
     pub numbers: Numbers,
-    /// Its text.
+    /// The text beside it.
     pub key: Id,
     /// Numbers (of [`Numbers::Bytes`]: bytes) in it.
     pub count: u64,
@@ -76,13 +76,13 @@ pub struct Storage {
 pub enum Strided {
     /// One that can be read.
     Read {
-        /// What it lies in.
+        /// The storage that it lies in.
         storage: Id,
         /// Its type, where that is not the storage's.
         numbers: Option<Numbers>,
         /// Numbers before its first.
         first: u64,
-        /// Its shape.
+        /// The shape, output dimension first.
         shape: Vec<u64>,
         /// Numbers from one to the next along each dimension.
         strides: Vec<u64>,

@@ -123,7 +123,7 @@ fn conclude(
     findings: &Findings,
     colours: bool,
 ) -> anyhow::Result<u8> {
-    let sweep = Sweep::of(cells, args.sort.map(Sort::from));
+    let sweep = Sweep::new(cells, args.sort.map(Sort::from));
     sweep.write(directory)?;
     show(&sweep, directory.path(), args, colours)?;
     let fails = |cell: &Cell| cell.result.as_ref().is_some_and(|r| findings.fails(&r.findings));

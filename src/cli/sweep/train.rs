@@ -57,7 +57,7 @@ pub fn run(args: &SweepArgs, colours: bool) -> anyhow::Result<u8> {
     let signals = Signals::listen()?;
     let read = |planned: &Planned| read(directory.path(), planned);
     // The directory is known as a sweep's from the beginning, however this one ends.
-    Sweep::of(plan.iter().map(read).collect(), args.sort.map(Sort::from)).write(&directory)?;
+    Sweep::new(plan.iter().map(read).collect(), args.sort.map(Sort::from)).write(&directory)?;
     let attempts = train(args, &plan, directory.path(), &signals);
     let settle = |(planned, attempt): (&Planned, &Option<Attempt>)| match attempt {
         Some(Attempt { ended: Ended::Failed(error), .. }) => {

@@ -10,7 +10,7 @@ use crate::diagnose::remedy::Plan;
 use crate::diagnose::rule::{Evaluation, NO_UPDATES, Need, OnPrograms, Rule, RuleContext, Scope};
 use crate::diagnose::series;
 use crate::diagnose::text::{self, percent};
-use crate::text::number;
+use crate::text::{literal, number};
 
 const STEPS: Param = Param::count("steps", 30, "steps before a sum of them means anything");
 
@@ -123,7 +123,7 @@ fn describe(cx: &RuleContext, stretch: &Stretch, run: &[Capture]) -> RuleMatch {
         message,
         evidence: BTreeMap::from([
             ("largest".to_owned(), text::value(largest)),
-            ("steps".to_owned(), number(steps as f64).into()),
+            ("steps".to_owned(), literal(steps as f64).into()),
         ]),
     }
 }

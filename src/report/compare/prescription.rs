@@ -2,17 +2,17 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::VariantSummary;
+use super::variant::VariantSummary;
 use crate::record::number;
 use crate::text::number as shown;
 
-/// What came of trying the remedies of a run: the first variant is the run as it was, the others are
+/// The outcome of trying the remedies of a run: the first variant is the run as it was, the others are
 /// its remedies.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Prescription {
     /// This variant clears the roots and lowers the loss, and does so under another seed as well.
     Works {
-        /// Which variant.
+        /// Index of the variant.
         best: usize,
         /// The other seed.
         seed: i64,
@@ -21,7 +21,7 @@ pub enum Prescription {
     },
     /// This variant helps, but there was no budget left to see whether it does under another seed.
     Unconfirmed {
-        /// Which variant.
+        /// Index of the variant.
         best: usize,
         /// The seed that was not tried.
         seed: i64,
@@ -55,7 +55,7 @@ pub struct Prescribed {
     /// Last training loss under the other seed, of the run as it was and of the remedy.
     #[serde(with = "number::option")]
     pub confirmed_loss_before: Option<f64>,
-    /// See above.
+    /// The same loss, of the remedy.
     #[serde(with = "number::option")]
     pub confirmed_loss_after: Option<f64>,
 }
@@ -101,13 +101,11 @@ impl Prescription {
         let remedies = if tried == 1 { "1 remedy".to_owned() } else { format!("{tried} remedies") };
         let change = |best: usize| {
             let v = &variants[best];
-            let loss = |v: &VariantSummary| v.train_loss.map_or_else(|| "?".into(), shown);
+            let [before, after] = [base, v].map(|v| v.train_loss.map_or_else(|| "?".into(), shown));
             let verdict = v.verdict.name();
             format!(
-                "{} clears {roots} and lowers the training loss from {} to {} ({verdict})",
+                "{} clears {roots} and lowers the training loss from {before} to {after} ({verdict})",
                 v.label,
-                loss(base),
-                loss(v)
             )
         };
         match self {

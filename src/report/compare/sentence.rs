@@ -1,9 +1,9 @@
 //! Which variant learned best, and why, in one sentence.
 
-use super::{Split, Variant, VariantSummary};
+use super::variant::{Split, Variant, VariantSummary};
 use crate::diagnose::Verdict;
 use crate::record::{Record, Task};
-use crate::text::{count, counted, number};
+use crate::text::{conjunction, count, counted, number, percentage, uncapitalized};
 
 /// A training loss this far below what guessing costs has learned something: less is within what
 /// batches and rounding do to it.
@@ -18,46 +18,47 @@ const SAME_ERROR: f64 = 0.05;
 const LONGER: f64 = 3.0;
 
 /// The sentence, and the index of the best; `None` where none learned, or several equally well.
-pub fn of(variants: &[Variant], summaries: &[VariantSummary], split: Split) -> (String, Option<usize>) {
-    let learned = |i: &usize| learned(variants[*i].record, &summaries[*i]);
-    let mut order: Vec<usize> = (0..variants.len()).filter(learned).collect();
-    let score = |i: usize| summaries[i].score_on(split).filter(|s| !s.is_nan()).unwrap_or(f64::NEG_INFINITY);
-    let loss = |i: usize| summaries[i].train_loss.filter(|l| !l.is_nan()).unwrap_or(f64::INFINITY);
+pub fn learned_best(
+    variants: &[Variant],
+    summaries: &[VariantSummary],
+    split: Split,
+) -> (String, Option<usize>) {
+    let mut order: Vec<usize> = (0..variants.len()).collect();
+    order.retain(|i| learned(variants[*i].record, &summaries[*i]));
     // Equal scores, as of two that guess, are told apart by the loss.
-    order.sort_by(|a, b| score(*b).total_cmp(&score(*a)).then(loss(*a).total_cmp(&loss(*b))));
+    order.sort_by(|a, b| {
+        let [a, b] = [a, b].map(|i| &summaries[*i]);
+        rank(b, split).total_cmp(&rank(a, split)).then(final_loss(a).total_cmp(&final_loss(b)))
+    });
     let Some(&best) = order.first() else { return (nobody(variants, summaries), None) };
     let task = variants[best].record.header.data.task;
+    let top = rank(&summaries[best], split);
     let rows = rows_of(variants[best].record, split);
-    let alike: Vec<usize> =
-        order.iter().copied().filter(|i| *i == best || same(task, score(best), score(*i), rows)).collect();
-    if let [_, second, ..] = alike.as_slice() {
-        let best = alike.iter().copied().min_by(|a, b| loss(*a).total_cmp(&loss(*b))).unwrap_or(best);
-        return (equals(summaries, &alike, best, *second, split, task, rows), None);
+    let mut alike = order.clone();
+    alike.retain(|i| *i == best || same(task, top, rank(&summaries[*i], split), rows));
+    if alike.len() > 1 {
+        let alike: Vec<&VariantSummary> = alike.iter().map(|i| &summaries[*i]).collect();
+        return (equals(&alike, split, task, rows), None);
     }
     let others: Vec<usize> = (0..variants.len()).filter(|i| *i != best).collect();
-    // What was measured, and not what it is ranked by.
-    let measured =
-        |i: usize| summaries[i].score_on(split).map_or_else(|| "unknown".into(), |s| said(task, s));
-    let shown = |i: usize| format!("{} {}", summaries[i].label, measured(i));
     let against = match others.as_slice() {
         [] => String::new(),
-        [one] => format!(", {}", shown(*one)),
+        [one] => {
+            // The measured score, and not the one that it is ranked by.
+            let score = summaries[*one].score_on(split);
+            let score = score.map_or_else(|| "unknown".into(), |s| said(task, s));
+            format!(", {} {score}", summaries[*one].label)
+        }
         several => {
-            let scores = || several.iter().map(|i| score(*i)).filter(|s| s.is_finite());
-            let low = scores().fold(f64::INFINITY, f64::min);
-            let high = scores().fold(f64::NEG_INFINITY, f64::max);
-            match (low <= high, said(task, low), said(task, high)) {
-                (false, ..) => String::new(),
-                (true, a, b) if a == b => format!(", the others {a}"),
-                (true, a, b) => format!(", the others {a} to {b}"),
-            }
+            let scores = several.iter().map(|i| rank(&summaries[*i], split)).filter(|s| s.is_finite());
+            range_of(scores, task).map_or(String::new(), |range| format!(", the others {range}"))
         }
     };
     let opening = format!(
         "{} learned best ({} {} on {} {}{against})",
         summaries[best].label,
         task.score_name(),
-        said(task, score(best)),
+        said(task, top),
         place(split),
         when(&summaries[best], split),
     );
@@ -68,7 +69,24 @@ pub fn of(variants: &[Variant], summaries: &[VariantSummary], split: Split) -> (
     }
 }
 
-/// What sets the best apart from another.
+/// The score that a variant is ranked by: the lowest where it has none.
+fn rank(summary: &VariantSummary, split: Split) -> f64 {
+    summary.score_on(split).filter(|s| !s.is_nan()).unwrap_or(f64::NEG_INFINITY)
+}
+
+/// The last training loss: the highest where there is none.
+fn final_loss(summary: &VariantSummary) -> f64 {
+    summary.train_loss.filter(|l| !l.is_nan()).unwrap_or(f64::INFINITY)
+}
+
+/// `90% to 95%`, or a single score where all are written alike; `None` where there is none.
+fn range_of(scores: impl Iterator<Item = f64>, task: Task) -> Option<String> {
+    let (low, high) = scores.fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), s| (l.min(s), h.max(s)));
+    let ends = (low <= high).then(|| [low, high].map(|score| said(task, score)))?;
+    Some(if ends[0] == ends[1] { ends[0].clone() } else { ends.join(" to ") })
+}
+
+/// The difference that sets the best apart from another.
 fn why(variants: &[Variant], summaries: &[VariantSummary], best: usize, other: usize) -> Option<String> {
     let (winner, loser) = (&summaries[best], &summaries[other]);
     let own = match winner.verdict {
@@ -98,22 +116,24 @@ fn why(variants: &[Variant], summaries: &[VariantSummary], best: usize, other: u
 /// How much longer the gradient of the first layer is, where that is worth a word and the layers are the
 /// same: the median over the captured epochs, since one batch varies manyfold.
 fn gradient_ratio(best: &Record, other: &Record) -> Option<f64> {
-    let first = |r: &Record| {
-        let layer = r.header.layers.iter().position(|l| l.kind.is_matrix())?;
-        let norms = r.epochs.iter().filter_map(|e| Some(e.layers[layer].weight_grad.as_ref()?.l2()));
-        Some((r.header.layers[layer].shape.clone(), norms.collect::<Vec<f64>>()))
-    };
-    let ((shape, a), (other_shape, b)) = (first(best)?, first(other)?);
+    let ((shape, a), (other_shape, b)) = (first_layer(best)?, first_layer(other)?);
     let mut ratios: Vec<f64> = a.iter().zip(&b).map(|(a, b)| a / b).filter(|r| r.is_finite()).collect();
     ratios.sort_by(f64::total_cmp);
     let ratio = *ratios.get(ratios.len() / 2)?;
     (shape == other_shape && ratio >= LONGER).then_some(ratio)
 }
 
+/// The shape of the first matrix, and the norms of its gradient at the captured epochs.
+fn first_layer(record: &Record) -> Option<(&[u64], Vec<f64>)> {
+    let layer = record.header.layers.iter().position(|l| l.kind.is_matrix())?;
+    let norms = record.epochs.iter().filter_map(|e| Some(e.layers[layer].weight_grad.as_ref()?.l2()));
+    Some((&record.header.layers[layer].shape, norms.collect()))
+}
+
 fn nobody(variants: &[Variant], summaries: &[VariantSummary]) -> String {
     let Some(first) = variants.first() else { return "Nothing was compared.".into() };
-    let losses = || summaries.iter().filter_map(|v| v.train_loss);
-    let (low, high) = (losses().fold(f64::INFINITY, f64::min), losses().fold(f64::NEG_INFINITY, f64::max));
+    let losses = summaries.iter().filter_map(|v| v.train_loss);
+    let (low, high) = losses.fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), v| (l.min(v), h.max(v)));
     let range = match (number(low), number(high)) {
         _ if low > high => "none measured".into(),
         (a, b) if a == b => a,
@@ -128,66 +148,47 @@ fn nobody(variants: &[Variant], summaries: &[VariantSummary]) -> String {
     let Some(worst) = summaries.iter().position(|v| v.verdict == worst && worst != Verdict::Healthy) else {
         return format!("{opening}, and no fault was found.");
     };
-    let reach = |i: usize| gradient_ratio(variants[i].record, variants[worst].record);
-    let longer = |ratio: Option<f64>| {
-        let tell = |r| {
-            format!(
-                "the gradient that reaches its first layer is {} times as long (median over the epochs)",
-                number(r)
-            )
-        };
-        ratio.map(tell)
-    };
+    let reaches = (0..summaries.len()).map(|i| gradient_ratio(variants[i].record, variants[worst].record));
+    let reaches: Vec<Option<f64>> = reaches.collect();
     let spared = (0..summaries.len()).find(|i| summaries[*i].verdict < summaries[worst].verdict);
+    let far = reaches.iter().enumerate().filter_map(|(i, ratio)| Some((i, (*ratio)?)));
+    let farthest = far.max_by(|a, b| a.1.total_cmp(&b.1));
     let better = match spared {
         Some(i) => {
-            let longer = longer(reach(i)).map_or(String::new(), |text| format!(", {text}"));
+            let longer = reaches[i].map_or(String::new(), |ratio| format!(", {}", longer(ratio)));
             format!("; {} is spared that{longer}", summaries[i].label)
         }
-        None => {
-            let far = (0..summaries.len()).filter_map(|i| Some((i, reach(i)?)));
-            let farthest = far.max_by(|a, b| a.1.total_cmp(&b.1));
-            let tell =
-                |(i, r): (usize, f64)| Some(format!("; in {}, {}", summaries[i].label, longer(Some(r))?));
-            farthest.and_then(tell).unwrap_or_default()
-        }
+        None => farthest
+            .map_or(String::new(), |(i, ratio)| format!("; in {}, {}", summaries[i].label, longer(ratio))),
     };
     format!("{opening}: in {}, {}{better}.", summaries[worst].label, headline(&summaries[worst]))
 }
 
-fn equals(
-    summaries: &[VariantSummary],
-    alike: &[usize],
-    best: usize,
-    second: usize,
-    split: Split,
-    task: Task,
-    rows: u64,
-) -> String {
-    let labels: Vec<&str> = alike.iter().map(|i| summaries[*i].label.as_str()).collect();
-    let names = match labels.as_slice() {
-        [a, b] => format!("{a} and {b}"),
-        [init @ .., last] => format!("{} and {last}", init.join(", ")),
-        [] => String::new(),
-    };
-    let scores = alike.iter().filter_map(|i| summaries[*i].score_on(split));
-    let (low, high) = scores.fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), s| (l.min(s), h.max(s)));
-    let range = match (said(task, low), said(task, high)) {
-        (a, b) if a == b => a,
-        (a, b) => format!("{a} to {b}"),
-    };
+fn longer(ratio: f64) -> String {
+    format!(
+        "the gradient that reaches its first layer is {} times as long (median over the epochs)",
+        number(ratio)
+    )
+}
+
+/// The sentence about several, best first, that these rows cannot tell apart.
+fn equals(alike: &[&VariantSummary], split: Split, task: Task, rows: u64) -> String {
+    let Some((first, rest)) = alike.split_first() else { return String::new() };
+    // Of those alike, the first with the lowest loss.
+    let best = rest.iter().fold(*first, |best, v| if final_loss(v) < final_loss(best) { v } else { best });
+    let other = rest.first().filter(|v| v.label != best.label).copied().unwrap_or(first);
+    let names = conjunction(&alike.iter().map(|v| v.label.as_str()).collect::<Vec<_>>());
+    let range = range_of(alike.iter().filter_map(|v| v.score_on(split)), task).unwrap_or_default();
     let tell = match task {
         Task::Classification => format!("within two standard errors of {} rows", count(rows)),
         Task::Regression => "nearly the same".into(),
     };
-    let other =
-        if best == second { alike.iter().copied().find(|i| *i != best).unwrap_or(second) } else { second };
-    let lower = match (summaries[best].train_loss, summaries[other].train_loss) {
+    let lower = match (best.train_loss, other.train_loss) {
         (Some(a), Some(b)) if a < b => format!(
             "; {} has the lowest training loss ({}, {} {})",
-            summaries[best].label,
+            best.label,
             number(a),
-            summaries[other].label,
+            other.label,
             number(b)
         ),
         _ => String::new(),
@@ -196,7 +197,7 @@ fn equals(
         "{names} learned about equally well ({} {range} on {} {}, {tell}){lower}.",
         task.score_name(),
         place(split),
-        when(&summaries[best], split)
+        when(best, split)
     )
 }
 
@@ -208,8 +209,8 @@ fn same(task: Task, best: f64, other: f64, rows: u64) -> bool {
     }
     match task {
         Task::Classification => {
-            let variance = |p: f64| p * (1.0 - p) / rows.max(1) as f64;
-            best - other < STANDARD_ERRORS * (variance(best) + variance(other)).sqrt()
+            let variances = [best, other].map(|p| p * (1.0 - p) / rows.max(1) as f64);
+            best - other < STANDARD_ERRORS * (variances[0] + variances[1]).sqrt()
         }
         // A score is minus the error.
         Task::Regression => (-other) < (1.0 + SAME_ERROR) * (-best),
@@ -246,24 +247,28 @@ fn learned(record: &Record, summary: &VariantSummary) -> bool {
 /// inequality (Fano, 1961), which two classes meet exactly.
 fn most_frequent(entropy: f64, classes: usize) -> f64 {
     let others = classes.saturating_sub(1).max(1) as f64;
-    let term = |p: f64| if p > 0.0 { -p * p.ln() } else { 0.0 };
-    let largest_entropy = |p: f64| term(p) + term(1.0 - p) + (1.0 - p) * others.ln();
     let (mut low, mut high) = (1.0 / (others + 1.0), 1.0);
     // Falls from the entropy of equal shares to 0.
     for _ in 0..60 {
         let middle = (low + high) / 2.0;
-        if largest_entropy(middle) >= entropy { low = middle } else { high = middle }
+        if largest_entropy(middle, others) >= entropy { low = middle } else { high = middle }
     }
     high
 }
 
-/// Of which epoch a score is.
+/// The largest entropy, in nats, of classes of which one has the share `p`, beside so many others.
+fn largest_entropy(p: f64, others: f64) -> f64 {
+    let terms = [p, 1.0 - p].map(|p| if p > 0.0 { -p * p.ln() } else { 0.0 });
+    terms[0] + terms[1] + (1.0 - p) * others.ln()
+}
+
+/// The epoch of a score, in words.
 fn when(summary: &VariantSummary, split: Split) -> String {
     match (split, summary.test) {
         (Split::Test, Some(test)) if test.epoch + 1 < summary.epochs_done => {
             format!(
                 "with the parameters of epoch {}, of {}",
-                test.epoch,
+                count(test.epoch),
                 counted(summary.epochs_done, "epoch")
             )
         }
@@ -281,7 +286,7 @@ fn place(split: Split) -> &'static str {
 
 fn said(task: Task, score: f64) -> String {
     match task {
-        Task::Classification => format!("{}%", number(100.0 * score)),
+        Task::Classification => percentage(score),
         Task::Regression => number(score),
     }
 }
@@ -290,12 +295,10 @@ fn said(task: Task, score: f64) -> String {
 fn headline(variant: &VariantSummary) -> String {
     let text = variant.headline.trim_end_matches('.');
     let text = text.strip_prefix("Warning: ").unwrap_or(text);
-    let mut letters = text.chars();
-    let first = letters.next().map(|c| c.to_lowercase().to_string()).unwrap_or_default();
     // A layer's name stays as it is.
     let name = text.split([' ', ',', ':']).next().unwrap_or_default();
     let is_name = variant.roots.iter().any(|r| r.layer.as_deref() == Some(name));
-    if is_name { text.into() } else { first + letters.as_str() }
+    if is_name { text.into() } else { uncapitalized(text) }
 }
 
 #[cfg(test)]

@@ -12,14 +12,14 @@ use crate::report::Summary;
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Changed {
     /// As it was.
-    pub base: Side,
+    pub base: BaseFinding,
     /// As it is now.
     pub finding: Finding,
 }
 
 /// A finding as it was, in short.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Side {
+pub struct BaseFinding {
     /// How bad it was.
     pub severity: Severity,
     /// The layers that it was about.
@@ -32,7 +32,7 @@ pub struct Side {
     pub threshold: f64,
 }
 
-/// What became of the findings.
+/// The findings by what became of them.
 pub struct Findings {
     /// Indices among the new ones.
     pub appeared: Vec<usize>,
@@ -62,9 +62,8 @@ pub fn compare(base: &Summary, new: &Summary, tolerance: Option<f64>) -> Finding
         for (i, finding) in
             new.findings.iter().enumerate().filter(|(i, _)| partner[*i].is_none()).collect::<Vec<_>>()
         {
-            let other =
-                |j: &&usize| base.findings[**j].rule == finding.rule && alike(&base.findings[**j], finding);
-            partner[i] = free.iter().find(other).copied();
+            let mut others = free.iter().map(|j| (*j, &base.findings[*j]));
+            partner[i] = others.find(|(_, b)| b.rule == finding.rule && alike(b, finding)).map(|(j, _)| j);
             if let Some(j) = partner[i] {
                 free.remove(&j);
             }
@@ -83,14 +82,16 @@ pub fn compare(base: &Summary, new: &Summary, tolerance: Option<f64>) -> Finding
             found.appeared.push(i);
             continue;
         };
-        let changed = || Changed { base: Side::of(before), finding: finding.clone() };
-        match worsening(base, before, finding, tolerance) {
-            Some(true) => {
-                found.worse.push(changed());
-                found.worsened.push(i);
-            }
-            Some(false) => found.better.push(changed()),
-            None => found.unchanged += 1,
+        let Some(worse) = worsening(base, before, finding, tolerance) else {
+            found.unchanged += 1;
+            continue;
+        };
+        let changed = Changed { base: BaseFinding::new(before), finding: finding.clone() };
+        if worse {
+            found.worse.push(changed);
+            found.worsened.push(i);
+        } else {
+            found.better.push(changed);
         }
     }
     found.appeared.sort_by_key(|i| new.findings[*i].rank());
@@ -99,8 +100,8 @@ pub fn compare(base: &Summary, new: &Summary, tolerance: Option<f64>) -> Finding
     found
 }
 
-impl Side {
-    fn of(finding: &Finding) -> Self {
+impl BaseFinding {
+    fn new(finding: &Finding) -> Self {
         Self {
             severity: finding.severity,
             layers: finding.layers.clone(),
@@ -120,9 +121,8 @@ fn worsening(base: &Summary, before: &Finding, now: &Finding, tolerance: Option<
         return Some(now.severity > before.severity);
     }
     // A layer that the base does not have is no healthy one that fell ill.
-    let fell_ill =
-        |layer: &&String| !before.layers.contains(layer) && base.layers.iter().any(|l| l.name == **layer);
-    if now.layers.iter().any(|layer| fell_ill(&layer)) {
+    let mut fell_ill = now.layers.iter().filter(|layer| !before.layers.contains(layer));
+    if fell_ill.any(|layer| base.layers.iter().any(|l| l.name == *layer)) {
         return Some(true);
     }
     let tolerance = tolerance?;

@@ -13,7 +13,7 @@ use crate::report::{LayerEpoch, LayerSummary};
 pub struct LayerChange {
     /// Name of the layer.
     pub layer: String,
-    /// What was measured, in a few words.
+    /// The measured quantity, in a few words.
     pub quantity: String,
     /// As of the base's last captured epoch.
     #[serde(with = "number")]
@@ -34,7 +34,7 @@ pub struct Reshaped {
     pub new: Vec<u64>,
 }
 
-/// What became of the layers.
+/// The layers by what became of them.
 pub struct Layers {
     pub changes: Vec<LayerChange>,
     pub reshaped: Vec<Reshaped>,
@@ -45,7 +45,7 @@ pub struct Layers {
 /// A number of a layer, with its name.
 type Quantity = (&'static str, fn(&LayerEpoch) -> Option<f64>);
 
-/// What is compared: sizes, and what tells of learning.
+/// The numbers that are compared: sizes, and what tells of learning.
 const QUANTITIES: [Quantity; 6] = [
     ("weight L2", |e| Some(e.weight.l2)),
     ("gradient L2", |e| e.weight_grad.as_ref().map(|g| g.l2)),
@@ -58,12 +58,15 @@ const QUANTITIES: [Quantity; 6] = [
     }),
 ];
 
+/// The names of the layers that the others lack.
+fn only(these: &[LayerSummary], others: &HashMap<&str, &LayerSummary>) -> Vec<String> {
+    these.iter().filter(|l| !others.contains_key(l.name.as_str())).map(|l| l.name.clone()).collect()
+}
+
+/// Matches layers by name, and lists the numbers that differ by more than the tolerance.
 pub fn compare(base: &[LayerSummary], new: &[LayerSummary], tolerance: f64) -> Layers {
     let of_base: HashMap<&str, &LayerSummary> = base.iter().map(|l| (l.name.as_str(), l)).collect();
     let of_new: HashMap<&str, &LayerSummary> = new.iter().map(|l| (l.name.as_str(), l)).collect();
-    let only = |these: &[LayerSummary], others: &HashMap<&str, &LayerSummary>| -> Vec<String> {
-        these.iter().filter(|l| !others.contains_key(l.name.as_str())).map(|l| l.name.clone()).collect()
-    };
     let mut layers = Layers {
         changes: Vec::new(),
         reshaped: Vec::new(),
@@ -84,17 +87,16 @@ pub fn compare(base: &[LayerSummary], new: &[LayerSummary], tolerance: f64) -> L
 }
 
 fn changes(layer: &str, base: &LayerEpoch, new: &LayerEpoch, tolerance: f64) -> Vec<LayerChange> {
-    let of = |(name, value): &Quantity| {
+    let mut changes = Vec::new();
+    for (name, value) in QUANTITIES {
         // Only what both measured can be compared.
-        let (before, now) = (value(base)?, value(new)?);
-        changed(before, now, tolerance).then(|| LayerChange {
-            layer: layer.into(),
-            quantity: (*name).into(),
-            base: before,
-            new: now,
-        })
-    };
-    QUANTITIES.iter().filter_map(of).collect()
+        if let (Some(before), Some(now)) = (value(base), value(new))
+            && changed(before, now, tolerance)
+        {
+            changes.push(LayerChange { layer: layer.into(), quantity: name.into(), base: before, new: now });
+        }
+    }
+    changes
 }
 
 impl LayerChange {

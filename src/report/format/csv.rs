@@ -1,14 +1,17 @@
 //! CSV: a line a layer and captured epoch, with every number that a summary has of it.
 
-use super::Subject;
+use super::subject::{Format, Subject};
 use crate::record::number::name;
 use crate::report::{DistributionSummary, LayerEpoch, LayerSummary, ReportError};
 
+pub(super) const FORMAT: Format =
+    Format { name: "csv", what: "the numbers of every layer at every epoch", of_findings: false, text };
+
 /// Headings before those of the tensors.
 const FIRST: [&str; 4] = ["epoch", "layer", "kind", "parameters"];
-/// What is distributed.
+/// The tensors whose values are described.
 const TENSORS: [&str; 4] = ["weight", "bias", "weight_grad", "bias_grad"];
-/// What is told of a distribution, with its quantiles by percent.
+/// The numbers of a distribution, with its quantiles by percent.
 const OF_A_TENSOR: [&str; 16] = [
     "count", "l2", "mean", "std", "min", "max", "q01", "q05", "q25", "q50", "q75", "q95", "q99", "zeros",
     "nan", "inf",
@@ -26,7 +29,7 @@ const LAST: [&str; 9] = [
     "saturated_fraction",
 ];
 
-pub(super) fn text(subject: &Subject) -> Result<String, ReportError> {
+fn text(subject: &Subject) -> Result<String, ReportError> {
     let mut writer = csv::WriterBuilder::new().from_writer(Vec::new());
     let tensors = TENSORS.iter().flat_map(|t| OF_A_TENSOR.iter().map(move |o| format!("{t}_{o}")));
     let headings = FIRST.map(String::from).into_iter().chain(tensors).chain(LAST.map(String::from));

@@ -1,14 +1,17 @@
 //! Workflow commands of GitHub Actions: an annotation a finding, worst first.
 
-use super::{Subject, measured};
+use super::subject::{Format, Subject, measured};
 use crate::diagnose::{Finding, Severity};
 use crate::report::ReportError;
+
+pub(super) const FORMAT: Format =
+    Format { name: "github", what: "annotations of a GitHub workflow", of_findings: true, text };
 
 /// Annotations of a kind that GitHub shows of a step; the others it drops without a word.
 /// <https://docs.github.com/en/rest/checks/runs> and the runner's own limit.
 const MOST: usize = 10;
 
-pub(super) fn text(subject: &Subject) -> Result<String, ReportError> {
+fn text(subject: &Subject) -> Result<String, ReportError> {
     let findings: Vec<&Finding> = subject.new_findings().collect();
     let mut text: String = findings.iter().take(MOST).map(|f| annotation(f)).collect();
     if findings.len() > MOST {

@@ -5,9 +5,12 @@ use std::collections::HashMap;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
-use super::{Subject, measured};
+use super::subject::{Format, Subject, measured};
 use crate::diagnose::{Finding, Severity};
 use crate::report::ReportError;
+
+pub(super) const FORMAT: Format =
+    Format { name: "gitlab", what: "a code quality report of GitLab", of_findings: true, text };
 
 /// An entry with every field that GitLab demands.
 #[derive(Serialize)]
@@ -30,7 +33,7 @@ struct Lines {
     begin: u64,
 }
 
-pub(super) fn text(subject: &Subject) -> Result<String, ReportError> {
+fn text(subject: &Subject) -> Result<String, ReportError> {
     // GitLab links to the file in the repository, and refuses paths that begin with "./".
     let source = subject.source.to_string_lossy();
     let path = source.trim_start_matches("./");

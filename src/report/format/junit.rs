@@ -5,14 +5,21 @@
 
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 
-use super::{Subject, measured};
+use super::subject::{Format, Subject, measured};
 use crate::diagnose::{Finding, Scope, Severity, rules};
 use crate::report::ReportError;
+
+pub(super) const FORMAT: Format = Format {
+    name: "junit",
+    what: "a test case a layer and rule, for any CI that shows tests",
+    of_findings: true,
+    text,
+};
 
 /// The suite of findings that name no layer.
 const RUN: &str = "run";
 
-pub(super) fn text(subject: &Subject) -> Result<String, ReportError> {
+fn text(subject: &Subject) -> Result<String, ReportError> {
     let mut report = Report::new("gradscope");
     report.add_test_suite(suite(subject, None));
     for layer in &subject.summary.layers {

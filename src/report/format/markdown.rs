@@ -2,20 +2,27 @@
 
 use std::fmt::Write;
 
-use super::{Subject, shortened};
+use super::subject::{Format, Subject, shortened};
 use crate::diagnose::{Finding, Verdict};
 use crate::report::ReportError;
-use crate::text::{counted, number};
+use crate::text::{count, counted, number};
+
+pub(super) const FORMAT: Format = Format {
+    name: "markdown",
+    what: "a verdict and a table, for a step summary or a comment",
+    of_findings: true,
+    text,
+};
 
 /// Findings in the table; with [`LONGEST`] it keeps the text far below the 1 MiB that GitHub takes for a
 /// step.
-const MOST_ROWS: usize = 20;
+const MAX_ROWS: usize = 20;
 /// Roots whose remedies are listed.
-const MOST_ROOTS: usize = 5;
+const MAX_ROOTS: usize = 5;
 /// Characters of a cell or sentence; no message is as long, but a name may be.
 const LONGEST: usize = 600;
 
-pub(super) fn text(subject: &Subject) -> Result<String, ReportError> {
+fn text(subject: &Subject) -> Result<String, ReportError> {
     let summary = subject.summary;
     let sign = match summary.verdict {
         Verdict::Healthy => "✅",
@@ -28,16 +35,16 @@ pub(super) fn text(subject: &Subject) -> Result<String, ReportError> {
     if !findings.is_empty() {
         text.push_str("| severity | rule | layer | since | what | value | limit |\n");
         text.push_str("|---|---|---|---|---|--:|--:|\n");
-        for (finding, known) in findings.iter().take(MOST_ROWS) {
+        for (finding, known) in findings.iter().take(MAX_ROWS) {
             text.push_str(&row(finding, *known));
         }
         text.push('\n');
     }
-    if findings.len() > MOST_ROWS {
-        let more = counted((findings.len() - MOST_ROWS) as u64, "more finding");
+    if findings.len() > MAX_ROWS {
+        let more = counted((findings.len() - MAX_ROWS) as u64, "more finding");
         let _ = writeln!(text, "And {more}.\n");
     }
-    for finding in findings.iter().map(|f| f.0).filter(|f| !f.remedies.is_empty()).take(MOST_ROOTS) {
+    for finding in findings.iter().map(|f| f.0).filter(|f| !f.remedies.is_empty()).take(MAX_ROOTS) {
         let place = finding.layer.as_ref().map_or(String::new(), |l| format!(" of {}", plain(l)));
         let _ = writeln!(text, "To try against {}{place}:\n", finding.rule);
         for remedy in &finding.remedies {
@@ -65,7 +72,7 @@ fn row(finding: &Finding, known: bool) -> String {
     let layer = match finding.layers.as_slice() {
         [] => String::new(),
         [one] => plain(one),
-        [first, others @ ..] => format!("{} and {} more", plain(first), others.len()),
+        [first, others @ ..] => format!("{} and {} more", plain(first), count(others.len() as u64)),
     };
     let first = finding.message.split(". ").next().unwrap_or_default().trim_end_matches('.');
     let cells = [

@@ -2,12 +2,15 @@
 
 use serde_json::{Value, json};
 
-use super::Subject;
+use super::subject::{Format, Subject};
 use crate::report::ReportError;
+
+pub(super) const FORMAT: Format =
+    Format { name: "vega", what: "the norms as a Vega-Lite picture", of_findings: false, text };
 
 const SCHEMA: &str = "https://vega.github.io/schema/vega-lite/v6.json";
 
-pub(super) fn text(subject: &Subject) -> Result<String, ReportError> {
+fn text(subject: &Subject) -> Result<String, ReportError> {
     let layers = &subject.summary.layers;
     let mut values = Vec::new();
     for layer in layers {
@@ -40,7 +43,7 @@ fn spec(names: &[&str], values: Vec<Value>, model: &str) -> Value {
     let tooltip =
         json!([{"field": "layer"}, {"field": "epoch"}, {"field": "l2", "format": ".3g"}, {"field": "state"}]);
     // Forward order, which is what the names are to be read in.
-    let colour = json!({
+    let color = json!({
         "field": "layer", "type": "nominal", "sort": names, "scale": {"domain": names, "scheme": "viridis"},
     });
     let epoch = json!({"field": "epoch", "type": "quantitative", "axis": {"tickMinStep": 1}});
@@ -53,7 +56,7 @@ fn spec(names: &[&str], values: Vec<Value>, model: &str) -> Value {
         "spec": {
             "width": 600,
             "height": 220,
-            "encoding": {"x": epoch, "color": colour, "tooltip": tooltip},
+            "encoding": {"x": epoch, "color": color, "tooltip": tooltip},
             "layer": [
                 {
                     "transform": [{"filter": "datum.state === 'number'"}],

@@ -9,13 +9,22 @@ const DECADE: f64 = 10.0;
 /// Share of a linear axis that is left free beyond the larger of value and limit.
 const MARGIN: f64 = 0.2;
 
+/// The color of a bar.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tone {
+    /// The color of data.
+    Plain,
+    /// The color of what a finding is about.
+    Alarm,
+}
+
 /// A horizontal bar; positions are percentages of its width.
 #[derive(Clone, Debug, PartialEq, Template)]
 #[template(path = "bar.html")]
 pub struct Bar {
-    /// Left end.
+    /// The left end, in percent.
     pub start: String,
-    /// Length.
+    /// The length, in percent.
     pub length: String,
     /// Where the limit stands.
     pub limit: Option<String>,
@@ -23,13 +32,13 @@ pub struct Bar {
     pub alarm: bool,
     /// Half as high.
     pub thin: bool,
-    /// What it shows, in words; `None` where the number stands beside it.
+    /// Its value in words; `None` where the number stands beside it.
     pub description: Option<String>,
 }
 
 /// A bar of a value against its limit, with the scale in words; `None` where one of them is not
 /// finite.
-pub fn against(value: f64, limit: f64, alarm: bool) -> Option<(Bar, String)> {
+pub fn against(value: f64, limit: f64, tone: Tone) -> Option<(Bar, String)> {
     if !(value.is_finite() && limit.is_finite()) {
         return None;
     }
@@ -39,8 +48,10 @@ pub fn against(value: f64, limit: f64, alarm: bool) -> Option<(Bar, String)> {
         // A share has its natural end at 1.
         let last = if high <= 1.0 { 0.0 } else { high.log10().ceil() + 1.0 };
         let ends = [first, last].map(|e| number(10f64.powf(e)));
-        let place = move |x: f64| if x > 0.0 { (x.log10() - first) / (last - first) } else { 0.0 };
-        (Box::new(place), format!("log scale, {} to {}", ends[0], ends[1]))
+        (
+            Box::new(move |x| if x > 0.0 { (x.log10() - first) / (last - first) } else { 0.0 }),
+            format!("log scale, {} to {}", ends[0], ends[1]),
+        )
     } else {
         let (from, to) = (low.min(0.0) * (1.0 + MARGIN), high.max(0.0) * (1.0 + MARGIN));
         let range = if to > from { to - from } else { 1.0 };
@@ -53,7 +64,7 @@ pub fn against(value: f64, limit: f64, alarm: bool) -> Option<(Bar, String)> {
         start: percent(zero.min(end)),
         length: percent((end - zero).abs()),
         limit: Some(percent(place(limit))),
-        alarm,
+        alarm: tone == Tone::Alarm,
         thin: false,
         description: Some(description),
     };
@@ -62,9 +73,16 @@ pub fn against(value: f64, limit: f64, alarm: bool) -> Option<(Bar, String)> {
 
 impl Bar {
     /// From the left end to this share of the width; the number stands beside it.
-    pub fn from_zero(length: f64, limit: Option<f64>, alarm: bool) -> Self {
+    pub fn from_zero(length: f64, limit: Option<f64>, tone: Tone) -> Self {
         let limit = limit.filter(|l| (0.0..1.0).contains(l)).map(percent);
-        Self { start: percent(0.0), length: percent(length), limit, alarm, thin: false, description: None }
+        Self {
+            start: percent(0.0),
+            length: percent(length),
+            limit,
+            alarm: tone == Tone::Alarm,
+            thin: false,
+            description: None,
+        }
     }
 
     /// To stand beneath a number.
@@ -83,25 +101,25 @@ mod tests {
 
     #[test]
     fn values_decades_apart_are_shown_on_a_logarithmic_axis() {
-        let (bar, scale) = against(1e-5, 1e-3, true).unwrap();
+        let (bar, scale) = against(1e-5, 1e-3, Tone::Alarm).unwrap();
         assert_eq!(scale, "log scale, 1e-6 to 1");
         assert_eq!((bar.length.as_str(), bar.limit.as_deref()), ("16.7%", Some("50%")));
     }
 
     #[test]
     fn a_value_near_its_limit_or_on_the_other_side_of_zero_is_shown_on_a_linear_one() {
-        let (bar, _) = against(1.0, 1.0, true).unwrap();
+        let (bar, _) = against(1.0, 1.0, Tone::Alarm).unwrap();
         assert_eq!((bar.start.as_str(), bar.length.as_str()), ("0%", "83.3%"));
-        let (bar, _) = against(-8.0, 0.0, true).unwrap();
+        let (bar, _) = against(-8.0, 0.0, Tone::Alarm).unwrap();
         assert_eq!((bar.start.as_str(), bar.length.as_str()), ("16.7%", "83.3%"));
         assert_eq!(bar.limit.as_deref(), Some("100%"));
-        let (bar, _) = against(0.0, 0.0, true).unwrap();
+        let (bar, _) = against(0.0, 0.0, Tone::Alarm).unwrap();
         assert_eq!((bar.start.as_str(), bar.length.as_str()), ("0%", "0%"));
     }
 
     #[test]
     fn what_is_not_finite_has_no_bar() {
-        assert_eq!(against(f64::NAN, 1.0, true), None);
-        assert_eq!(against(f64::INFINITY, 1.0, true), None);
+        assert_eq!(against(f64::NAN, 1.0, Tone::Alarm), None);
+        assert_eq!(against(f64::INFINITY, 1.0, Tone::Alarm), None);
     }
 }

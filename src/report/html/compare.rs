@@ -3,23 +3,23 @@
 use askama::Template;
 
 use super::figures::{self, Group};
+use super::mark::Mark;
 use super::text::{clean, optional, score};
-use super::{Mark, ReportError};
 use crate::plot::{Figure, Section};
-use crate::report::command;
-use crate::report::compare::{Comparison, Split, Variant, VariantSummary};
-use crate::text::counted;
+use crate::report::compare::{Comparison, Variant, VariantSummary};
+use crate::report::{ReportError, command};
+use crate::text::{count, counted};
 
 #[derive(Template)]
 #[template(path = "compare.html")]
 struct Page<'a> {
     comparison: &'a Comparison,
     sentence: String,
-    /// What is not there of what was asked for.
+    /// The runs that were asked for and are not there.
     notice: Option<String>,
     /// The command line that cures, where the variants are remedies.
     prescribed: Option<String>,
-    /// What the variants have in common.
+    /// The settings that the variants have in common.
     context: Vec<String>,
     /// Headings of the table beside the variant's name and verdict.
     columns: Vec<String>,
@@ -75,10 +75,10 @@ fn columns(comparison: &Comparison) -> Vec<String> {
 
 fn row(comparison: &Comparison, summary: &VariantSummary, variant: &Variant) -> Row {
     let task = variant.record.header.data.task;
-    let shown = |split: &Split| summary.score_on(*split).map_or_else(|| "–".into(), |s| score(task, s));
-    let mut cells: Vec<String> = comparison.splits().iter().map(shown).collect();
+    let scores = comparison.splits().into_iter().map(|split| summary.score_on(split));
+    let mut cells: Vec<String> = scores.map(|s| s.map_or_else(|| "–".into(), |s| score(task, s))).collect();
     cells.push(optional(summary.train_loss));
-    cells.push(summary.epochs_done.to_string());
+    cells.push(count(summary.epochs_done));
     Row {
         label: clean(&summary.label),
         best: comparison.best.as_ref() == Some(&summary.label),

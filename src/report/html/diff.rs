@@ -2,15 +2,15 @@
 
 use askama::Template;
 
-use super::Mark;
+use super::mark::Mark;
 use super::text::clean;
 use crate::diagnose::{Finding, Severity, Verdict};
 use crate::report::ReportError;
-use crate::report::diff::{Changed, Diff};
-use crate::text::{counted, number};
+use crate::report::diff::{Changed, Diff, RunInShort};
+use crate::text::{capitalized, count, counted, number};
 
 /// Changes of layers in the table; `diff.json` has all.
-const MOST_CHANGES: usize = 200;
+const MAX_CHANGES: usize = 200;
 
 #[derive(Template)]
 #[template(path = "diff.html")]
@@ -22,7 +22,7 @@ struct Page<'a> {
     runs: Vec<RunRow>,
     groups: Vec<Group>,
     changes: Vec<[String; 5]>,
-    /// What the table leaves out.
+    /// The changes that the table leaves out.
     more: Option<String>,
     percent: String,
     /// Layers that cannot be compared, in sentences.
@@ -35,6 +35,17 @@ struct RunRow {
     source: String,
     verdict: Mark,
     headline: String,
+}
+
+impl RunRow {
+    fn new(role: &'static str, run: &RunInShort) -> Self {
+        Self {
+            role,
+            source: clean(&run.source),
+            verdict: Mark::verdict(run.verdict),
+            headline: clean(&run.headline),
+        }
+    }
 }
 
 /// Findings that have the same thing happened to them.
@@ -52,31 +63,25 @@ struct Row {
     message: String,
     value: String,
     limit: String,
-    /// What it was in the base.
+    /// Its value in the base.
     before: String,
 }
 
 /// The whole page.
 pub fn page(diff: &Diff) -> Result<String, ReportError> {
-    let row = |role, run: &crate::report::diff::RunInShort| RunRow {
-        role,
-        source: clean(&run.source),
-        verdict: Mark::verdict(run.verdict),
-        headline: clean(&run.headline),
-    };
-    let changes = diff.layers.iter().take(MOST_CHANGES);
+    let changes = diff.layers.iter().take(MAX_CHANGES);
     let mut models = vec![diff.base.model.as_str(), diff.new.model.as_str()];
     models.dedup();
     let page = Page {
         context: ["gradscope diff".to_owned(), clean(&models.join(" and "))].into(),
         mark: mark(diff),
-        sentence: capital(&diff.sentence()),
-        runs: vec![row("base", &diff.base), row("new", &diff.new)],
+        sentence: capitalized(&diff.sentence()),
+        runs: vec![RunRow::new("base", &diff.base), RunRow::new("new", &diff.new)],
         groups: groups(diff).into_iter().filter(|g| !g.rows.is_empty()).collect(),
         changes: changes
             .map(|c| [clean(&c.layer), c.quantity.clone(), number(c.base), number(c.new), c.in_words()])
             .collect(),
-        more: diff.layers.len().checked_sub(MOST_CHANGES).filter(|n| *n > 0).map(|n| {
+        more: diff.layers.len().checked_sub(MAX_CHANGES).filter(|n| *n > 0).map(|n| {
             format!("{} of layers, smaller than these, stand in diff.json.", counted(n as u64, "more change"))
         }),
         percent: number(100.0 * diff.tolerance),
@@ -86,56 +91,58 @@ pub fn page(diff: &Diff) -> Result<String, ReportError> {
     page.render().map_err(ReportError::Template)
 }
 
-fn capital(text: &str) -> String {
-    let mut letters = text.chars();
-    letters.next().map_or(String::new(), |first| first.to_uppercase().chain(letters).collect())
-}
-
 /// Whether it got better or worse as a whole.
 fn mark(diff: &Diff) -> Mark {
     let regressed = diff.regressions().iter().map(|f| f.severity).max();
     match regressed {
-        Some(severity) if severity > Severity::Info => Mark::of(severity, "Worse"),
+        Some(severity) if severity > Severity::Info => Mark::new(severity, "Worse"),
         _ if !diff.fixed.is_empty() || !diff.better.is_empty() => Mark::good("Better"),
         _ if diff.new.verdict == Verdict::Healthy => Mark::good("No worse"),
-        _ => Mark::of(Severity::Info, "No worse"),
+        _ => Mark::new(Severity::Info, "No worse"),
     }
 }
 
 fn groups(diff: &Diff) -> [Group; 4] {
-    let plain = |f: &Finding| row(f, String::new());
-    let changed = |c: &Changed| row(&c.finding, before(c));
     [
         Group {
             title: "New",
             id: "new",
             about: "Findings that the base does not have.",
-            rows: diff.appeared.iter().map(plain).collect(),
+            rows: diff.appeared.iter().map(only_row).collect(),
         },
         Group {
             title: "Worse",
             id: "worse",
             about: "More severe than in the base, of further layers, or further beyond the limit.",
-            rows: diff.worse.iter().map(changed).collect(),
+            rows: diff.worse.iter().map(changed_row).collect(),
         },
         Group {
             title: "Better",
             id: "better",
             about: "Still there, but less severe or less far beyond the limit.",
-            rows: diff.better.iter().map(changed).collect(),
+            rows: diff.better.iter().map(changed_row).collect(),
         },
         Group {
             title: "Fixed",
             id: "fixed",
             about: "Findings that only the base has.",
-            rows: diff.fixed.iter().map(plain).collect(),
+            rows: diff.fixed.iter().map(only_row).collect(),
         },
     ]
 }
 
+/// The row of a finding that one of the runs has.
+fn only_row(finding: &Finding) -> Row {
+    row(finding, String::new())
+}
+
+fn changed_row(changed: &Changed) -> Row {
+    row(&changed.finding, before(changed))
+}
+
 fn row(finding: &Finding, before: String) -> Row {
     Row {
-        mark: Mark::of(finding.severity, finding.rule.as_str()),
+        mark: Mark::new(finding.severity, finding.rule.as_str()),
         layer: clean(&finding.layers.join(", ")),
         since: format!("since {}", finding.since()),
         message: clean(&finding.message),
@@ -158,21 +165,21 @@ fn before(changed: &Changed) -> String {
 }
 
 fn unmatched(diff: &Diff) -> Vec<String> {
-    let mut sentences = Vec::new();
-    let mut tell = |what: &str, names: &[String]| {
-        if !names.is_empty() {
-            sentences.push(clean(&format!("{what}: {}.", names.join(", "))));
-        }
-    };
-    tell("Only in the base", &diff.only_in_base);
-    tell("Only in the new run", &diff.only_in_new);
-    let shape = |s: &[u64]| s.iter().map(u64::to_string).collect::<Vec<_>>().join("×");
     let reshaped: Vec<String> = diff
         .reshaped
         .iter()
         .map(|r| format!("{} ({} to {})", r.layer, shape(&r.base), shape(&r.new)))
         .collect();
-    tell("Of another shape", &reshaped);
-    tell("Measured in the base and not in the new run", &diff.no_longer_measured);
-    sentences
+    let groups = [
+        ("Only in the base", &diff.only_in_base),
+        ("Only in the new run", &diff.only_in_new),
+        ("Of another shape", &reshaped),
+        ("Measured in the base and not in the new run", &diff.no_longer_measured),
+    ];
+    let told = groups.into_iter().filter(|(_, names)| !names.is_empty());
+    told.map(|(what, names)| clean(&format!("{what}: {}.", names.join(", ")))).collect()
+}
+
+fn shape(shape: &[u64]) -> String {
+    shape.iter().copied().map(count).collect::<Vec<_>>().join("×")
 }

@@ -1,14 +1,15 @@
 //! Pictures, each with how to read it and the numbers behind it.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::HashSet;
 
 use askama::Template;
 
 use crate::plot::{Figure, Section, Table};
-use crate::record::Record;
+use crate::report::RunReport;
+use crate::text::counted;
 
 /// Histograms that the page shows, at most; the others are files.
-const MOST_HISTOGRAMS: usize = 120;
+const MAX_HISTOGRAMS: usize = 120;
 
 /// The pictures of one part of the report.
 pub(super) struct Group<'a> {
@@ -31,7 +32,7 @@ impl Group<'_> {
         self.title == Section::Gradients.title() && self.pictures.len() == 2
     }
 
-    /// What a view is called.
+    /// The name of a view.
     pub(super) fn view(picture: &Picture) -> &'static str {
         if picture.figure.name.ends_with("-log") { "magnitude, log" } else { "values, linear" }
     }
@@ -63,23 +64,17 @@ struct Column<'a> {
 
 /// The pictures that a page shows, and how many histograms it does not: of deep networks those of layers
 /// with a finding come first, and the others as far as there is room.
-pub(super) fn chosen<'a>(
-    figures: &'a [Figure],
-    record: &Record,
-    flagged: &BTreeSet<String>,
-) -> (Vec<&'a Figure>, usize) {
+pub(super) fn chosen<'a>(report: &'a RunReport) -> (Vec<&'a Figure>, usize) {
     let (mut histograms, mut others): (Vec<&Figure>, Vec<&Figure>) =
-        figures.iter().partition(|f| f.section == Section::Histograms);
-    if histograms.len() > MOST_HISTOGRAMS {
-        let layers: HashMap<&str, bool> =
-            record.header.layers.iter().map(|l| (l.name.as_str(), flagged.contains(&l.name))).collect();
-        let flagged = |f: &&Figure| {
-            f.title.rsplit_once(": ").is_some_and(|(name, _)| layers.get(name).copied().unwrap_or(false))
-        };
-        histograms.sort_by_key(|f| !flagged(f));
+        report.figures.iter().partition(|f| f.section == Section::Histograms);
+    if histograms.len() > MAX_HISTOGRAMS {
+        let names = report.record.header.layers.iter().map(|l| l.name.as_str());
+        let flagged: HashSet<&str> = names.filter(|name| report.flagged.contains(*name)).collect();
+        histograms
+            .sort_by_key(|f| !f.title.rsplit_once(": ").is_some_and(|(name, _)| flagged.contains(name)));
     }
-    let left_out = histograms.len().saturating_sub(MOST_HISTOGRAMS);
-    histograms.truncate(MOST_HISTOGRAMS);
+    let left_out = histograms.len().saturating_sub(MAX_HISTOGRAMS);
+    histograms.truncate(MAX_HISTOGRAMS);
     others.append(&mut histograms);
     (others, left_out)
 }
@@ -91,7 +86,7 @@ pub(super) fn groups<'a>(figures: impl IntoIterator<Item = &'a Figure>) -> Vec<G
     let mut seen = HashSet::new();
     let mut groups: Vec<Group> = Vec::new();
     for figure in ordered {
-        let picture = Picture::of(figure, &mut seen);
+        let picture = Picture::new(figure, &mut seen);
         match groups.last_mut().filter(|g| g.title == figure.section.title()) {
             Some(group) => group.pictures.push(picture),
             None => groups.push(Group {
@@ -105,10 +100,17 @@ pub(super) fn groups<'a>(figures: impl IntoIterator<Item = &'a Figure>) -> Vec<G
 }
 
 impl<'a> Picture<'a> {
-    fn of(figure: &'a Figure, seen: &mut HashSet<&'a str>) -> Self {
-        let columns = figure.table.columns.iter().enumerate();
-        let column = |(i, name): (usize, &'a String)| Column { name, numeric: is_numeric(&figure.table, i) };
-        Self { figure, svg: without_known_styles(&figure.svg, seen), columns: columns.map(column).collect() }
+    fn new(figure: &'a Figure, seen: &mut HashSet<&'a str>) -> Self {
+        let mut columns = Vec::with_capacity(figure.table.columns.len());
+        for (i, name) in figure.table.columns.iter().enumerate() {
+            columns.push(Column { name, numeric: is_numeric(&figure.table, i) });
+        }
+        Self { figure, svg: without_known_styles(&figure.svg, seen), columns }
+    }
+
+    /// `1 row`, `1,200 rows`.
+    fn rows_counted(&self) -> String {
+        counted(self.figure.table.rows.len() as u64, "row")
     }
 
     /// A cell with whether it is a number.
@@ -132,11 +134,12 @@ fn without_known_styles<'a>(svg: &'a str, seen: &mut HashSet<&'a str>) -> String
 
 /// Whether a column holds numbers, counts or dashes only.
 fn is_numeric(table: &Table, column: usize) -> bool {
-    let number = |cell: &str| {
-        let digits: String = cell.trim_end_matches('%').chars().filter(|c| *c != ',').collect();
-        matches!(cell, "" | "–" | "-") || digits.parse::<f64>().is_ok()
-    };
-    table.rows.iter().filter_map(|row| row.get(column)).all(|cell| number(cell))
+    table.rows.iter().filter_map(|row| row.get(column)).all(|cell| is_number(cell))
+}
+
+fn is_number(cell: &str) -> bool {
+    let digits: String = cell.trim_end_matches('%').chars().filter(|c| *c != ',').collect();
+    matches!(cell, "" | "–" | "-") || digits.parse::<f64>().is_ok()
 }
 
 #[cfg(test)]

@@ -3,18 +3,18 @@
 use askama::Template;
 use serde_json::Value;
 
-use super::Mark;
-use super::bar::{self, Bar};
+use super::bar::{self, Bar, Tone};
+use super::mark::Mark;
 use super::text::{Names, clean};
 use crate::diagnose::{Diagnosis, Finding, Severity};
 use crate::record::Record;
 use crate::report::command;
-use crate::text::number;
+use crate::text::{count, counted, number};
 
 /// Consequences of consequences are followed this far: a list that points in a circle must end too.
 const DEEPEST_CHAIN: usize = 32;
 
-/// One finding.
+/// A finding as a card.
 #[derive(Clone, Debug, PartialEq, Template)]
 #[template(path = "finding.html")]
 pub(super) struct Card {
@@ -36,7 +36,7 @@ pub(super) struct Card {
     consequence_rules: String,
 }
 
-/// A remedy.
+/// A remedy as it stands on a card.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Fix {
     flag: String,
@@ -48,27 +48,18 @@ pub(super) struct Fix {
 /// Cards of the roots, each with its consequences, and of everything that belongs to no root.
 pub(super) fn cards(diagnosis: &Diagnosis, record: &Record, names: &Names) -> (Vec<Card>, Vec<Card>) {
     let findings = &diagnosis.findings;
-    let root_of = |mut index: usize| {
-        for _ in 0..DEEPEST_CHAIN {
-            match findings[index].caused_by {
-                Some(cause) if cause < findings.len() && !findings[index].root => index = cause,
-                _ => break,
-            }
-        }
-        Some(index).filter(|i| findings[*i].root)
-    };
     let headline = names.in_text(&diagnosis.headline);
     let (mut roots, mut notes) = (Vec::new(), Vec::new());
     for (index, finding) in findings.iter().enumerate() {
-        let mut card = Card::of(finding, record, names);
+        let mut card = Card::new(finding, record, names);
         if finding.root {
-            let caused = |i: &usize| *i != index && root_of(*i) == Some(index);
-            let consequences = (0..findings.len()).filter(caused);
-            card.consequences = consequences.map(|i| Card::of(&findings[i], record, names)).collect();
+            let others = (0..findings.len()).filter(|i| *i != index);
+            let caused = others.filter(|i| root_of(findings, *i) == Some(index));
+            card.consequences = caused.map(|i| Card::new(&findings[i], record, names)).collect();
             card.consequence_rules = rules(&card.consequences);
             card.message = beyond(&card.message, &headline);
             roots.push(card);
-        } else if root_of(index).is_none() {
+        } else if root_of(findings, index).is_none() {
             notes.push(card);
         }
     }
@@ -76,15 +67,33 @@ pub(super) fn cards(diagnosis: &Diagnosis, record: &Record, names: &Names) -> (V
 }
 
 impl Card {
-    fn of(finding: &Finding, record: &Record, names: &Names) -> Self {
-        let alarm = finding.severity > Severity::Info;
-        let fix = |r: &crate::diagnose::Remedy| Fix {
+    /// `1 consequence`, `3 consequences`.
+    fn consequences_counted(&self) -> String {
+        counted(self.consequences.len() as u64, "consequence")
+    }
+}
+
+/// The root that a finding follows from, or is.
+fn root_of(findings: &[Finding], mut index: usize) -> Option<usize> {
+    for _ in 0..DEEPEST_CHAIN {
+        match findings[index].caused_by {
+            Some(cause) if cause < findings.len() && !findings[index].root => index = cause,
+            _ => break,
+        }
+    }
+    Some(index).filter(|i| findings[*i].root)
+}
+
+impl Card {
+    fn new(finding: &Finding, record: &Record, names: &Names) -> Self {
+        let tone = if finding.severity > Severity::Info { Tone::Alarm } else { Tone::Plain };
+        let remedies = finding.remedies.iter().map(|r| Fix {
             flag: clean(&r.flags()),
             why: names.in_text(&r.why),
             command: command::with_flags(&record.header.command, &r.flags()).map(|c| clean(&c)),
-        };
+        });
         Self {
-            mark: Mark::of(finding.severity, finding.rule.as_str()),
+            mark: Mark::new(finding.severity, finding.rule.as_str()),
             family: finding.family.clone(),
             layers: names.in_text(&layers(finding, record)),
             since: names.in_text(&since(finding, record)),
@@ -93,9 +102,9 @@ impl Card {
             quantity: names.in_text(&finding.quantity),
             value: number(finding.value),
             threshold: number(finding.threshold),
-            bar: bar::against(finding.value, finding.threshold, alarm),
+            bar: bar::against(finding.value, finding.threshold, tone),
             evidence: finding.evidence.iter().map(|(k, v)| (words(k), names.in_text(&shown(v)))).collect(),
-            remedies: finding.remedies.iter().map(fix).collect(),
+            remedies: remedies.collect(),
             consequences: Vec::new(),
             consequence_rules: String::new(),
         }
@@ -111,25 +120,28 @@ fn rules(cards: &[Card]) -> String {
             None => counts.push((&card.mark.word, 1)),
         }
     }
-    let shown = |(rule, n): &(&str, usize)| if *n > 1 { format!("{rule} ({n})") } else { (*rule).into() };
-    counts.iter().map(shown).collect::<Vec<_>>().join(", ")
+    let counts =
+        counts.into_iter().map(|(rule, n)| if n > 1 { format!("{rule} ({n})") } else { rule.into() });
+    counts.collect::<Vec<_>>().join(", ")
 }
 
-/// What a message says beyond the headline, which often is its first sentence; all of it where
+/// The part of a message that goes beyond the headline, which often is its first sentence; all of it where
 /// nothing would remain.
 fn beyond(message: &str, headline: &str) -> String {
-    // The headline begins with a capital letter, or goes on in the middle of a sentence.
-    let told = |first: &str| {
-        let rest = first.chars().next().map_or("", |c| &first[c.len_utf8()..]);
-        headline.match_indices(rest).any(|(at, _)| {
-            let before = headline[..at].chars().next_back().into_iter().flat_map(char::to_lowercase);
-            before.eq(first.chars().next().into_iter().flat_map(char::to_lowercase))
-        })
-    };
     match message.split_once(". ") {
-        Some((first, rest)) if told(first) => rest.to_owned(),
+        Some((first, rest)) if holds(headline, first) => rest.to_owned(),
         _ => message.to_owned(),
     }
+}
+
+/// Whether a headline holds a sentence. It begins with a capital letter, or goes on in the middle of a
+/// sentence.
+fn holds(headline: &str, sentence: &str) -> bool {
+    let Some(first) = sentence.chars().next() else { return true };
+    headline.match_indices(&sentence[first.len_utf8()..]).any(|(at, _)| {
+        let before = headline[..at].chars().next_back();
+        before.is_some_and(|before| before.to_lowercase().eq(first.to_lowercase()))
+    })
 }
 
 /// Layers that are all named in the heading of a finding.
@@ -137,36 +149,44 @@ const LISTED: usize = 6;
 
 /// `fc1`, `fc1 and fc3`, `fc1 – fc4`; empty for the whole run.
 fn layers(finding: &Finding, record: &Record) -> String {
-    let all = &record.header.layers;
-    let place = |name: &String| all.iter().position(|l| l.name == *name);
     match finding.layers.as_slice() {
         [] => finding.layer.clone().unwrap_or_default(),
         [one] => one.clone(),
         [one, two] => format!("{one} and {two}"),
-        [first, .., last] => match (place(first), place(last)) {
+        [first, .., last] => match (place(record, first), place(record, last)) {
             (Some(a), Some(b)) if b.checked_sub(a) == Some(finding.layers.len() - 1) => {
                 format!("{first} – {last}")
             }
             _ if finding.layers.len() > LISTED => {
-                format!("{first}, {} … {last}: {} layers", finding.layers[1], finding.layers.len())
+                format!(
+                    "{first}, {} … {last}: {} layers",
+                    finding.layers[1],
+                    count(finding.layers.len() as u64)
+                )
             }
             _ => finding.layers.join(", "),
         },
     }
 }
 
+/// The place of a layer in forward order.
+fn place(record: &Record, name: &str) -> Option<usize> {
+    record.header.layers.iter().position(|l| l.name == name)
+}
+
 fn since(finding: &Finding, record: &Record) -> String {
     if record.header.has_weights_alone() {
         return format!("in {}", record.file_of(finding.first_epoch));
     }
-    let step = finding.first_step.map_or(String::new(), |s| format!(", step {s}"));
+    let first = count(finding.first_epoch);
+    let step = finding.first_step.map_or(String::new(), |s| format!(", step {}", count(s)));
     let over = record.epochs.last().is_some_and(|e| finding.last_epoch < e.epoch);
     if over && finding.last_epoch == finding.first_epoch {
-        format!("in epoch {}{step}", finding.first_epoch)
+        format!("in epoch {first}{step}")
     } else if over {
-        format!("epochs {} to {}", finding.first_epoch, finding.last_epoch)
+        format!("epochs {first} to {}", count(finding.last_epoch))
     } else {
-        format!("since epoch {}{step}", finding.first_epoch)
+        format!("since epoch {first}{step}")
     }
 }
 
@@ -178,6 +198,7 @@ fn words(key: &str) -> String {
 fn shown(value: &Value) -> String {
     match value {
         Value::Number(n) if n.is_f64() => n.as_f64().map_or_else(|| n.to_string(), number),
+        Value::Number(n) if n.is_u64() => n.as_u64().map_or_else(|| n.to_string(), count),
         Value::String(text) => text.clone(),
         Value::Array(items) => items.iter().map(shown).collect::<Vec<_>>().join(", "),
         other => other.to_string(),

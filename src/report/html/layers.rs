@@ -2,8 +2,8 @@
 
 use askama::Template;
 
-use super::Mark;
-use super::bar::Bar;
+use super::bar::{Bar, Tone};
+use super::mark::Mark;
 use super::text::{Names, optional};
 use crate::diagnose::{Diagnosis, Severity};
 use crate::plot::{Extent, Quantity, Timeline, View};
@@ -35,6 +35,8 @@ pub(super) struct Profile {
 
 /// The quantities that have a column.
 const COLUMNS: [&str; 5] = ["gradient", "share", "update", "dead", "weight"];
+/// The column of shares, which has the limit.
+const SHARE: usize = 1;
 
 #[derive(Clone, Debug, PartialEq)]
 struct Row {
@@ -63,7 +65,7 @@ struct Cell {
 
 impl Profile {
     /// Of the last captured epoch; `None` where there is none, or nothing was measured of the layers.
-    pub(super) fn of(
+    pub(super) fn new(
         record: &Record,
         diagnosis: &Diagnosis,
         timeline: &Timeline,
@@ -72,42 +74,20 @@ impl Profile {
         let epoch = record.shown_epoch()?;
         let layers = &record.header.layers;
         let limit = diagnosis.findings.iter().find(|f| f.rule == RULE_OF_SHARES).map(|f| f.threshold);
-        let view = View::of(record, epoch);
-        let extents = COLUMNS.map(|key| timeline.course(key).map(|course| course.extent));
-        let row = |(index, (layer, captured)): (usize, (&Layer, &LayerCapture))| {
-            let alarm = is_root(layer, diagnosis);
-            let cell = |column: usize, limit: Option<f64>| {
-                let value = Quantity::named(COLUMNS[column]).and_then(|q| q.of(&view, index));
-                let bar = |v| extents[column].and_then(|e| bar_of(e, v, limit, alarm));
-                let bar = value.and_then(bar).map(|b| if column == 1 { b } else { b.thin() });
-                Cell { text: optional(value), bar }
-            };
-            let dead = captured.firing().map(ActivationFrequency::dead_units);
-            Row {
-                layer: index,
-                name: names.of_layer(layer),
-                kind: layer.kind.name(),
-                shape: shape(layer),
-                parameters: count(layer.parameters),
-                gradient: cell(0, None),
-                share: cell(1, limit),
-                update: cell(2, None),
-                dead: Cell {
-                    text: dead
-                        .map_or_else(|| "–".into(), |n| format!("{} of {}", count(n), count(layer.units))),
-                    ..cell(3, None)
-                },
-                weight: cell(4, None),
-                status: status(layer, captured, diagnosis),
-                also: also(layer, diagnosis),
-            }
+        let columns = Columns {
+            view: View::new(record, epoch),
+            extents: COLUMNS.map(|key| timeline.quantity(key).map(|series| series.extent)),
+            limit,
         };
-        let rows = layers.iter().zip(&epoch.layers).enumerate().map(row);
+        let rows = layers.iter().zip(&epoch.layers).enumerate().map(|(index, (layer, captured))| {
+            let cells = columns.cells(index, tone(layer, diagnosis));
+            Row::new(index, cells, (layer, captured), diagnosis, names)
+        });
         let (rows, others): (Vec<Row>, Vec<Row>) = rows.partition(|r| timeline.layers.contains(&r.layer));
         if rows.is_empty() {
             return None;
         }
-        let ends = extents[1].map_or([1e-3, 1.0], Extent::ends);
+        let ends = columns.extents[1].map_or([1e-3, 1.0], Extent::ends);
         Some(Self {
             epoch: epoch.epoch,
             rows,
@@ -123,37 +103,93 @@ impl Profile {
         counted((self.rows.len() + self.others.len()) as u64, "layer")
     }
 
+    /// The number of the epoch.
+    fn as_of(&self) -> String {
+        count(self.epoch)
+    }
+
     /// The layers with a row, and those that are folded away; no empty part.
     fn parts(&self) -> Vec<&[Row]> {
         [&self.rows, &self.others].into_iter().map(Vec::as_slice).filter(|r| !r.is_empty()).collect()
     }
 }
 
+/// The axes of the columns, and the numbers in them.
+struct Columns<'a> {
+    view: View<'a>,
+    /// The axis of each of [`COLUMNS`]; `None` where nothing was measured.
+    extents: [Option<Extent>; COLUMNS.len()],
+    /// The mark on the bars of shares.
+    limit: Option<f64>,
+}
+
+impl Columns<'_> {
+    /// The cells of a layer, in the order of [`COLUMNS`]; in the alarm color where it is a root.
+    fn cells(&self, layer: usize, tone: Tone) -> [Cell; COLUMNS.len()] {
+        std::array::from_fn(|column| {
+            let value = Quantity::named(COLUMNS[column]).and_then(|q| q.value(&self.view, layer));
+            let limit = self.limit.filter(|_| column == SHARE);
+            let bar = value.zip(self.extents[column]).and_then(|(v, e)| bar_of(e, v, limit, tone));
+            let bar = bar.map(|b| if column == SHARE { b } else { b.thin() });
+            Cell { text: optional(value), bar }
+        })
+    }
+}
+
+impl Row {
+    fn new(
+        index: usize,
+        cells: [Cell; COLUMNS.len()],
+        (layer, captured): (&Layer, &LayerCapture),
+        diagnosis: &Diagnosis,
+        names: &Names,
+    ) -> Self {
+        let [gradient, share, update, dead, weight] = cells;
+        let dead_units = captured.firing().map(ActivationFrequency::dead_units);
+        let dead_text =
+            dead_units.map_or_else(|| "–".into(), |n| format!("{} of {}", count(n), count(layer.units)));
+        Self {
+            layer: index,
+            name: names.layer(layer),
+            kind: layer.kind.name(),
+            shape: shape(layer),
+            parameters: count(layer.parameters),
+            gradient,
+            share,
+            update,
+            dead: Cell { text: dead_text, ..dead },
+            weight,
+            status: status(layer, captured, diagnosis),
+            also: also(layer, diagnosis),
+        }
+    }
+}
+
 /// A value on the axis of its column.
-fn bar_of(extent: Extent, value: f64, limit: Option<f64>, alarm: bool) -> Option<Bar> {
-    let place = |v: f64| extent.place(v);
-    Some(Bar::from_zero(place(value)?, limit.and_then(place), alarm))
+fn bar_of(extent: Extent, value: f64, limit: Option<f64>, tone: Tone) -> Option<Bar> {
+    Some(Bar::from_zero(extent.place(value)?, limit.and_then(|l| extent.place(l)), tone))
 }
 
 /// `2 → 3` for a matrix, output dimension last as data flows; the plain shape otherwise.
 fn shape(layer: &Layer) -> String {
     match layer.shape.as_slice() {
-        [outputs, inputs] => format!("{inputs} → {outputs}"),
-        other => other.iter().map(u64::to_string).collect::<Vec<_>>().join(" × "),
+        [outputs, inputs] => format!("{} → {}", count(*inputs), count(*outputs)),
+        other => other.iter().copied().map(count).collect::<Vec<_>>().join(" × "),
     }
 }
 
-/// Whether a root cause lies in a layer.
-fn is_root(layer: &Layer, diagnosis: &Diagnosis) -> bool {
-    findings_of(layer, diagnosis).any(|f| f.root && f.severity > Severity::Info)
+/// The color of a layer's bars: that of an alarm where a root cause lies in it.
+fn tone(layer: &Layer, diagnosis: &Diagnosis) -> Tone {
+    let is_root = findings_of(layer, diagnosis).any(|f| f.root && f.severity > Severity::Info);
+    if is_root { Tone::Alarm } else { Tone::Plain }
 }
 
-/// What the worst finding says about a layer.
+/// The worst finding about a layer, as a mark.
 fn status(layer: &Layer, captured: &LayerCapture, diagnosis: &Diagnosis) -> Mark {
     match findings_of(layer, diagnosis).next() {
-        Some(worst) => Mark::of(worst.severity, worst.rule.as_str()),
+        Some(worst) => Mark::new(worst.severity, worst.rule.as_str()),
         // Not the layer that a finding names, but a check mark beside a NaN would be a lie.
-        None if captured.is_broken() => Mark::of(Severity::Error, "not finite"),
+        None if captured.is_broken() => Mark::new(Severity::Error, "not finite"),
         None if !layer.trainable => Mark::good("not trained"),
         None => Mark::good("no finding"),
     }

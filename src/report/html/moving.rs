@@ -1,12 +1,12 @@
-//! What the page's script moves: every quantity and every violin at the epochs that are drawn, as JSON.
+//! The data that the page's script moves: every quantity and every violin at the epochs that are drawn, as JSON.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use serde::{Serialize, Serializer};
 
 use super::text::Names;
-use crate::plot::{Figure, Motion, Timeline};
-use crate::record::Record;
+use crate::plot::{Animation, Timeline};
+use crate::report::RunReport;
 
 /// Significant digits of a number that a tooltip shows.
 const DIGITS: usize = 6;
@@ -16,7 +16,7 @@ struct Data<'a> {
     epochs: &'a [u64],
     layers: Vec<Row>,
     quantities: Vec<Quantity<'a>>,
-    pictures: BTreeMap<&'a str, &'a Motion>,
+    pictures: BTreeMap<&'a str, &'a Animation>,
 }
 
 #[derive(Serialize)]
@@ -58,37 +58,34 @@ impl Serialize for Value<'_> {
 /// The JSON, in which nothing can end the element that it stands in.
 pub(super) fn json(
     timeline: &Timeline,
-    record: &Record,
-    flagged: &BTreeSet<String>,
-    figures: &[Figure],
+    report: &RunReport,
     names: &Names,
 ) -> Result<String, serde_json::Error> {
-    let row = |index: &usize| {
-        let layer = &record.header.layers[*index];
-        Row {
+    let mut layers = Vec::with_capacity(timeline.layers.len());
+    for index in &timeline.layers {
+        let layer = &report.record.header.layers[*index];
+        layers.push(Row {
             layer: *index,
-            name: names.of_layer(layer),
+            name: names.layer(layer),
             units: layer.units,
-            flagged: flagged.contains(&layer.name),
-        }
-    };
+            flagged: report.flagged.contains(&layer.name),
+        });
+    }
+    let quantities = timeline.series.iter().map(|series| Quantity {
+        key: series.quantity.key,
+        name: series.quantity.name,
+        meaning: series.quantity.meaning,
+        low: series.extent.low,
+        high: series.extent.high,
+        log: series.extent.log,
+        values: series.values.iter().map(|row| row.iter().map(Value).collect()).collect(),
+    });
+    let figures = report.figures.iter();
     let data = Data {
         epochs: &timeline.epochs,
-        layers: timeline.layers.iter().map(row).collect(),
-        quantities: timeline
-            .courses
-            .iter()
-            .map(|course| Quantity {
-                key: course.quantity.key,
-                name: course.quantity.name,
-                meaning: course.quantity.meaning,
-                low: course.extent.low,
-                high: course.extent.high,
-                log: course.extent.log,
-                values: course.values.iter().map(|row| row.iter().map(Value).collect()).collect(),
-            })
-            .collect(),
-        pictures: figures.iter().filter_map(|f| Some((f.name.as_str(), f.motion.as_ref()?))).collect(),
+        layers,
+        quantities: quantities.collect(),
+        pictures: figures.filter_map(|f| Some((f.name.as_str(), f.animation.as_ref()?))).collect(),
     };
     Ok(harmless(&serde_json::to_string(&data)?))
 }

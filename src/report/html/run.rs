@@ -1,18 +1,11 @@
-//! What was run, how it went and how it was measured, in words.
+//! The run, how it went and how it was measured, in words.
 
-use super::text::{clean, duration, optional, percent, score};
+use super::text::{clean, duration, optional, score};
 use crate::diagnose::Verdict;
-use crate::record::{Activation, EarlyStop, Record, Task};
-use crate::report::summary::{RunOutcome, RunSummary, Summary};
+use crate::record::{EarlyStop, Record};
+use crate::report::{EpochSummary, RunOutcome, RunSummary, Summary};
 use crate::stats::{BIN_RELATIVE_WIDTH, EXACT_CAPACITY};
-use crate::text::{count, counted, number};
-
-/// A line of the configuration.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) struct Fact {
-    pub(super) name: &'static str,
-    pub(super) value: String,
-}
+use crate::text::{count, counted, number, percentage};
 
 /// The line above the headline: what was run, and how long it took.
 pub(super) fn context(record: &Record, summary: &Summary) -> [Vec<String>; 2] {
@@ -45,7 +38,7 @@ pub(super) fn context(record: &Record, summary: &Summary) -> [Vec<String>; 2] {
 /// Time for measuring as a share of the whole: stays readable where training takes no time at all.
 fn measuring_share(summary: &Summary) -> Option<String> {
     let overhead = summary.run.capture_overhead?;
-    Some(percent(overhead / (1.0 + overhead)))
+    Some(percentage(overhead / (1.0 + overhead)))
 }
 
 /// That the run ended or was stopped early, and what that means for the page.
@@ -70,14 +63,14 @@ fn stopped_early(run: &RunSummary, stop: EarlyStop) -> String {
         "Stopped early, by --patience {}: in the {} after epoch {} the score on the dev set did not rise. {} of {} were trained.",
         stop.patience,
         counted(stop.patience, "epoch"),
-        stop.best_epoch,
+        count(stop.best_epoch),
         count(run.epochs_done),
         counted(run.settings.epochs, "epoch"),
     )
 }
 
 /// A number that a source of records may not know.
-fn known(value: f64) -> String {
+pub(super) fn known(value: f64) -> String {
     if value.is_nan() { "unknown".into() } else { number(value) }
 }
 
@@ -86,17 +79,17 @@ fn known(value: f64) -> String {
 pub(super) fn result(summary: &Summary) -> Option<String> {
     let last = summary.epochs.last()?;
     let run = &summary.run;
-    let shown = |s: f64| score(run.task, s);
     let mut sentences = Vec::new();
     if summary.verdict != Verdict::Healthy {
-        let dev = last.dev_score.map_or(String::new(), |s| format!(", {} on the dev set", shown(s)));
+        let dev =
+            last.dev_score.map_or(String::new(), |s| format!(", {} on the dev set", score(run.task, s)));
         let train = match last.train_score {
             unknown if unknown.is_nan() => dev.trim_start_matches(", ").to_owned(),
-            score => format!("{} {} on the training set{dev}", run.score, shown(score)),
+            known => format!("{} {} on the training set{dev}", run.score, score(run.task, known)),
         };
         sentences.push(format!(
             "After epoch {}: training loss {} (guessing: {}){}{train}.",
-            last.epoch,
+            count(last.epoch),
             number(last.train_loss),
             known(run.chance_loss),
             if train.is_empty() { "" } else { ", " },
@@ -107,8 +100,8 @@ pub(super) fn result(summary: &Summary) -> Option<String> {
         sentences.push(format!(
             "Test set: {} {} with the parameters of epoch {}{best}.",
             run.score,
-            shown(test.score),
-            test.epoch
+            score(run.task, test.score),
+            count(test.epoch)
         ));
     }
     (!sentences.is_empty()).then(|| sentences.join(" "))
@@ -119,137 +112,56 @@ pub(super) fn result(summary: &Summary) -> Option<String> {
 pub(super) struct EpochTable {
     pub(super) columns: Vec<String>,
     pub(super) rows: Vec<Vec<String>>,
-    /// What it is, for whoever has not opened it.
+    /// Its content, for whoever has not opened it.
     pub(super) summary: &'static str,
     pub(super) caption: &'static str,
 }
 
 impl EpochTable {
-    pub(super) fn of(record: &Record, summary: &Summary) -> Self {
+    /// `1 row`, `1,200 rows`.
+    pub(super) fn rows_counted(&self) -> String {
+        counted(self.rows.len() as u64, "row")
+    }
+
+    pub(super) fn new(record: &Record, summary: &Summary) -> Self {
         let run = &summary.run;
         if record.header.has_weights_alone() {
-            let row = |e: &crate::record::Epoch| vec![e.epoch.to_string(), clean(record.file_of(e.epoch))];
+            let rows = record.epochs.iter();
+            let rows = rows.map(|e| vec![count(e.epoch), clean(record.file_of(e.epoch))]);
             let columns = ["epoch", "checkpoint"].map(String::from).to_vec();
             return Self {
                 columns,
-                rows: record.epochs.iter().map(row).collect(),
+                rows: rows.collect(),
                 summary: "Which checkpoint stands for which epoch",
                 caption: "Checkpoints in the order in which they were given",
             };
         }
         let tested = summary.epochs.iter().any(|e| e.test_score.is_some());
-        let splits = |quantity: &str| {
-            let splits = ["training", "dev", "test"].iter().take(if tested { 3 } else { 2 });
-            splits.map(|split| format!("{split} {quantity}")).collect::<Vec<_>>()
-        };
+        let splits = &["training", "dev", "test"][..if tested { 3 } else { 2 }];
         let mut columns = vec!["epoch".into()];
-        columns.extend(splits("loss"));
-        columns.extend(splits(&run.score));
+        for quantity in ["loss", &run.score] {
+            columns.extend(splits.iter().map(|split| format!("{split} {quantity}")));
+        }
         columns.extend(["gradient L2".into(), "learning rate".into()]);
-        let shown = |s: Option<f64>| s.map_or_else(|| "–".into(), |s| score(run.task, s));
-        let row = |e: &crate::report::EpochSummary| {
-            let partial = if e.partial { " (partial)" } else { "" };
-            let mut row = vec![format!("{}{partial}", e.epoch), number(e.train_loss), optional(e.dev_loss)];
-            row.extend(tested.then(|| optional(e.test_loss)));
-            row.extend([shown(Some(e.train_score)), shown(e.dev_score)]);
-            row.extend(tested.then(|| shown(e.test_score)));
-            row.extend([number(e.grad_l2), number(e.lr)]);
-            row
-        };
         Self {
             columns,
-            rows: summary.epochs.iter().map(row).collect(),
+            rows: summary.epochs.iter().map(|e| epoch_row(e, run, splits.len())).collect(),
             summary: "Loss, score and gradient of every captured epoch",
             caption: "Captured epochs; the gradient is that of all parameters at the epoch's last batch",
         }
     }
 }
 
-/// The configuration, line by line.
-pub(super) fn facts(record: &Record, summary: &Summary) -> Vec<Fact> {
-    let run = &summary.run;
-    let mut facts: Vec<Fact> = Vec::new();
-    let mut fact = |name, value: String| facts.push(Fact { name, value: clean(&value) });
-    if record.header.has_weights_alone() {
-        let files: Vec<&str> = record.epochs.iter().map(|e| record.file_of(e.epoch)).collect();
-        fact("checkpoints", files.join(", "));
-        let layers = counted(summary.layers.len() as u64, "layer");
-        fact("layers", format!("{layers}, {}", counted(run.parameters, "parameter")));
-        fact("measured", "weights alone".into());
-        fact("version", format!("gradscope {} (commit {})", summary.gradscope, run.commit));
-        return facts;
-    }
-    let slope = if run.settings.activation == Activation::Lrelu.name() {
-        format!(" (slope {})", number(run.settings.lrelu_slope))
-    } else {
-        String::new()
-    };
-    fact(
-        "model",
-        format!(
-            "{}: {}, {}, activation {}{slope}",
-            run.settings.model,
-            counted(summary.layers.len() as u64, "layer"),
-            counted(run.parameters, "parameter"),
-            run.settings.activation
-        ),
-    );
-    fact("normalisation, dropout", format!("{}, {}", run.settings.norm, number(run.settings.dropout)));
-    fact("initial weights, biases", format!("{}, {}", run.settings.init, run.settings.bias));
-    let task = match run.task {
-        Task::Classification => "classification",
-        Task::Regression => "regression",
-    };
-    fact("data", format!("{} ({task})", run.data));
-    fact("rows", format!("{} train, {} dev, {} test", count(run.train), count(run.dev), count(run.test)));
-    fact("loss", format!("{} (guessing costs {})", run.settings.loss.name(), known(run.chance_loss)));
-    let mut optimizer = format!("{}, learning rate {}", run.settings.optimizer, number(run.settings.lr));
-    for (name, value) in [("momentum", run.settings.momentum), ("weight decay", run.settings.weight_decay)] {
-        if value != 0.0 {
-            optimizer += &format!(", {name} {}", known(value));
-        }
-    }
-    if let Some(clip) = run.settings.clip_norm {
-        optimizer += &format!(", gradient clipped to L2 {}", known(clip));
-    }
-    if let Some(clip) = run.settings.clip_value {
-        optimizer += &format!(", gradient values clipped to {}", number(clip));
-    }
-    if let Some(decay) = &run.settings.lr_decay {
-        optimizer += &format!(", learning rate falling by {decay}");
-    }
-    fact("optimizer", optimizer);
-    let whole = if run.settings.batch_size >= run.train { " (all of them)" } else { "" };
-    fact(
-        "batches",
-        format!(
-            "{}{whole}, {} an epoch",
-            counted(run.settings.batch_size, "row"),
-            counted(run.settings.steps_per_epoch, "step")
-        ),
-    );
-    fact(
-        "length",
-        format!(
-            "{} of {} done, {}{}",
-            count(run.epochs_done),
-            counted(run.settings.epochs, "epoch"),
-            counted(run.steps_done, "step"),
-            run.settings.patience.map_or(String::new(), |n| format!(
-                ", to stop after {} without a better dev score",
-                counted(n, "epoch")
-            ))
-        ),
-    );
-    fact("measured", format!("--capture {}", run.settings.capture.as_deref().unwrap_or("all")));
-    fact("seed", run.settings.seed.to_string());
-    fact("device", format!("{}, {}", run.settings.device, counted(run.settings.threads, "thread")));
-    if let Some(wall) = run.wall_s {
-        fact("time", duration(wall));
-    }
-    let libtorch = summary.libtorch.as_ref().map_or(String::new(), |v| format!(", libtorch {v}"));
-    fact("version", format!("gradscope {} (commit {}){libtorch}", summary.gradscope, run.commit));
-    facts
+/// An epoch in the table, with the losses and scores of so many splits.
+fn epoch_row(e: &EpochSummary, run: &RunSummary, splits: usize) -> Vec<String> {
+    let partial = if e.partial { " (partial)" } else { "" };
+    let losses = [Some(e.train_loss), e.dev_loss, e.test_loss];
+    let scores = [Some(e.train_score), e.dev_score, e.test_score];
+    let mut row = vec![format!("{}{partial}", count(e.epoch))];
+    row.extend(losses.into_iter().take(splits).map(optional));
+    row.extend(scores.into_iter().take(splits).map(|s| s.map_or_else(|| "–".into(), |s| score(run.task, s))));
+    row.extend([number(e.grad_l2), number(e.lr)]);
+    row
 }
 
 /// How it was measured, a sentence or two a paragraph.
@@ -332,11 +244,11 @@ fn shapes(quantiles_of: Option<u64>, epochs: usize) -> Vec<String> {
 fn exactness() -> String {
     format!(
         "Tensors of up to {EXACT_CAPACITY} values are described exactly; quantiles of larger ones are within {}.",
-        percent(BIN_RELATIVE_WIDTH)
+        percentage(BIN_RELATIVE_WIDTH)
     )
 }
 
-/// What was measured of the layers, as the beginning of a sentence, and what was not.
+/// The measurements of the layers, as the beginning of a sentence, and those that were left out.
 fn sentence(capture: Option<&str>) -> &'static str {
     match capture {
         None | Some("all") => "Everything (--capture all)",
@@ -353,7 +265,7 @@ fn sentence(capture: Option<&str>) -> &'static str {
     }
 }
 
-/// What cannot be known of a program, and what stands in for it.
+/// The measurements that a program does not allow, and those that stand in for them.
 fn program(record: &Record) -> Option<String> {
     record.header.is_program().then(|| {
         let judged = record.epochs.iter().any(|e| e.layers.iter().any(|l| l.zero_gradient_units.is_some()));

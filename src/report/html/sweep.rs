@@ -2,14 +2,15 @@
 
 use askama::Template;
 
+use super::FILE_NAME;
 use super::figures::{self, Group};
+use super::mark::Mark;
 use super::text::clean;
-use super::{FILE_NAME, Mark};
 use crate::diagnose::Severity;
 use crate::plot::Figure;
 use crate::report::sweep::{Cell, CellOutcome, Sweep};
-use crate::report::{File, ReportError, command};
-use crate::text::number;
+use crate::report::{ReportError, command};
+use crate::text::{count, counted, number};
 
 #[derive(Template)]
 #[template(path = "sweep.html")]
@@ -35,28 +36,39 @@ struct Row {
     link: Option<String>,
 }
 
-/// The file of this page.
-pub(in crate::report) fn file(sweep: &Sweep, figures: &[Figure]) -> Result<File, ReportError> {
-    let line = |cell: &Cell| clean(&command::line(&cell.command));
-    let known = || sweep.cells.iter().filter(|c| !c.command.is_empty());
+impl Page<'_> {
+    /// `1 line`, `1,200 lines`.
+    fn commands_counted(&self) -> String {
+        counted(self.commands.len() as u64, "line")
+    }
+}
+
+/// The whole page.
+pub fn page(sweep: &Sweep, figures: &[Figure]) -> Result<String, ReportError> {
+    let known = sweep.cells.iter().filter(|c| !c.command.is_empty());
     let page = Page {
         sweep,
         context: clean(&context(sweep)),
         mark: mark_of_all(sweep),
         headline: clean(&sweep.headline()),
         notice: sweep.notice().map(|n| clean(&n)),
-        rows: sweep.cells.iter().map(|cell| Row::of(cell, sweep)).collect(),
+        rows: sweep.cells.iter().map(|cell| Row::new(cell, sweep)).collect(),
         groups: figures::groups(figures),
-        best: sweep.best().map(line),
-        commands: known().map(line).collect(),
+        best: sweep.best().map(command_of),
+        commands: known.map(command_of).collect(),
     };
-    Ok(File::new(FILE_NAME, page.render().map_err(ReportError::Template)?))
+    page.render().map_err(ReportError::Template)
+}
+
+/// The command line of a cell.
+fn command_of(cell: &Cell) -> String {
+    clean(&command::line(&cell.command))
 }
 
 impl Row {
-    fn of(cell: &Cell, sweep: &Sweep) -> Self {
-        let value = |flag: &str| cell.settings.get(flag).map_or_else(|| "–".into(), |v| clean(v));
-        let settings: Vec<String> = sweep.grid.iter().map(|axis| value(&axis.flag)).collect();
+    fn new(cell: &Cell, sweep: &Sweep) -> Self {
+        let settings = sweep.grid.iter().map(|axis| cell.settings.get(&axis.flag));
+        let settings: Vec<String> = settings.map(|v| v.map_or_else(|| "–".into(), |v| clean(v))).collect();
         // A cell whose settings are not known is named by its directory.
         let named = !sweep.grid.is_empty() && !cell.settings.is_empty();
         Self {
@@ -90,8 +102,8 @@ fn mark(cell: &Cell) -> Mark {
 /// Of the sweep as a whole: whether there is a table to choose from.
 fn mark_of_all(sweep: &Sweep) -> Mark {
     let finished = sweep.cells.iter().filter(|c| c.finished().is_some()).count();
-    let word = format!("{finished} of {} finished", sweep.cells.len());
-    if sweep.is_complete() { Mark::good(word) } else { Mark::of(Severity::Warning, word) }
+    let word = format!("{} of {} finished", count(finished as u64), count(sweep.cells.len() as u64));
+    if sweep.is_complete() { Mark::good(word) } else { Mark::new(Severity::Warning, word) }
 }
 
 /// Above the headline: the models, and what was varied.
@@ -100,16 +112,21 @@ fn context(sweep: &Sweep) -> String {
         sweep.cells.iter().flat_map(|c| &c.result).map(|r| r.model.as_str()).collect();
     models.sort_unstable();
     models.dedup();
-    let varied = sweep.grid.iter().map(|a| format!("{} values of {}", a.values.len(), a.flag));
+    let varied = sweep.grid.iter().map(|a| format!("{} values of {}", count(a.values.len() as u64), a.flag));
     let parts = ["gradscope sweep".to_owned()].into_iter().chain(models.into_iter().map(String::from));
     parts.chain(varied).collect::<Vec<_>>().join(" · ")
 }
 
 /// Of a cell's report, relative to the page.
 fn address(directory: &str) -> String {
-    let plain = |b: u8| b.is_ascii_alphanumeric() || b"/-_.~=,+".contains(&b);
-    let escaped = |b: u8| if plain(b) { char::from(b).to_string() } else { format!("%{b:02X}") };
-    let path: String = directory.bytes().map(escaped).collect();
+    let mut path = String::with_capacity(directory.len());
+    for b in directory.bytes() {
+        if b.is_ascii_alphanumeric() || b"/-_.~=,+".contains(&b) {
+            path.push(char::from(b));
+        } else {
+            path += &format!("%{b:02X}");
+        }
+    }
     format!("{path}/{FILE_NAME}")
 }
 

@@ -1,7 +1,9 @@
 //! Text that comes from strangers, and numbers, as they stand in the page.
 
+use std::collections::HashMap;
+
 use crate::record::{Layer, Task};
-use crate::text::number;
+use crate::text::{number, percentage};
 
 /// Longest name that is shown whole, in characters.
 const LONGEST_NAME: usize = 60;
@@ -13,16 +15,19 @@ pub struct Names {
 }
 
 impl Names {
-    pub fn of(layers: &[Layer]) -> Self {
+    /// The names of these layers.
+    pub fn new(layers: &[Layer]) -> Self {
         let names = layers.iter().map(|l| l.name.as_str());
         let mut long: Vec<_> = names
             .filter(|n| n.chars().count() > LONGEST_NAME)
             .map(|n| (n.to_owned(), shortened(n)))
             .collect();
         // What tells these apart is in the middle, then.
-        let count = |short: &str| long.iter().filter(|(_, other)| other == short).count();
-        let twice: Vec<bool> = long.iter().map(|(_, short)| count(short) > 1).collect();
-        for (name, short) in long.iter_mut().zip(twice).filter_map(|(of, twice)| twice.then_some(of)) {
+        let mut counts: HashMap<String, usize> = HashMap::new();
+        for (_, short) in &long {
+            *counts.entry(short.clone()).or_default() += 1;
+        }
+        for (name, short) in long.iter_mut().filter(|(_, short)| counts[short] > 1) {
             let place = layers.iter().position(|l| l.name == *name).unwrap_or(0);
             short.push_str(&format!(" (layer {})", place + 1));
         }
@@ -31,15 +36,18 @@ impl Names {
     }
 
     /// The name of a layer by itself.
-    pub fn of_layer(&self, layer: &Layer) -> String {
+    pub fn layer(&self, layer: &Layer) -> String {
         let name = self.in_text(&layer.name);
         if name.trim().is_empty() { "(no name)".into() } else { name }
     }
 
     /// A sentence in which layers may be named.
     pub fn in_text(&self, text: &str) -> String {
-        let short = |text: String, (name, short): &(String, String)| text.replace(name.as_str(), short);
-        clean(&self.long.iter().fold(text.to_owned(), short))
+        let mut text = text.to_owned();
+        for (name, short) in &self.long {
+            text = text.replace(name.as_str(), short);
+        }
+        clean(&text)
     }
 }
 
@@ -68,15 +76,10 @@ pub fn optional(value: Option<f64>) -> String {
     value.map_or_else(|| "–".into(), number)
 }
 
-/// A share as a percentage with three significant digits.
-pub fn percent(share: f64) -> String {
-    if share.is_finite() { format!("{}%", number(100.0 * share)) } else { number(share) }
-}
-
 /// A score: a percentage where it is an accuracy.
 pub fn score(task: Task, value: f64) -> String {
     match task {
-        Task::Classification => percent(value),
+        Task::Classification => percentage(value),
         Task::Regression => number(value),
     }
 }
@@ -115,8 +118,8 @@ mod tests {
         let middle = |n: usize| format!("{}{n}{}", "a".repeat(40), "b".repeat(40));
         layers.iter_mut().enumerate().for_each(|(i, layer)| layer.name = middle(i % 3));
         layers.truncate(3);
-        let names = Names::of(&layers);
-        let short: Vec<_> = layers.iter().map(|layer| names.of_layer(layer)).collect();
+        let names = Names::new(&layers);
+        let short: Vec<_> = layers.iter().map(|layer| names.layer(layer)).collect();
         assert!(short[0].ends_with(" (layer 1)") && short[2].ends_with(" (layer 3)"), "{short:?}");
     }
 

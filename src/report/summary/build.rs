@@ -1,6 +1,6 @@
 //! Record and diagnosis → summary.
 
-use super::{
+use super::document::{
     ActivationSummary, DistributionSummary, EpochSummary, LayerEpoch, LayerSummary, Listed, QUANTILES,
     RunOutcome, RunSummary, SCHEMA, Summary,
 };
@@ -10,9 +10,9 @@ use crate::stats::Distribution;
 
 /// Captured epochs of layers that a summary lists, in all: about ten megabytes. Five layers have room for
 /// 800 captured epochs.
-const MOST_LAYER_EPOCHS: usize = 4_000;
+const MAX_LAYER_EPOCHS: usize = 4_000;
 /// Captured epochs that it lists of every layer, at least.
-const LEAST_LISTED: usize = 4;
+const MIN_LISTED: usize = 4;
 
 /// Evenly chosen indices below `all`, the first and the last among them.
 fn listed(all: usize, most: usize) -> Vec<usize> {
@@ -20,23 +20,25 @@ fn listed(all: usize, most: usize) -> Vec<usize> {
 }
 
 impl Summary {
-    /// Of a run and what is said about it.
-    pub fn of(record: &Record, diagnosis: &Diagnosis) -> Self {
+    /// Sums up a run and what is said about it.
+    pub fn new(record: &Record, diagnosis: &Diagnosis) -> Self {
         let header = &record.header;
         let layers = header.layers.iter().enumerate();
         let epochs = record.epochs.len();
-        let listed = listed(epochs, (MOST_LAYER_EPOCHS / header.layers.len().max(1)).max(LEAST_LISTED));
+        let listed = listed(epochs, (MAX_LAYER_EPOCHS / header.layers.len().max(1)).max(MIN_LISTED));
         Self {
             schema: SCHEMA.into(),
             gradscope: header.gradscope.clone(),
             libtorch: header.libtorch.clone(),
-            run: RunSummary::of(record),
+            run: RunSummary::new(record),
             verdict: diagnosis.verdict,
             headline: diagnosis.headline.clone(),
             findings: diagnosis.findings.clone(),
             not_measured: diagnosis.not_measured.clone(),
-            layers: layers.map(|(i, layer)| LayerSummary::of(i, layer, record, &listed, diagnosis)).collect(),
-            epochs: record.epochs.iter().map(EpochSummary::of).collect(),
+            layers: layers
+                .map(|(i, layer)| LayerSummary::new(i, layer, record, &listed, diagnosis))
+                .collect(),
+            epochs: record.epochs.iter().map(EpochSummary::new).collect(),
             layer_epochs: (listed.len() < epochs)
                 .then_some(Listed { listed: listed.len() as u64, captured: epochs as u64 }),
             test: record.end.as_ref().and_then(|end| end.test),
@@ -45,8 +47,8 @@ impl Summary {
 }
 
 impl RunOutcome {
-    /// Of this record.
-    pub fn of(record: &Record) -> Self {
+    /// How the run of this record ended.
+    pub fn from_record(record: &Record) -> Self {
         match record.end.as_ref().map(|end| end.outcome) {
             Some(Outcome::Finished) => Self::Finished,
             Some(Outcome::Interrupted) => Self::Interrupted,
@@ -57,7 +59,7 @@ impl RunOutcome {
 }
 
 impl RunSummary {
-    fn of(record: &Record) -> Self {
+    fn new(record: &Record) -> Self {
         let header = &record.header;
         let (data, end) = (&header.data, record.end.as_ref());
         Self {
@@ -73,7 +75,7 @@ impl RunSummary {
             score: data.task.score_name().into(),
             epochs_done: record.epochs_done(),
             steps_done: end.map_or_else(|| steps_seen(record), |e| e.steps_done),
-            outcome: RunOutcome::of(record),
+            outcome: RunOutcome::from_record(record),
             early_stop: end.and_then(|e| e.early_stop),
             settings: header.run.clone(),
             wall_s: end.map(|e| e.wall_s),
@@ -90,11 +92,9 @@ fn steps_seen(record: &Record) -> u64 {
 }
 
 impl LayerSummary {
-    fn of(index: usize, layer: &Layer, record: &Record, listed: &[usize], diagnosis: &Diagnosis) -> Self {
-        let epoch = |i: &usize| {
-            let e = record.epochs.get(*i)?;
-            Some(LayerEpoch::of(layer, e, e.layers.get(index)?))
-        };
+    fn new(index: usize, layer: &Layer, record: &Record, listed: &[usize], diagnosis: &Diagnosis) -> Self {
+        let epochs = listed.iter().filter_map(|i| record.epochs.get(*i));
+        let epochs = epochs.filter_map(|e| Some(LayerEpoch::new(layer, e, e.layers.get(index)?)));
         Self {
             name: layer.name.clone(),
             kind: layer.kind,
@@ -102,36 +102,35 @@ impl LayerSummary {
             parameters: layer.parameters,
             trainable: layer.trainable,
             status: findings_of(layer, diagnosis).map(|f| f.rule.clone()).collect(),
-            epochs: listed.iter().filter_map(epoch).collect(),
+            epochs: epochs.collect(),
         }
     }
 }
 
 /// The findings about a layer, worst first.
 pub fn findings_of<'a>(layer: &'a Layer, diagnosis: &'a Diagnosis) -> impl Iterator<Item = &'a Finding> {
-    let about = |f: &&Finding| f.layer.as_ref() == Some(&layer.name) || f.layers.contains(&layer.name);
-    diagnosis.findings.iter().filter(about)
+    let findings = diagnosis.findings.iter();
+    findings.filter(|f| f.layer.as_ref() == Some(&layer.name) || f.layers.contains(&layer.name))
 }
 
 impl LayerEpoch {
-    fn of(layer: &Layer, epoch: &Epoch, captured: &LayerCapture) -> Self {
-        let optional = |d: &Option<Distribution>| d.as_ref().map(DistributionSummary::of);
+    fn new(layer: &Layer, epoch: &Epoch, captured: &LayerCapture) -> Self {
         Self {
             epoch: epoch.epoch,
-            weight: DistributionSummary::of(&captured.weight),
-            bias: optional(&captured.bias),
-            weight_grad: optional(&captured.weight_grad),
-            bias_grad: optional(&captured.bias_grad),
+            weight: DistributionSummary::new(&captured.weight),
+            bias: captured.bias.as_ref().map(DistributionSummary::new),
+            weight_grad: captured.weight_grad.as_ref().map(DistributionSummary::new),
+            bias_grad: captured.bias_grad.as_ref().map(DistributionSummary::new),
             update_ratio: captured.update_ratio(layer),
             elasticity: captured.elasticity(layer, epoch.train_loss),
             signal_l2: captured.output_gradient_l2,
-            activation: captured.activations.as_ref().map(ActivationSummary::of),
+            activation: captured.activations.as_ref().map(ActivationSummary::new),
         }
     }
 }
 
 impl ActivationSummary {
-    fn of(activations: &Activations) -> Self {
+    fn new(activations: &Activations) -> Self {
         let post = &activations.post;
         Self {
             mean: post.mean(),
@@ -145,7 +144,7 @@ impl ActivationSummary {
 }
 
 impl DistributionSummary {
-    fn of(d: &Distribution) -> Self {
+    fn new(d: &Distribution) -> Self {
         Self {
             count: d.count(),
             l2: d.l2(),
@@ -162,7 +161,7 @@ impl DistributionSummary {
 }
 
 impl EpochSummary {
-    fn of(epoch: &Epoch) -> Self {
+    fn new(epoch: &Epoch) -> Self {
         Self {
             epoch: epoch.epoch,
             step: epoch.step,

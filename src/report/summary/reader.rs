@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use thiserror::Error;
 
-use super::{SCHEMA, Summary};
+use super::document::{SCHEMA, Summary};
 use crate::record::prefix;
 
 /// Bytes of a summary that are read at most: a thousand layers over two hundred epochs stay below.
@@ -21,15 +21,15 @@ pub enum SummaryError {
     /// It is not there, say.
     #[error("cannot read {}: {source}", path.display())]
     Read {
-        /// The file.
+        /// Path of the file.
         path: PathBuf,
-        /// What the system said.
+        /// The error of the system.
         source: io::Error,
     },
     /// Larger than any summary is.
     #[error("{} has {length} bytes: no summary is so large", path.display())]
     TooLarge {
-        /// The file.
+        /// Path of the file.
         path: PathBuf,
         /// Its length in bytes.
         length: u64,
@@ -37,22 +37,22 @@ pub enum SummaryError {
     /// Cut short, or of other types.
     #[error("{} is no whole summary: {source}", path.display())]
     Invalid {
-        /// The file.
+        /// Path of the file.
         path: PathBuf,
-        /// What is wrong with it, and where.
+        /// The fault in it, and its place.
         source: serde_json::Error,
     },
     /// Of another version.
     #[error("{} has schema {schema:?}; this version reads {SCHEMA:?}", path.display())]
     Schema {
-        /// The file.
+        /// Path of the file.
         path: PathBuf,
-        /// What it says that it is.
+        /// The schema that it names.
         schema: String,
     },
 }
 
-/// What is read of a summary before anything else.
+/// The part of a summary that is read before anything else.
 #[derive(Deserialize)]
 struct Named {
     schema: String,

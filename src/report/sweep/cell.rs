@@ -6,12 +6,15 @@ use std::{fs, io};
 
 use serde::{Deserialize, Serialize};
 
+use super::grid::Sort;
 use super::settings::same_run;
-use super::{CELLS, FILE_NAME, SCHEMA, Sort, Sweep};
 use crate::diagnose::{Finding, Severity, Verdict};
 use crate::record::{Compression, Record, TestResult, number};
 use crate::report::summary;
 use crate::report::{EpochSummary, RECORD_FILE, RunOutcome, SUMMARY_SCHEMA, Summary};
+
+/// Where the runs are, each in a directory of its own.
+pub const CELLS: &str = "cells";
 
 /// A run of a sweep.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -28,7 +31,7 @@ pub struct Cell {
     pub outcome: CellOutcome,
     /// Why it has no result.
     pub error: Option<String>,
-    /// What the table is sorted by.
+    /// The score that the table is sorted by.
     #[serde(with = "number::option")]
     pub score: Option<f64>,
     /// How it fared.
@@ -41,9 +44,9 @@ pub struct Cell {
 pub enum CellOutcome {
     /// All epochs were trained.
     Finished,
-    /// SIGINT.
+    /// Stopped by SIGINT.
     Interrupted,
-    /// SIGTERM.
+    /// Stopped by SIGTERM.
     Terminated,
     /// The record just stops.
     Killed,
@@ -51,12 +54,12 @@ pub enum CellOutcome {
     Failed,
     /// It has not been trained.
     Untrained,
-    /// What lies in its place is no run.
+    /// There is something else in its place.
     Unreadable,
 }
 
 impl CellOutcome {
-    /// In words.
+    /// Its name in files and tables.
     pub fn name(self) -> &'static str {
         match self {
             CellOutcome::Finished => "finished",
@@ -70,7 +73,7 @@ impl CellOutcome {
     }
 }
 
-/// What came of a run.
+/// The result of a run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct CellResult {
     /// Name of the model.
@@ -79,9 +82,9 @@ pub struct CellResult {
     pub verdict: Verdict,
     /// In one sentence.
     pub headline: String,
-    /// What is wrong, without its consequences.
+    /// The root findings, without their consequences.
     pub roots: Vec<RootFinding>,
-    /// What a score is: accuracy, or minus the mean squared error.
+    /// The meaning of a score: accuracy, or minus the mean squared error.
     pub score_name: String,
     /// The last captured epoch.
     pub last: Option<EpochSummary>,
@@ -131,44 +134,43 @@ impl Cell {
         }
     }
 
-    /// What lies in the directory `cells/NAME` of a sweep.
+    /// The cell that lies in the directory `cells/NAME` of a sweep.
     pub fn read(sweep: &Path, name: &str) -> Self {
         let directory = sweep.join(CELLS).join(name);
-        let without =
-            |command, outcome, error: String| Self::without_result(name, command, outcome, Some(error));
-        match fs::read_to_string(directory.join(summary::FILE_NAME)) {
+        let place = format!("{CELLS}/{name}");
+        let (command, outcome, error) = match fs::read_to_string(directory.join(summary::FILE_NAME)) {
             Ok(text) => match parsed(&text) {
-                Ok(summary) => Self::of(name, summary),
-                Err(reason) => without(
-                    Vec::new(),
-                    CellOutcome::Unreadable,
-                    format!("{CELLS}/{name}/{}: {reason}", summary::FILE_NAME),
-                ),
+                Ok(summary) => return Self::from_summary(name, summary),
+                Err(reason) => {
+                    let error = format!("{place}/{}: {reason}", summary::FILE_NAME);
+                    (Vec::new(), CellOutcome::Unreadable, error)
+                }
             },
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                without(Vec::new(), CellOutcome::Unreadable, format!("{CELLS}/{name}: {error}"))
+                (Vec::new(), CellOutcome::Unreadable, format!("{place}: {error}"))
             }
             Err(_) => match Record::read(&Compression::find(&directory, RECORD_FILE)) {
-                Ok((record, _)) => without(
+                Ok((record, _)) => (
                     record.header.command,
                     CellOutcome::Killed,
                     "it was killed or is still running: there is a record and no summary".into(),
                 ),
-                Err(_) if is_empty(&directory) => without(
+                Err(_) if is_empty(&directory) => (
                     Vec::new(),
                     CellOutcome::Untrained,
                     "nothing was written: not trained, or failed before its first step".into(),
                 ),
-                Err(_) => without(
+                Err(_) => (
                     Vec::new(),
                     CellOutcome::Unreadable,
-                    format!("{CELLS}/{name} holds neither a summary nor a record of gradscope"),
+                    format!("{place} holds neither a summary nor a record of gradscope"),
                 ),
             },
-        }
+        };
+        Self::without_result(name, command, outcome, Some(error))
     }
 
-    fn of(name: &str, summary: Summary) -> Self {
+    fn from_summary(name: &str, summary: Summary) -> Self {
         let outcome = match summary.run.outcome {
             RunOutcome::Finished => CellOutcome::Finished,
             RunOutcome::Interrupted => CellOutcome::Interrupted,
@@ -177,7 +179,7 @@ impl Cell {
         };
         let command = summary.run.command.clone();
         let mut cell = Self::without_result(name, command, outcome, None);
-        cell.result = Some(CellResult::of(summary));
+        cell.result = Some(CellResult::new(summary));
         cell
     }
 
@@ -191,7 +193,7 @@ impl Cell {
         !self.command.is_empty() && same_run(&self.command, command)
     }
 
-    /// What came of it, if it was trained to its end.
+    /// Its result, if it was trained to its end.
     pub fn finished(&self) -> Option<&CellResult> {
         self.result.as_ref().filter(|_| self.outcome == CellOutcome::Finished)
     }
@@ -206,38 +208,43 @@ impl Cell {
         self.directory.rsplit('/').next().unwrap_or(&self.directory)
     }
 
-    /// What is wrong with it, in a few words; empty where nothing is.
+    /// Its faults in a few words; empty where there are none.
     pub fn trouble(&self) -> String {
         if let Some(error) = &self.error {
             return error.clone();
         }
-        let place = |r: &RootFinding| match &r.layer {
-            Some(layer) => format!("{} at {layer}", r.rule),
-            None => r.rule.clone(),
-        };
-        self.result.iter().flat_map(|r| &r.roots).map(place).collect::<Vec<_>>().join(", ")
+        self.result.iter().flat_map(|r| &r.roots).map(RootFinding::in_words).collect::<Vec<_>>().join(", ")
+    }
+}
+
+impl RootFinding {
+    fn in_words(&self) -> String {
+        match &self.layer {
+            Some(layer) => format!("{} at {layer}", self.rule),
+            None => self.rule.clone(),
+        }
     }
 }
 
 impl CellResult {
-    fn of(summary: Summary) -> Self {
+    fn new(summary: Summary) -> Self {
         let roots = summary.findings.iter().filter(|f| f.root).map(|f| RootFinding {
             rule: f.rule.clone(),
             layer: f.layer.clone(),
             severity: f.severity,
             message: f.message.clone(),
         });
-        let score = |e: &EpochSummary| e.dev_score.unwrap_or(e.train_score);
-        let mut best: Option<&EpochSummary> = None;
-        for epoch in summary.epochs.iter().filter(|e| score(e).is_finite()) {
+        let mut best: Option<(f64, &EpochSummary)> = None;
+        for epoch in &summary.epochs {
+            let score = epoch.dev_score.unwrap_or(epoch.train_score);
             // Of equals, the first.
-            if best.is_none_or(|b| score(epoch) > score(b)) {
-                best = Some(epoch);
+            if score.is_finite() && best.is_none_or(|(highest, _)| score > highest) {
+                best = Some((score, epoch));
             }
         }
         Self {
             roots: roots.collect(),
-            best: best.cloned(),
+            best: best.map(|(_, epoch)| epoch.clone()),
             last: summary.epochs.last().cloned(),
             model: summary.run.settings.model,
             verdict: summary.verdict,
@@ -258,42 +265,6 @@ impl CellResult {
             Sort::Train => self.last.as_ref().map(|e| e.train_score),
         }
     }
-}
-
-/// Everything in the `cells` of a sweep's directory. What an earlier table said about runs that left
-/// nothing behind is kept: their directories cannot tell.
-///
-/// # Errors
-/// Where `cells` cannot be listed.
-pub fn collect(sweep: &Path) -> io::Result<Vec<Cell>> {
-    let mut cells = Vec::new();
-    for entry in fs::read_dir(sweep.join(CELLS))? {
-        let name = entry?.file_name().to_string_lossy().into_owned();
-        if !name.starts_with('.') {
-            cells.push(Cell::read(sweep, &name));
-        }
-    }
-    let left_nothing = |c: &Cell| matches!(c.outcome, CellOutcome::Failed | CellOutcome::Untrained);
-    for old in earlier(sweep).into_iter().filter(left_nothing) {
-        match cells.iter_mut().find(|c| c.directory == old.directory) {
-            Some(cell) if cell.outcome == CellOutcome::Untrained => *cell = old,
-            // A record is there, but not why it stops.
-            Some(cell) if cell.outcome == CellOutcome::Killed && old.outcome == CellOutcome::Failed => {
-                *cell = old;
-            }
-            Some(_) => {}
-            None => cells.push(old),
-        }
-    }
-    cells.sort_by(|a, b| a.directory.cmp(&b.directory));
-    Ok(cells)
-}
-
-/// The cells of the table that is there already, if there is one.
-fn earlier(sweep: &Path) -> Vec<Cell> {
-    let text = fs::read_to_string(sweep.join(FILE_NAME)).unwrap_or_default();
-    let known = serde_json::from_str::<Sweep>(&text).ok().filter(|s| s.schema == SCHEMA);
-    known.map(|s| s.cells).unwrap_or_default()
 }
 
 fn parsed(text: &str) -> Result<Summary, String> {

@@ -1,5 +1,7 @@
 //! `sweep.csv`: the table for spreadsheets and data frames.
 
+use std::borrow::Cow;
+
 use super::{Cell, Sweep};
 use crate::record::number::name;
 
@@ -30,9 +32,6 @@ pub(super) fn csv(sweep: &Sweep) -> String {
 }
 
 fn row(sweep: &Sweep, cell: &Cell) -> Vec<String> {
-    let number = |value: Option<f64>| {
-        value.map_or(String::new(), |v| if v.is_finite() { v.to_string() } else { name(v).to_owned() })
-    };
     let result = cell.result.as_ref();
     let last = result.and_then(|r| r.last.as_ref());
     let best = result.and_then(|r| r.best.as_ref());
@@ -61,16 +60,22 @@ fn row(sweep: &Sweep, cell: &Cell) -> Vec<String> {
     row
 }
 
+/// All digits; what is not finite by its name.
+fn number(value: Option<f64>) -> String {
+    value.map_or(String::new(), |v| if v.is_finite() { v.to_string() } else { name(v).to_owned() })
+}
+
 /// As RFC 4180 has it, with a bare line feed at the end.
 fn line(row: &[String]) -> String {
-    let quoted = |field: &String| {
-        if field.contains(['"', ',', '\n', '\r']) {
-            format!("\"{}\"", field.replace('"', "\"\""))
-        } else {
-            field.clone()
-        }
-    };
-    row.iter().map(quoted).collect::<Vec<_>>().join(",") + "\n"
+    row.iter().map(|field| quoted(field)).collect::<Vec<_>>().join(",") + "\n"
+}
+
+fn quoted(field: &str) -> Cow<'_, str> {
+    if field.contains(['"', ',', '\n', '\r']) {
+        format!("\"{}\"", field.replace('"', "\"\"")).into()
+    } else {
+        field.into()
+    }
 }
 
 #[cfg(test)]

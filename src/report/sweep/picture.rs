@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::{Axis, Cell, Sweep};
+use super::{Cell, Sweep};
 use crate::plot::{Figure, Heatmap, Tile, heatmap};
 use crate::text::number;
 
@@ -16,20 +16,21 @@ pub(super) fn figures(sweep: &Sweep) -> Vec<Figure> {
     if sweep.best().is_none() {
         return Vec::new();
     }
-    let value = |cell: &Cell, axis: &Axis| cell.settings.get(&axis.flag).cloned();
-    let mut best: HashMap<(Option<String>, Option<String>), &Cell> = HashMap::new();
+    let mut best: HashMap<(Option<&String>, Option<&String>), &Cell> = HashMap::new();
     for cell in &sweep.cells {
         // They are sorted: of several in one place, the first is the best.
-        best.entry((down.and_then(|d| value(cell, d)), value(cell, across))).or_insert(cell);
+        best.entry((down.and_then(|d| cell.settings.get(&d.flag)), cell.settings.get(&across.flag)))
+            .or_insert(cell);
     }
-    let tile = |row: Option<&String>, column: &String| {
-        best.get(&(row.cloned(), Some(column.clone()))).map(|cell| of(sweep, cell))
-    };
     let rows: Vec<Option<&String>> = match down {
         Some(axis) => axis.values.iter().map(Some).collect(),
         None => vec![None],
     };
-    let tiles = rows.iter().map(|row| across.values.iter().map(|c| tile(*row, c)).collect()).collect();
+    let mut tiles: Vec<Vec<Option<Tile>>> = Vec::with_capacity(rows.len());
+    for row in rows {
+        let cells = across.values.iter().map(|column| best.get(&(row, Some(column))));
+        tiles.push(cells.map(|cell| cell.map(|cell| tile(sweep, cell))).collect());
+    }
     vec![heatmap(&Heatmap {
         name: "heatmap",
         score: &sweep.score,
@@ -40,7 +41,7 @@ pub(super) fn figures(sweep: &Sweep) -> Vec<Figure> {
     })]
 }
 
-fn of(sweep: &Sweep, cell: &Cell) -> Tile {
+fn tile(sweep: &Sweep, cell: &Cell) -> Tile {
     let verdict = cell.finished().map(|r| r.verdict);
     let what = match (cell.score, verdict) {
         (Some(score), Some(verdict)) => format!("{} {}, {}", sweep.score, number(score), verdict.name()),

@@ -1,4 +1,4 @@
-//! What tells runs apart: the flags whose values differ between their command lines.
+//! The settings that tell runs apart: the flags whose values differ between their command lines.
 //!
 //! Nothing but the commands is asked, so that a sweep and a directory of runs that something else
 //! started (GNU parallel, a queue) come out the same.
@@ -6,7 +6,7 @@
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
-use super::Axis;
+use super::grid::Axis;
 
 /// A flag and its value, if it takes one.
 type Setting<'a> = (&'a str, Option<String>);
@@ -38,10 +38,10 @@ fn settings(command: &[String]) -> Vec<Setting<'_>> {
 
 /// Whether two commands train the same: in whatever order the flags stand, on however many threads.
 pub fn same_run(a: &[String], b: &[String]) -> bool {
-    let of = |command| -> BTreeSet<Setting> {
+    let [a, b] = [a, b].map(|command| -> BTreeSet<Setting> {
         settings(command).into_iter().filter(|(flag, _)| !SELDOM.contains(flag)).collect()
-    };
-    of(a) == of(b)
+    });
+    a == b
 }
 
 /// The flags that differ between commands, each with its values; and of every command, its values.
@@ -70,9 +70,9 @@ fn varied_but(commands: &[&[String]], ignored: &[&str]) -> (Vec<Axis>, Vec<BTree
         (values.len() > 1).then(|| (Axis { flag: (*flag).into(), values }, column))
     };
     let columns: Vec<(Axis, Vec<String>)> = flags.iter().filter_map(axis).collect();
-    let row =
-        |i: usize| columns.iter().map(|(axis, column)| (axis.flag.clone(), column[i].clone())).collect();
-    let rows = (0..all.len()).map(row).collect();
+    let rows = (0..all.len())
+        .map(|i| columns.iter().map(|(axis, column)| (axis.flag.clone(), column[i].clone())).collect())
+        .collect();
     (columns.into_iter().map(|(axis, _)| axis).collect(), rows)
 }
 
@@ -87,10 +87,10 @@ fn shown(settings: &[Setting], flag: &str, takes_value: bool) -> String {
     }
 }
 
-/// `hidden=5,3 lr=1`
+/// The settings of a run in one line: `hidden=5,3 lr=1`.
 pub fn label(axes: &[Axis], settings: &BTreeMap<String, String>) -> String {
-    let pair = |axis: &Axis| Some(format!("{}={}", axis.flag, settings.get(&axis.flag)?));
-    axes.iter().filter_map(pair).collect::<Vec<_>>().join(" ")
+    let pairs = axes.iter().filter_map(|a| Some(format!("{}={}", a.flag, settings.get(&a.flag)?)));
+    pairs.collect::<Vec<_>>().join(" ")
 }
 
 /// The combinations of values that no run has.
@@ -116,7 +116,6 @@ pub fn absent(axes: &[Axis], rows: &[&BTreeMap<String, String>]) -> Vec<String> 
 
 /// Numbers by their size, lists of numbers by length and then by their numbers, words by the alphabet.
 pub fn natural(a: &str, b: &str) -> Ordering {
-    let numbers = |text: &str| text.split(',').map(|n| n.parse::<f64>().ok()).collect::<Option<Vec<_>>>();
     match (numbers(a), numbers(b)) {
         (Some(x), Some(y)) => {
             let by_number = x.iter().zip(&y).map(|(p, q)| p.total_cmp(q)).find(|o| o.is_ne());
@@ -126,6 +125,11 @@ pub fn natural(a: &str, b: &str) -> Ordering {
         (None, Some(_)) => Ordering::Greater,
         (None, None) => a.cmp(b),
     }
+}
+
+/// The numbers of a list; `None` where it is none of numbers.
+fn numbers(text: &str) -> Option<Vec<f64>> {
+    text.split(',').map(|n| n.parse().ok()).collect()
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 
 use prost::Message;
 
-/// What TensorFlow adds to a rotated checksum, so that one of data that hold checksums stays one.
+/// The number that TensorFlow adds to a rotated checksum, so that one of data that hold checksums stays one.
 const MASK: u32 = 0xa282_ead8;
 
 /// Writes a message in its frame.

@@ -5,7 +5,7 @@ use prost::{Message, Oneof};
 
 #[derive(Clone, PartialEq, Message)]
 pub struct Event {
-    /// Seconds.
+    /// Time in seconds.
     #[prost(double, tag = "1")]
     pub wall_time: f64,
     #[prost(int64, tag = "2")]
@@ -56,7 +56,7 @@ pub struct Histogram {
     pub sum: f64,
     #[prost(double, tag = "5")]
     pub sum_squares: f64,
-    /// Upper ends.
+    /// The upper ends of the buckets.
     #[prost(double, repeated, tag = "6")]
     pub bucket_limit: Vec<f64>,
     /// Values in each.
@@ -71,7 +71,7 @@ impl Event {
     }
 
     /// Values with their tags, at a step.
-    pub fn of(wall_time: f64, step: u64, values: Vec<(String, What)>) -> Self {
+    pub fn new(wall_time: f64, step: u64, values: Vec<(String, What)>) -> Self {
         let value = values.into_iter().map(|(tag, what)| Value { tag, what: Some(what) }).collect();
         // No run has as many steps as an i64 holds.
         let step = i64::try_from(step).unwrap_or(i64::MAX);
