@@ -1,16 +1,22 @@
-"""What a script says of its run, checked before anything is watched."""
+"""The settings of a run, checked before anything is watched."""
+
+from __future__ import annotations
 
 import math
 import operator
 import os
-from typing import Any, Dict, List, Optional, Tuple, Union
+from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from .record import number
+from .encoding import Line, number
+from .model.passes import InputSize
+from .model.ranks import Ranks
+from .recorder import Every
 
-#: That nothing is known of a setting; it is written as NaN, and what needs it is not measured.
+#: Stands for a setting of which nothing is known; it is written as NaN, and rules that need it are not measured.
 UNKNOWN = math.nan
 #: Losses whose targets are classes, and all that are known.
 OF_CLASSES = ("bce", "cross-entropy")
@@ -18,7 +24,8 @@ LOSSES = (*OF_CLASSES, "mse")
 
 
 def chance_loss(targets: Tensor, loss: str) -> float:
-    """What the best constant prediction costs: the entropy of the classes, or the variance of the targets.
+    """Returns the baseline loss, that of the best constant prediction: the entropy of the classes, or the variance of
+    the targets.
 
     ``loss`` is ``"bce"``, ``"cross-entropy"`` or ``"mse"``; the first two want classes as targets.
     """
@@ -29,51 +36,66 @@ def chance_loss(targets: Tensor, loss: str) -> float:
     return float(-(share * share.log()).sum())
 
 
+@dataclass
 class Settings:
-    """What ``watch`` was given that goes into the record's header."""
+    """The settings of ``watch`` that go into a record, checked: ``ValueError`` of what cannot be."""
 
-    def __init__(
-        self,
+    every: Every
+    loss: str | None
+    targets: Tensor | None
+    #: What the best constant prediction costs; NaN where it is not known.
+    baseline_loss: float
+    rows: int | None
+    epochs: int | None
+    clip_norm: float | None
+    clip_value: float | None
+    name: str
+    data: str
+
+    @classmethod
+    def checked(
+        cls,
         *,
-        every: Union[int, str],
-        loss: Optional[str],
-        targets: Optional[Tensor],
-        chance_loss: Optional[float],
-        rows: Optional[int],
-        epochs: Optional[int],
-        clip_norm: Optional[float],
-        clip_value: Optional[float],
-        name: str,
-        data: str,
-    ) -> None:
-        self.every = every if every == "epoch" else _whole("every", every, ', or "epoch"')
+        every: Any,
+        loss: str | None,
+        targets: Any,
+        chance_loss: Any,
+        rows: Any,
+        epochs: Any,
+        clip_norm: Any,
+        clip_value: Any,
+        name: Any,
+        data: Any,
+    ) -> Settings:
+        """Reads settings as a script has passed them."""
         if loss is not None and loss not in LOSSES:
             raise ValueError(f'loss={loss!r}: should be "bce", "cross-entropy" or "mse", or left out')
-        self.loss = loss
         if targets is not None:
             _check_targets(targets, loss)
-        self.targets = targets
-        self.chance = UNKNOWN if chance_loss is None else _positive("chance_loss", chance_loss)
-        self.rows = None if rows is None else _whole("rows", rows)
-        self.epochs = None if epochs is None else _whole("epochs", epochs)
-        unknown = isinstance(clip_norm, float) and math.isnan(clip_norm)
-        self.clip_norm = clip_norm if clip_norm is None or unknown else _positive("clip_norm", clip_norm)
-        self.clip_value = None if clip_value is None else _positive("clip_value", clip_value)
-        for what, text in (("name", name), ("data", data)):
-            if not isinstance(text, str):
-                raise ValueError(f"{what}={text!r}: should be a text")
-        self.name, self.data = name, data
+        is_unknown = isinstance(clip_norm, float) and math.isnan(clip_norm)
+        return cls(
+            every=every if every == "epoch" else _whole("every", every, ', or "epoch"'),
+            loss=loss,
+            targets=targets,
+            baseline_loss=UNKNOWN if chance_loss is None else _positive("chance_loss", chance_loss),
+            rows=None if rows is None else _whole("rows", rows),
+            epochs=None if epochs is None else _whole("epochs", epochs),
+            clip_norm=clip_norm if clip_norm is None or is_unknown else _positive("clip_norm", clip_norm),
+            clip_value=None if clip_value is None else _positive("clip_value", clip_value),
+            name=_text("name", name),
+            data=_text("data", data),
+        )
 
-    def data_header(self, loss: str, inputs: Tuple[int, float]) -> Dict[str, Any]:
-        """The data of a run with this loss and so many inputs of that root mean square; forgets the targets."""
+    def data_header(self, loss: str, inputs: InputSize) -> Line:
+        """Describes the data of a run with this loss, and forgets the targets."""
         targets, self.targets = self.targets, None
         regression = loss not in OF_CLASSES
-        classes: List[str] = []
+        classes: list[str] = []
         mean = std = None
         if targets is not None:
             self.rows = self.rows or int(targets.shape[0])
-            if math.isnan(self.chance) and loss in LOSSES and (regression or _are_classes(targets)):
-                self.chance = chance_loss(targets, loss)
+            if math.isnan(self.baseline_loss) and loss in LOSSES and (regression or _are_classes(targets)):
+                self.baseline_loss = chance_loss(targets, loss)
             if regression:
                 mean, std = (float(v) for v in (targets.double().mean(), targets.double().std(unbiased=False)))
             elif _are_classes(targets):
@@ -84,16 +106,16 @@ class Settings:
             "train": self.rows or 0,
             "dev": 0,
             "test": 0,
-            "inputs": inputs[0],
+            "inputs": inputs.columns,
             "classes": classes,
-            "chance_loss": number(self.chance),
-            "input_rms": number(inputs[1]),
+            "chance_loss": number(self.baseline_loss),
+            "input_rms": number(inputs.rms),
             "target_mean": mean,
             "target_std": std,
         }
 
 
-def _check_targets(targets: Any, loss: Optional[str]) -> None:
+def _check_targets(targets: Any, loss: str | None) -> None:
     if not isinstance(targets, Tensor) or targets.dim() == 0 or targets.numel() == 0:
         found = f"one of the shape {list(targets.shape)}" if isinstance(targets, Tensor) else type(targets).__name__
         raise ValueError(f"targets=: should be a tensor with a row for every row of the training set, not {found}")
@@ -117,6 +139,12 @@ def _whole(name: str, value: Any, otherwise: str = "") -> int:
     return found
 
 
+def _text(name: str, value: Any) -> str:
+    if not isinstance(value, str):
+        raise ValueError(f"{name}={value!r}: should be a text")
+    return value
+
+
 def _positive(name: str, value: Any) -> float:
     try:
         found = float(value)
@@ -127,12 +155,12 @@ def _positive(name: str, value: Any) -> float:
     return found
 
 
-def record_path(path: Union[str, "os.PathLike[str]"], rank: int, world: int) -> str:
-    """Where a rank of so many writes its record; the folder is made."""
+def record_path(path: str | os.PathLike[str], ranks: Ranks) -> str:
+    """Returns where a rank writes its record, and makes the folder."""
     text = os.fspath(path)
-    if world > 1:
+    if ranks.are_several:
         stem, suffix = os.path.splitext(text)
-        text = f"{stem}.rank{rank}{suffix}"
+        text = f"{stem}.rank{ranks.rank}{suffix}"
     if not text or os.path.exists(text) and not os.path.isfile(text):
         raise ValueError(f"{text!r} is no file that a record can be written to")
     os.makedirs(os.path.dirname(text) or ".", exist_ok=True)
