@@ -19,9 +19,9 @@ LAYER_EPOCHS = 25_600
 #: Times that a distance doubles at most.
 MAX_DOUBLINGS = 40
 #: Captures that are kept in full, at most.
-MAX_CAPTURES_IN_FULL = 200
+MAX_IN_FULL = 200
 #: Captures that are kept in full times the square of the layers, at most.
-LAYER_CAPTURES_IN_FULL = 20_000
+IN_FULL = 20_000
 
 #: Digits of norms.
 NORM_DIGITS = 7

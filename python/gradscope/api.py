@@ -73,11 +73,11 @@ class Scope:
         data: str = "unknown",
     ) -> None:
         target = Target(model)
-        settings = Settings.checked(
+        settings = Settings(
             every=every,
             loss=loss,
             targets=targets,
-            chance_loss=chance_loss,
+            baseline_loss=chance_loss,
             rows=rows,
             epochs=epochs,
             clip_norm=clip_norm,

@@ -37,7 +37,7 @@ class Run:
 
 
 class FirstStep(NamedTuple):
-    """What the first step has told of the model."""
+    """The facts of a model that only its first step tells."""
 
     #: In the order of a forward pass.
     layers: list[Layer]

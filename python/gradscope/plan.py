@@ -1,4 +1,4 @@
-"""What a step is to show, and how much of it is kept."""
+"""Plans of what is measured of a step, and how much of it is kept."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 
 class DetailLevel(IntEnum):
-    """How much is kept, of a step's layers or of one tensor's values; every level includes those before it.
+    """An amount of detail, of a step's layers or of one tensor's values; every level includes those before it.
 
     A step that is not captured shows ``NOTHING`` or ``FREQUENCIES``. One that is captured is kept in ``FULL``, or with
     ``QUANTILES`` as a history is: these of weights and their gradients, moments of everything else.
@@ -28,7 +28,7 @@ class DetailLevel(IntEnum):
 
 
 class StepPlan(NamedTuple):
-    """What a step is to show, decided before its first forward pass."""
+    """The measurements that a step is to show, decided before its first forward pass."""
 
     #: Counts the steps of a run, from 0.
     number: int
@@ -38,7 +38,7 @@ class StepPlan(NamedTuple):
 
     @property
     def is_captured(self) -> bool:
-        """Whether distributions are measured."""
+        """Tells whether distributions are measured."""
         return self.detail >= DetailLevel.MOMENTS
 
 

@@ -51,7 +51,7 @@ class RecorderSettings(NamedTuple):
 
 
 class EpochScores(NamedTuple):
-    """What is known of an epoch beside its steps."""
+    """The facts of an epoch that its steps do not tell."""
 
     #: The largest learning rate.
     lr: float
@@ -66,7 +66,7 @@ class EpochScores(NamedTuple):
 
 
 class EndOfRun(NamedTuple):
-    """How a run ended, and how long it took."""
+    """The end of a run, and how long it took."""
 
     #: ``None`` of a run that failed: its record just stops.
     outcome: str | None
@@ -116,7 +116,7 @@ class Recorder:
 
     @property
     def has_ended_epoch(self) -> bool:
-        """Whether the epoch under way has all of its steps, where it is known how many these are."""
+        """Tells whether the epoch under way has all of its steps, where it is known how many these are."""
         return isinstance(self._settings.every, int) and self.steps_in_epoch >= self._settings.every
 
     def plan_step(self) -> StepPlan:

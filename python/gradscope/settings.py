@@ -43,48 +43,37 @@ class Settings:
     every: Every
     loss: str | None
     targets: Tensor | None
-    #: What the best constant prediction costs; NaN where it is not known.
-    baseline_loss: float
+    #: The loss of the best constant prediction, where it is known; ``chance_loss`` of ``watch``.
+    baseline_loss: float | None
     rows: int | None
     epochs: int | None
+    #: ``None`` where gradients are not clipped, and NaN where it is not known.
     clip_norm: float | None
     clip_value: float | None
     name: str
     data: str
 
-    @classmethod
-    def checked(
-        cls,
-        *,
-        every: Any,
-        loss: str | None,
-        targets: Any,
-        chance_loss: Any,
-        rows: Any,
-        epochs: Any,
-        clip_norm: Any,
-        clip_value: Any,
-        name: Any,
-        data: Any,
-    ) -> Settings:
-        """Reads settings as a script has passed them."""
-        if loss is not None and loss not in LOSSES:
-            raise ValueError(f'loss={loss!r}: should be "bce", "cross-entropy" or "mse", or left out')
-        if targets is not None:
-            _check_targets(targets, loss)
-        is_unknown = isinstance(clip_norm, float) and math.isnan(clip_norm)
-        return cls(
-            every=every if every == "epoch" else _whole("every", every, ', or "epoch"'),
-            loss=loss,
-            targets=targets,
-            baseline_loss=UNKNOWN if chance_loss is None else _positive("chance_loss", chance_loss),
-            rows=None if rows is None else _whole("rows", rows),
-            epochs=None if epochs is None else _whole("epochs", epochs),
-            clip_norm=clip_norm if clip_norm is None or is_unknown else _positive("clip_norm", clip_norm),
-            clip_value=None if clip_value is None else _positive("clip_value", clip_value),
-            name=_text("name", name),
-            data=_text("data", data),
-        )
+    def __post_init__(self) -> None:
+        if self.every != "epoch":
+            self.every = _whole("every", self.every, ', or "epoch"')
+        if self.loss is not None and self.loss not in LOSSES:
+            raise ValueError(f'loss={self.loss!r}: should be "bce", "cross-entropy" or "mse", or left out')
+        if self.targets is not None:
+            _check_targets(self.targets, self.loss)
+        if self.baseline_loss is not None:
+            self.baseline_loss = _positive("chance_loss", self.baseline_loss)
+        if self.rows is not None:
+            self.rows = _whole("rows", self.rows)
+        if self.epochs is not None:
+            self.epochs = _whole("epochs", self.epochs)
+        is_unknown = isinstance(self.clip_norm, float) and math.isnan(self.clip_norm)
+        if self.clip_norm is not None and not is_unknown:
+            self.clip_norm = _positive("clip_norm", self.clip_norm)
+        if self.clip_value is not None:
+            self.clip_value = _positive("clip_value", self.clip_value)
+        for name, text in (("name", self.name), ("data", self.data)):
+            if not isinstance(text, str):
+                raise ValueError(f"{name}={text!r}: should be a text")
 
     def data_header(self, loss: str, inputs: InputSize) -> Line:
         """Describes the data of a run with this loss, and forgets the targets."""
@@ -94,7 +83,7 @@ class Settings:
         mean = std = None
         if targets is not None:
             self.rows = self.rows or int(targets.shape[0])
-            if math.isnan(self.baseline_loss) and loss in LOSSES and (regression or _are_classes(targets)):
+            if self.baseline_loss is None and loss in LOSSES and (regression or _are_classes(targets)):
                 self.baseline_loss = chance_loss(targets, loss)
             if regression:
                 mean, std = (float(v) for v in (targets.double().mean(), targets.double().std(unbiased=False)))
@@ -108,7 +97,7 @@ class Settings:
             "test": 0,
             "inputs": inputs.columns,
             "classes": classes,
-            "chance_loss": number(self.baseline_loss),
+            "chance_loss": number(UNKNOWN if self.baseline_loss is None else self.baseline_loss),
             "input_rms": number(inputs.rms),
             "target_mean": mean,
             "target_std": std,
@@ -137,12 +126,6 @@ def _whole(name: str, value: Any, otherwise: str = "") -> int:
     if isinstance(value, bool) or found < 1:
         raise ValueError(f"{name}={value!r}: should be a whole number from 1{otherwise}")
     return found
-
-
-def _text(name: str, value: Any) -> str:
-    if not isinstance(value, str):
-        raise ValueError(f"{name}={value!r}: should be a text")
-    return value
 
 
 def _positive(name: str, value: Any) -> float:

@@ -7,15 +7,16 @@ from typing import Any, Tuple
 
 from ._constants import (
     EPOCHS_PER_STRIDE,
-    LAYER_CAPTURES_IN_FULL,
+    IN_FULL,
     LAYER_EPOCHS,
     LAYER_POINTS,
-    MAX_CAPTURES_IN_FULL,
-    MAX_DOUBLINGS,
+    MAX_IN_FULL,
     POINTS_PER_STRIDE,
 )
 from .encoding import Line, number, short
 
+#: Times that a distance doubles, at most.
+MAX_DOUBLINGS = 40
 #: Smallest, largest and last value of the steps that a point stands for.
 Envelope = Tuple[float, float, float]
 
@@ -26,7 +27,7 @@ def _share(of_all_layers: int, layers: int, bounds: tuple[int, int]) -> int:
 
 def in_full(capture: int, layers: int) -> bool:
     """Tells whether the capture with this number, from 0, is kept in full whatever follows it."""
-    return capture < min(max(LAYER_CAPTURES_IN_FULL // max(layers * layers, 1), 1), MAX_CAPTURES_IN_FULL)
+    return capture < min(max(IN_FULL // max(layers * layers, 1), 1), MAX_IN_FULL)
 
 
 class StepThinning:

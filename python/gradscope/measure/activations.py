@@ -77,7 +77,7 @@ class Pass(NamedTuple):
 
 
 class Conditions(NamedTuple):
-    """What holds of a whole step, and decides what its activation frequencies stand for."""
+    """The facts of a step that decide what its activation frequencies stand for."""
 
     #: Rows of the training set, where they are known.
     rows: int | None
@@ -141,7 +141,7 @@ class Activations:
 
     @property
     def is_finite(self) -> bool:
-        """Whether every value is, before the nonlinearity and after."""
+        """Tells whether every value is finite, before the nonlinearity and after."""
         return self._pre.is_finite and self._post.is_finite
 
     def merge(self, other: Activations) -> None:

@@ -99,7 +99,7 @@ def read(tables: Sequence[Tensor], zeros: Sequence[float | None], ranges: Sequen
         small[:, side] -= taken
         left = left - taken
     sides[:, :, SUBNORMAL_BIN] = small
-    # What is used of a table are a few powers of two.
+    # A table uses a few powers of two.
     used = sides.sum((0, 1))[SUBNORMAL_BIN : MAX_BIN + 1].nonzero()
     first, last = (int(used[0]), int(used[-1])) if len(used) else (0, -1)
     magnitude = torch.arange(SUBNORMAL_BIN + first, SUBNORMAL_BIN + last + 1, device="cpu")

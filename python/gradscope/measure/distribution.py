@@ -81,12 +81,12 @@ class Distribution:
 
     @property
     def exact(self) -> bool:
-        """Whether every finite value is kept."""
+        """Tells whether every finite value is kept."""
         return len(self.sample) == self.finite
 
     @property
     def is_finite(self) -> bool:
-        """Whether every value is."""
+        """Tells whether every value is finite."""
         return self.finite == self.count
 
     @property

@@ -1,1 +1,1 @@
-"""What a model is made of: its layers, their nonlinearities, the optimizers that move them."""
+"""The parts of a model: its layers, their nonlinearities, the optimizers that move them."""

@@ -1,4 +1,4 @@
-"""What forward passes tell of a step: that it begins, how large its batch is, in which order modules are called."""
+"""Forward passes, which tell when a step begins, how large its batch is and in which order modules are called."""
 
 from __future__ import annotations
 

@@ -23,5 +23,5 @@ class Ranks(NamedTuple):
 
     @property
     def are_several(self) -> bool:
-        """Whether the record is to be merged with those of others."""
+        """Tells whether the record is to be merged with those of others."""
         return self.world > 1
