@@ -8,13 +8,13 @@ use super::{Activations, Envelope, Epoch, Firing, Header, LayerCapture, LayerSte
 use crate::stats::{Distribution, Keep, Spread, with_digits};
 
 /// Captures that are kept in full, before the last: of up to ten layers the most, of 200 and more one.
-const MOST_IN_FULL: u64 = 200;
+pub const MOST_IN_FULL: u64 = 200;
 /// So many, divided by the square of the layers.
-const IN_FULL: u64 = 20_000;
+pub const IN_FULL: u64 = 20_000;
 /// Digits of norms in a history: a float32 has no more.
-const DIGITS: usize = 7;
+pub const DIGITS: usize = 7;
 /// A unit's share of samples in a history: in 256ths, but only 0 and 1 themselves are that.
-const RATE_STEPS: f32 = 256.0;
+pub const RATE_STEPS: f32 = 256.0;
 
 /// How much of the shape of its distributions a capture keeps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

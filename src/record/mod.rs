@@ -42,3 +42,9 @@ pub use reader::{Record, Warning};
 pub use state_signal::{Ends, StateSignal};
 pub use thinning::{EpochThinning, StepThinning};
 pub use writer::Writer;
+
+/// Limits that other recorders keep to as well; see `python/gradscope/_constants.py`.
+pub mod limits {
+    pub use super::history::{DIGITS, IN_FULL, MOST_IN_FULL, RATE_STEPS};
+    pub use super::thinning::{EPOCHS_PER_STRIDE, LAYER_EPOCHS, LAYER_POINTS, POINTS_PER_STRIDE};
+}

@@ -31,6 +31,12 @@ pub use norm::{Followed, follow, l2};
 pub use sample::SAMPLE_CAPACITY;
 pub use spread::Spread;
 
+/// Limits that other recorders keep to as well; see `python/gradscope/_constants.py`.
+pub mod limits {
+    pub use super::bins::{LARGEST, SHIFT, SUBNORMAL};
+    pub use super::knots::{DIGITS, PROBABILITIES};
+}
+
 /// Serialises bytes compactly; see [`packed::bytes`].
 pub use packed::bytes as packed_bytes;
 /// Serialises a float vector compactly; see [`packed::floats`].
