@@ -6,7 +6,10 @@
 ``gradscope report run.jsonl`` then says which layers do not learn, since when, why, and what fixes it.
 """
 
-from .scope import EVERY, OrderError, Scope, __version__, watch
+from ._constants import VERSION as __version__
+from .api import Scope, watch
+from .model.order import OrderError
+from .recorder import EVERY
 from .settings import chance_loss
 
 __all__ = ["EVERY", "OrderError", "Scope", "__version__", "chance_loss", "watch"]

@@ -1,16 +1,22 @@
-"""What a script says of its run, checked before anything is watched."""
+"""The settings of a run, checked before anything is watched."""
+
+from __future__ import annotations
 
 import math
 import operator
 import os
-from typing import Any, Dict, List, Optional, Tuple, Union
+from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from .record import number
+from .encoding import Line, number
+from .model.passes import InputSize
+from .model.ranks import Ranks
+from .recorder import Every
 
-#: That nothing is known of a setting; it is written as NaN, and what needs it is not measured.
+#: Stands for a setting of which nothing is known; it is written as NaN, and rules that need it are not measured.
 UNKNOWN = math.nan
 #: Losses whose targets are classes, and all that are known.
 OF_CLASSES = ("bce", "cross-entropy")
@@ -18,7 +24,8 @@ LOSSES = (*OF_CLASSES, "mse")
 
 
 def chance_loss(targets: Tensor, loss: str) -> float:
-    """What the best constant prediction costs: the entropy of the classes, or the variance of the targets.
+    """Returns the baseline loss, that of the best constant prediction: the entropy of the classes, or the variance of
+    the targets.
 
     ``loss`` is ``"bce"``, ``"cross-entropy"`` or ``"mse"``; the first two want classes as targets.
     """
@@ -29,51 +36,55 @@ def chance_loss(targets: Tensor, loss: str) -> float:
     return float(-(share * share.log()).sum())
 
 
+@dataclass
 class Settings:
-    """What ``watch`` was given that goes into the record's header."""
+    """The settings of ``watch`` that go into a record, checked: ``ValueError`` of what cannot be."""
 
-    def __init__(
-        self,
-        *,
-        every: Union[int, str],
-        loss: Optional[str],
-        targets: Optional[Tensor],
-        chance_loss: Optional[float],
-        rows: Optional[int],
-        epochs: Optional[int],
-        clip_norm: Optional[float],
-        clip_value: Optional[float],
-        name: str,
-        data: str,
-    ) -> None:
-        self.every = every if every == "epoch" else _whole("every", every, ', or "epoch"')
-        if loss is not None and loss not in LOSSES:
-            raise ValueError(f'loss={loss!r}: should be "bce", "cross-entropy" or "mse", or left out')
-        self.loss = loss
-        if targets is not None:
-            _check_targets(targets, loss)
-        self.targets = targets
-        self.chance = UNKNOWN if chance_loss is None else _positive("chance_loss", chance_loss)
-        self.rows = None if rows is None else _whole("rows", rows)
-        self.epochs = None if epochs is None else _whole("epochs", epochs)
-        unknown = isinstance(clip_norm, float) and math.isnan(clip_norm)
-        self.clip_norm = clip_norm if clip_norm is None or unknown else _positive("clip_norm", clip_norm)
-        self.clip_value = None if clip_value is None else _positive("clip_value", clip_value)
-        for what, text in (("name", name), ("data", data)):
+    every: Every
+    loss: str | None
+    targets: Tensor | None
+    #: The loss of the best constant prediction, where it is known; ``chance_loss`` of ``watch``.
+    baseline_loss: float | None
+    rows: int | None
+    epochs: int | None
+    #: ``None`` where gradients are not clipped, and NaN where it is not known.
+    clip_norm: float | None
+    clip_value: float | None
+    name: str
+    data: str
+
+    def __post_init__(self) -> None:
+        if self.every != "epoch":
+            self.every = _whole("every", self.every, ', or "epoch"')
+        if self.loss is not None and self.loss not in LOSSES:
+            raise ValueError(f'loss={self.loss!r}: should be "bce", "cross-entropy" or "mse", or left out')
+        if self.targets is not None:
+            _check_targets(self.targets, self.loss)
+        if self.baseline_loss is not None:
+            self.baseline_loss = _positive("chance_loss", self.baseline_loss)
+        if self.rows is not None:
+            self.rows = _whole("rows", self.rows)
+        if self.epochs is not None:
+            self.epochs = _whole("epochs", self.epochs)
+        is_unknown = isinstance(self.clip_norm, float) and math.isnan(self.clip_norm)
+        if self.clip_norm is not None and not is_unknown:
+            self.clip_norm = _positive("clip_norm", self.clip_norm)
+        if self.clip_value is not None:
+            self.clip_value = _positive("clip_value", self.clip_value)
+        for name, text in (("name", self.name), ("data", self.data)):
             if not isinstance(text, str):
-                raise ValueError(f"{what}={text!r}: should be a text")
-        self.name, self.data = name, data
+                raise ValueError(f"{name}={text!r}: should be a text")
 
-    def data_header(self, loss: str, inputs: Tuple[int, float]) -> Dict[str, Any]:
-        """The data of a run with this loss and so many inputs of that root mean square; forgets the targets."""
+    def data_header(self, loss: str, inputs: InputSize) -> Line:
+        """Describes the data of a run with this loss, and forgets the targets."""
         targets, self.targets = self.targets, None
         regression = loss not in OF_CLASSES
-        classes: List[str] = []
+        classes: list[str] = []
         mean = std = None
         if targets is not None:
             self.rows = self.rows or int(targets.shape[0])
-            if math.isnan(self.chance) and loss in LOSSES and (regression or _are_classes(targets)):
-                self.chance = chance_loss(targets, loss)
+            if self.baseline_loss is None and loss in LOSSES and (regression or _are_classes(targets)):
+                self.baseline_loss = chance_loss(targets, loss)
             if regression:
                 mean, std = (float(v) for v in (targets.double().mean(), targets.double().std(unbiased=False)))
             elif _are_classes(targets):
@@ -84,16 +95,16 @@ class Settings:
             "train": self.rows or 0,
             "dev": 0,
             "test": 0,
-            "inputs": inputs[0],
+            "inputs": inputs.columns,
             "classes": classes,
-            "chance_loss": number(self.chance),
-            "input_rms": number(inputs[1]),
+            "chance_loss": number(UNKNOWN if self.baseline_loss is None else self.baseline_loss),
+            "input_rms": number(inputs.rms),
             "target_mean": mean,
             "target_std": std,
         }
 
 
-def _check_targets(targets: Any, loss: Optional[str]) -> None:
+def _check_targets(targets: Any, loss: str | None) -> None:
     if not isinstance(targets, Tensor) or targets.dim() == 0 or targets.numel() == 0:
         found = f"one of the shape {list(targets.shape)}" if isinstance(targets, Tensor) else type(targets).__name__
         raise ValueError(f"targets=: should be a tensor with a row for every row of the training set, not {found}")
@@ -127,12 +138,12 @@ def _positive(name: str, value: Any) -> float:
     return found
 
 
-def record_path(path: Union[str, "os.PathLike[str]"], rank: int, world: int) -> str:
-    """Where a rank of so many writes its record; the folder is made."""
+def record_path(path: str | os.PathLike[str], ranks: Ranks) -> str:
+    """Returns where a rank writes its record, and makes the folder."""
     text = os.fspath(path)
-    if world > 1:
+    if ranks.are_several:
         stem, suffix = os.path.splitext(text)
-        text = f"{stem}.rank{rank}{suffix}"
+        text = f"{stem}.rank{ranks.rank}{suffix}"
     if not text or os.path.exists(text) and not os.path.isfile(text):
         raise ValueError(f"{text!r} is no file that a record can be written to")
     os.makedirs(os.path.dirname(text) or ".", exist_ok=True)

@@ -35,7 +35,8 @@ def lines(record, kind=None):
 
 def moons(first=0, last=640):
     """Rows of the sample table; the program's `--split 640,160,200` trains on the first 640."""
-    rows = list(csv.reader(open(ROOT / "fixtures" / "moons.csv")))[1 + first : 1 + last]
+    text = (ROOT / "fixtures" / "moons.csv").read_text()
+    rows = list(csv.reader(text.splitlines()))[1 + first : 1 + last]
     table = torch.tensor([[float(v) for v in row] for row in rows])
     return table[:, :2].clone(), table[:, 2:].clone()
 

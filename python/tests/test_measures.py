@@ -11,14 +11,15 @@ from support import close, gradscope, lines, summary
 from torch import nn, optim
 
 import gradscope as recorder
-from gradscope import activations, device, meter, rows, sums
-from gradscope.activations import Units
-from gradscope.bins import PROBABILITIES
-from gradscope.device import fetched
-from gradscope.distribution import fetch
-from gradscope.layers import find
-from gradscope.rows import Rows
-from gradscope.sums import BINNED, MOMENTS, QUANTILES, measure
+from gradscope._constants import PROBABILITIES
+from gradscope.measure import activations, device, meter, rows, sums
+from gradscope.measure.activations import UnitMoments
+from gradscope.measure.device import fetched
+from gradscope.measure.distribution import fetch
+from gradscope.measure.rows import Rows
+from gradscope.measure.sums import measure
+from gradscope.model.layers import find
+from gradscope.plan import DetailLevel, StepPlan
 
 
 def record(model, path, batches, loss_of=None, rate=0.1, **settings):
@@ -119,7 +120,7 @@ def test_zeros_with_a_sign_are_no_negative_numbers(monkeypatch):
 
 
 def test_measuring_in_inference_mode_leaves_nothing_that_cannot_be_written_outside(tmp_path):
-    device._workspaces.of.clear()
+    device._workspaces.by_type.clear()
     values = torch.randn(3000)
     with torch.inference_mode():
         (inside,) = fetch([measure(values)])
@@ -129,7 +130,7 @@ def test_measuring_in_inference_mode_leaves_nothing_that_cannot_be_written_outsi
 
 @pytest.mark.parametrize("kind", [torch.float32, torch.float64, torch.bfloat16])
 @pytest.mark.parametrize("size", [1.0, 1e-3, 1e-7])
-def test_shrinking_is_the_cosine_between_an_update_and_the_way_to_zero(size, kind):
+def test_decay_alignment_is_the_cosine_between_an_update_and_the_way_to_zero(size, kind):
     torch.manual_seed(11)
     weight = nn.Parameter((torch.randn(300, 300) * size).to(kind))
     layer = nn.Linear(300, 300, bias=False)
@@ -138,15 +139,15 @@ def test_shrinking_is_the_cosine_between_an_update_and_the_way_to_zero(size, kin
         own = meter.Meter(find(layer), [weight], True)
         weight.grad = torch.ones_like(weight)
         before = weight.detach().double().clone()
-        step = meter.Step(0, 1, True)
-        own.before(step, torch.tensor(1.0), None)
+        plan = StepPlan(1, DetailLevel.NOTHING, norms=True)
+        pending = own.before_update(plan, 1, torch.tensor(1.0), None)
         with torch.no_grad():
             weight += update.to(kind)
-        own.after(step, None)
-        own.fetch()
+        own.after_update(pending)
+        (step,) = own.fetch([pending])
         change = weight.detach().double() - before
         expected = float(-(before * change).sum() / (before.norm() * change.norm()))
-        assert abs(step.shrinking[0] - expected) <= (2e-2 if kind is torch.bfloat16 else 1e-5)
+        assert abs(step.decay_alignment[0] - expected) <= (2e-2 if kind is torch.bfloat16 else 1e-5)
         with torch.no_grad():
             weight.copy_(before.to(kind))
 
@@ -163,11 +164,11 @@ def test_the_deviation_of_rows_is_exact_where_they_are_equal():
         wide = own.double()
         mean = wide.mean(0)
         expected = [float((wide - mean).norm(dim=1).max()), float(mean.norm())]
-        for found, exactly in zip(fetched([Rows.of(own).deviation()])[0], expected):
+        for found, exactly in zip(fetched([Rows.from_tensor(own).deviation()])[0], expected):
             assert abs(found - exactly) <= 1e-5 * exactly
-    assert all(math.isnan(v) for v in fetched([Rows.of(matrix * math.nan).deviation()])[0])
-    assert fetched([Rows.of(one).deviation()])[0][0] == 0.0
-    assert Rows.of(matrix[:1]) is None and Rows.of(matrix[0]) is None
+    assert all(math.isnan(v) for v in fetched([Rows.from_tensor(matrix * math.nan).deviation()])[0])
+    assert fetched([Rows.from_tensor(one).deviation()])[0][0] == 0.0
+    assert Rows.from_tensor(matrix[:1]) is None and Rows.from_tensor(matrix[0]) is None
 
 
 @pytest.mark.parametrize("kind", [torch.float32, torch.float64, torch.bfloat16])
@@ -193,11 +194,11 @@ def test_sums_of_what_is_known_by_its_rows_are_those_of_all_values():
     torch.manual_seed(15)
     several = [torch.randn(300, 500), torch.full((400, 300), 0.01), torch.randn(40, 900) + 7.0, torch.randn(7, 9000)]
     for matrix in several:
-        total, squares = Rows.of(matrix).sums()
+        total, squares = Rows.from_tensor(matrix).sums()
         wide = matrix.double()
         assert abs(squares - float(wide.square().sum())) <= 2e-6 * squares
         assert abs(total - float(wide.sum())) <= 2e-6 * math.sqrt(squares * matrix.numel())
-        known, read = fetch([measure(matrix, BINNED, (total, squares)), measure(matrix, BINNED)])
+        known, read = fetch([measure(matrix, DetailLevel.BINS, (total, squares)), measure(matrix, DetailLevel.BINS)])
         for name in ("mean", "deviations", "l1", "squares"):
             ours, theirs = getattr(known, name), getattr(read, name)
             scale = math.sqrt(read.squares / read.count) if name == "mean" else theirs
@@ -210,27 +211,28 @@ def test_quantiles_of_a_part_are_those_of_values_that_lie_anywhere(size, monkeyp
     torch.manual_seed(12)
     # Columns of a matrix differ more than rows do: whoever looks at few of them is wrong.
     values = torch.randn(size) + torch.linspace(-3.0, 3.0, 1024).repeat(size // 1024 + 1)[:size]
-    (d,) = fetch([measure(values, QUANTILES)])
+    (d,) = fetch([measure(values, DetailLevel.QUANTILES)])
     ordered = values.double().sort().values
     for found, q in zip(d.quantiles(), PROBABILITIES):
         assert abs(float((ordered <= found).double().mean()) - q) <= (0.02 if size > 1024 else 1.0 / size), q
     if size <= 1024:
         assert close(d.quantiles()[7], float(torch.quantile(ordered, PROBABILITIES[7])), 1.0)
-    line = d.wire("quantiles")
+    line = d.wire(DetailLevel.QUANTILES)
     assert ("values" in line) == (size <= 21) and ("q" in line) == (size > 21) and "bins" not in line
     ends = (float(ordered[0]), float(ordered[-1]))
     assert (d.low, d.high, d.zeros) == (*ends, 0) and close(d.mean, float(ordered.mean()), 1.0)
     with monkeypatch.context() as patch:
         on_a_device(patch)
-        assert fetch([measure(values, QUANTILES)])[0].quantiles() == d.quantiles()
+        assert fetch([measure(values, DetailLevel.QUANTILES)])[0].quantiles() == d.quantiles()
     values[size // 3] = math.nan
-    (broken,) = fetch([measure(values, QUANTILES)])
+    (broken,) = fetch([measure(values, DetailLevel.QUANTILES)])
     assert broken.nan == 1 and abs(broken.quantiles()[10] - d.quantiles()[10]) <= (0.1 if size > 21 else 9.0)
-    (nothing,) = fetch([measure(values * math.nan, QUANTILES)])
-    assert nothing.finite == 0 and "q" not in nothing.wire("quantiles")
-    (alone,) = fetch([measure(torch.full((size,), math.nan).index_fill(0, torch.tensor([size // 3]), 2.0), QUANTILES)])
-    assert alone.finite == 1 and "NaN" not in str(alone.wire("quantiles"))
-    (zeros,) = fetch([measure(torch.zeros(size) * -1.0, QUANTILES)])
+    (nothing,) = fetch([measure(values * math.nan, DetailLevel.QUANTILES)])
+    assert nothing.finite == 0 and "q" not in nothing.wire(DetailLevel.QUANTILES)
+    one_value = torch.full((size,), math.nan).index_fill(0, torch.tensor([size // 3]), 2.0)
+    (alone,) = fetch([measure(one_value, DetailLevel.QUANTILES)])
+    assert alone.finite == 1 and "NaN" not in str(alone.wire(DetailLevel.QUANTILES))
+    (zeros,) = fetch([measure(torch.zeros(size) * -1.0, DetailLevel.QUANTILES)])
     assert zeros.quantiles() == [0.0] * 21
 
 
@@ -238,13 +240,14 @@ def test_quantiles_are_within_a_bin_of_those_of_all_values():
     torch.manual_seed(13)
     several = [torch.randn(9000) * 3 + 1, torch.randn(5000).relu(), -torch.rand(3000), torch.zeros(2000)]
     several.append(torch.cat([torch.full((2000,), 2.0), torch.full((2000,), math.nan)]))
-    for values, d in zip(several, fetch([measure(v, BINNED) for v in several])):
+    for values, d in zip(several, fetch([measure(v, DetailLevel.BINS) for v in several])):
         finite = values[values.isfinite()].double()
         for found, q in zip(d.quantiles(), PROBABILITIES):
             expected = float(torch.quantile(finite, q))
             assert abs(found - expected) <= 2.0**-4 * abs(expected) + 1e-3, (found, expected)
         assert d.sample == []
-    assert fetch([measure(several[0], MOMENTS)])[0].wire().keys() == {"n", "range", "mean", "m2", "l1", "ss"}
+    (d,) = fetch([measure(several[0], DetailLevel.MOMENTS)])
+    assert d.wire().keys() == {"n", "range", "mean", "m2", "l1", "ss"}
 
 
 @pytest.mark.parametrize("shift", [0.0, 1.0, 1e4, math.inf])
@@ -253,15 +256,15 @@ def test_units_of_float32_are_those_of_float64(shift, scale):
     torch.manual_seed(14)
     rows = (torch.randn(130, 300) + shift) * scale
     for each in (True, False):
-        units = Units.of(rows, each).fetched()
+        units = UnitMoments.measure(rows, each).fetched()
         wide = rows.double()
         expected = float((wide - wide.mean(0)).square().mean().sqrt())
         if not each and scale == 1.0 and shift < 10.0:
-            total, squares = Units.of(rows, each).sums
+            total, squares = UnitMoments.measure(rows, each).sums
             assert close(squares, float(wide.square().sum())) and close(total, float(wide.sum()), squares)
         assert (math.isnan(units.spread()) and math.isnan(expected)) or close(units.spread(), expected)
     same = torch.randn(1, 300).expand(130, 300)
-    assert Units.of(same.contiguous(), False).fetched().spread() <= 1e-12
+    assert UnitMoments.measure(same.contiguous(), False).fetched().spread() <= 1e-12
 
 
 def test_bins_of_several_passes_add_up_to_those_of_all():
@@ -313,7 +316,7 @@ def test_functional_in_place_shared_frozen_and_repeated_parts_are_told_apart(tmp
     assert layers["twice"]["activation"] in ("tanh", "lrelu")
 
 
-def test_the_backward_signal_and_gradients_are_before_clipping_and_without_the_scale(tmp_path):
+def test_output_gradients_and_those_of_parameters_are_before_clipping_and_without_the_scale(tmp_path):
     class Scaler:
         """As torch.cuda.amp.GradScaler, on the processor."""
 
@@ -327,7 +330,7 @@ def test_the_backward_signal_and_gradients_are_before_clipping_and_without_the_s
     plain = copy.deepcopy(model)
     (x, y), optimizer = batches(1)[0], optim.SGD(model.parameters(), lr=0.1)
     middle = []
-    hook = plain[0].register_forward_hook(lambda m, i, o: (o.retain_grad(), middle.append(o)) and None)
+    hook = plain[0].register_forward_hook(lambda m, i, o: (o.retain_grad(), middle.append(o))[1])
     F.cross_entropy(plain(x), y).backward()
     hook.remove()
     with recorder.watch(model, tmp_path / "run.jsonl", every=1, scaler=Scaler()) as scope:
@@ -437,11 +440,11 @@ def test_on_a_device_the_same_is_measured_and_nothing_is_looked_at_between_captu
         own = copy.deepcopy(model)
         optimizer = optim.SGD(own.parameters(), lr=0.1, weight_decay=0.01)
         with recorder.watch(own, path, every=20) as scope:
-            for x, y in data:
+            for number, (x, y) in enumerate(data):
                 optimizer.zero_grad()
                 loss = F.cross_entropy(own(x), y)
                 loss.backward()
-                at.append(scope._number)
+                at.append(number)
                 scope.step(loss)
                 optimizer.step()
         return [lines(path, kind) for kind in ("step", "epoch")]

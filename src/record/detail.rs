@@ -7,9 +7,9 @@
 use crate::stats::DetailLevel;
 
 /// Captures that are kept in full before the last, at most: of up to ten layers so many, of 200 and more one.
-const MAX_IN_FULL: u64 = 200;
+pub const MAX_IN_FULL: u64 = 200;
 /// Captures that are kept in full, times the square of the layers.
-const IN_FULL: u64 = 20_000;
+pub const IN_FULL: u64 = 20_000;
 
 /// How much of the shape of its distributions a capture keeps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -36,3 +36,10 @@ pub use recorder::{
     StepPlace, StepPlan,
 };
 pub use thinning::{EpochThinning, StepThinning};
+
+/// Limits that other recorders keep to as well; see `python/gradscope/_constants.py`.
+pub mod limits {
+    pub use super::detail::{IN_FULL, MAX_IN_FULL};
+    pub use super::quantity::{DIGITS, RATE_STEPS};
+    pub use super::thinning::{EPOCHS_PER_STRIDE, LAYER_EPOCHS, LAYER_POINTS, POINTS_PER_STRIDE};
+}

@@ -8,15 +8,15 @@ use super::{Envelope, Step};
 /// Points of the step curves after which one point stands for twice as many steps, at most and at least.
 /// A run of a million steps then has about 5,500 points, and one of half a billion still fewer than
 /// 10,000.
-const POINTS_PER_STRIDE: (u64, u64) = (64, 500);
+pub const POINTS_PER_STRIDE: (u64, u64) = (64, 500);
 /// Norms of layers, in points of one stride, of which there may be so many: networks of more than 40
 /// layers have fewer points.
-const LAYER_POINTS: u64 = 20_000;
+pub const LAYER_POINTS: u64 = 20_000;
 /// Captured epochs after which the distance between captures doubles: a thousand epochs leave some 400
 /// captures, a million 1,700.
-const EPOCHS_PER_STRIDE: (u64, u64) = (16, 128);
+pub const EPOCHS_PER_STRIDE: (u64, u64) = (16, 128);
 /// The same of layers: networks of more than 200 layers have fewer captures.
-const LAYER_EPOCHS: u64 = 25_600;
+pub const LAYER_EPOCHS: u64 = 25_600;
 
 /// So many of each of `layers` that all together are within a bound, if that is not too few.
 fn share(all: u64, layers: usize, (least, most): (u64, u64)) -> u64 {

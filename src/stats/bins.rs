@@ -12,7 +12,7 @@ pub const SHIFT: u32 = 23 - MANTISSA_BITS;
 /// Index (of the positive side) of the one bin for subnormal magnitudes.
 pub const SUBNORMAL: i16 = (1 << MANTISSA_BITS) - 1;
 /// Largest index of a finite number.
-pub const LARGEST: i16 = (0x7f7f_ffff_u32 >> SHIFT) as i16;
+pub const MAX_BIN: i16 = (0x7f7f_ffff_u32 >> SHIFT) as i16;
 /// Width of a bin relative to its lower edge, at most: the stated error of a binned quantile.
 pub const RELATIVE_WIDTH: f64 = 1.0 / (1 << MANTISSA_BITS) as f64;
 
@@ -25,9 +25,9 @@ pub fn index(value: f32) -> i16 {
 
 /// Lower and upper edge of a bin, as values (lower < upper for either sign).
 pub fn edges(index: i16) -> (f64, f64) {
-    let magnitude = index.unsigned_abs().min(LARGEST as u16) as u32;
+    let magnitude = index.unsigned_abs().min(MAX_BIN as u16) as u32;
     let low = if magnitude <= SUBNORMAL as u32 { 0.0 } else { f64::from(f32::from_bits(magnitude << SHIFT)) };
-    let high = if magnitude == LARGEST as u32 {
+    let high = if magnitude == MAX_BIN as u32 {
         f64::from(f32::MAX)
     } else {
         f64::from(f32::from_bits((magnitude + 1) << SHIFT))
@@ -37,7 +37,7 @@ pub fn edges(index: i16) -> (f64, f64) {
 
 /// Whether an index read from a file is one that [`index`] can return.
 pub fn is_valid(index: i64) -> bool {
-    (i64::from(SUBNORMAL)..=i64::from(LARGEST)).contains(&index.abs())
+    (i64::from(SUBNORMAL)..=i64::from(MAX_BIN)).contains(&index.abs())
 }
 
 #[cfg(test)]
@@ -60,11 +60,11 @@ mod tests {
 
     #[test]
     fn a_bin_of_a_normal_number_is_at_most_a_sixteenth_wide() {
-        for i in (SUBNORMAL + 1)..=LARGEST {
+        for i in (SUBNORMAL + 1)..=MAX_BIN {
             let (low, high) = edges(i);
             assert!(high / low <= 1.0 + RELATIVE_WIDTH + 1e-12, "bin {i}");
             assert!(is_valid(i64::from(i)) && is_valid(-i64::from(i)));
         }
-        assert!(!is_valid(0) && !is_valid(i64::from(LARGEST) + 1));
+        assert!(!is_valid(0) && !is_valid(i64::from(MAX_BIN) + 1));
     }
 }

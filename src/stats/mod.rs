@@ -32,6 +32,12 @@ pub use quantile_summary::{DetailLevel, with_digits};
 pub use sample::SAMPLE_CAPACITY;
 pub use spread::Spread;
 
+/// Limits that other recorders keep to as well; see `python/gradscope/_constants.py`.
+pub mod limits {
+    pub use super::bins::{MAX_BIN, SHIFT, SUBNORMAL};
+    pub use super::quantile_summary::{DIGITS, PROBABILITIES};
+}
+
 /// Serialises bytes compactly; see [`packed::bytes`].
 pub use packed::bytes as packed_bytes;
 /// Serialises a float vector compactly; see [`packed::floats`].

@@ -67,7 +67,7 @@ pub fn decode(text: &str, what: &str) -> Result<Vec<u8>, String> {
 /// Bins as base64 of (index step, count) pairs of variable-length integers.
 pub fn encode_bins(bins: &[(i16, u64)]) -> String {
     let mut bytes = Vec::with_capacity(bins.len() * 2);
-    let mut previous = -i64::from(bins::LARGEST) - 1;
+    let mut previous = -i64::from(bins::MAX_BIN) - 1;
     for &(index, count) in bins {
         push_varint(&mut bytes, (i64::from(index) - previous) as u64);
         push_varint(&mut bytes, count);
@@ -81,7 +81,7 @@ pub fn decode_bins(text: &str) -> Result<Vec<(i16, u64)>, String> {
     let bytes = STANDARD_NO_PAD.decode(text).map_err(|e| format!("bins: {e}"))?;
     let mut rest = bytes.as_slice();
     let mut bins = Vec::new();
-    let mut previous = -i64::from(bins::LARGEST) - 1;
+    let mut previous = -i64::from(bins::MAX_BIN) - 1;
     while !rest.is_empty() {
         let step = pop_varint(&mut rest).ok_or("bins: cut short")?;
         let count = pop_varint(&mut rest).ok_or("bins: cut short")?;

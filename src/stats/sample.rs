@@ -68,8 +68,8 @@ pub fn draw_from(
 /// Ascending ranks of the drawn values that make the sample: of each bin as many as its exact count
 /// deserves, evenly spaced, so that the draw's luck moves nothing from bin to bin.
 fn ranks(drawn: &[f32], tensor_stats: &TensorStats) -> Vec<usize> {
-    let mut drawn_of = vec![0usize; 2 * bins::LARGEST as usize + 1];
-    let place = |bin: i16| (bin + bins::LARGEST) as usize;
+    let mut drawn_of = vec![0usize; 2 * bins::MAX_BIN as usize + 1];
+    let place = |bin: i16| (bin + bins::MAX_BIN) as usize;
     drawn.iter().for_each(|v| drawn_of[place(if *v == 0.0 { 0 } else { bins::index(*v) })] += 1);
     let zeros = (tensor_stats.counts.zeros > 0).then_some((0, tensor_stats.counts.zeros));
     let (negative, positive) =

@@ -207,7 +207,7 @@ fn side(rows: &mut [[u32; 4]], zeros: u64) -> Vec<(i16, u64)> {
             let count: u64 = std::mem::take(counters).into_iter().map(u64::from).sum();
             match row {
                 ..=bins::SUBNORMAL => subnormals += count,
-                ..=bins::LARGEST if count > 0 => bins.push((row, count)),
+                ..=bins::MAX_BIN if count > 0 => bins.push((row, count)),
                 _ => {}
             }
         }
@@ -229,7 +229,7 @@ pub fn bins_from_rows(rows: &[u64; TABLE_LENGTH], zeros: [u64; 2]) -> Vec<(i16, 
     let (positive, negative) = rows.split_at(TABLE_LENGTH / 2);
     let of = |rows: &[u64], zeros: u64, sign: i16| {
         let subnormals = rows[..=bins::SUBNORMAL as usize].iter().sum::<u64>() - zeros;
-        let normal = (bins::SUBNORMAL + 1..=bins::LARGEST).map(|row| (row, rows[row as usize]));
+        let normal = (bins::SUBNORMAL + 1..=bins::MAX_BIN).map(|row| (row, rows[row as usize]));
         let all = std::iter::once((bins::SUBNORMAL, subnormals)).chain(normal);
         all.filter(|(_, count)| *count > 0).map(move |(row, count)| (sign * row, count)).collect::<Vec<_>>()
     };

@@ -18,6 +18,7 @@ mod check;
 mod compare;
 #[cfg(feature = "train")]
 mod config;
+mod constants;
 #[cfg(feature = "train")]
 mod corpus;
 #[cfg(feature = "train")]

@@ -9,7 +9,7 @@ use crate::record::io::MAX_COUNT;
 use crate::stats::packed_floats;
 
 /// A unit's share of samples in a history: in 256ths, but only 0 and 1 themselves are that.
-const RATE_STEPS: f32 = 256.0;
+pub const RATE_STEPS: f32 = 256.0;
 
 /// How often each unit of a ReLU layer fired (pre-activation above zero).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]

@@ -16,7 +16,7 @@ mod scalars;
 mod step_norms;
 mod zero_gradient_units;
 
-pub use activation_frequency::ActivationFrequency;
+pub use activation_frequency::{ActivationFrequency, RATE_STEPS};
 pub use activations::Activations;
 pub use activity::Activity;
 pub(super) use distributions::{Parameter, Update, distance, relative_difference};
@@ -24,6 +24,7 @@ pub use hidden_state_gradient::{Ends, HiddenStateGradient};
 pub(super) use measured::{Quantity, list_quantities};
 pub use output_sum::OutputSum;
 pub use per_unit::PerUnit;
+pub use scalars::DIGITS;
 pub(super) use scalars::{OutputGradient, RowDeviation, shortened};
 pub use step_norms::LayerSteps;
 pub(super) use step_norms::NormsOverSteps;

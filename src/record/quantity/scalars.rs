@@ -5,7 +5,7 @@ use super::measured::{Quantity, all_values};
 use crate::stats::with_digits;
 
 /// Digits of norms in a history: a float32 has no more.
-const DIGITS: usize = 7;
+pub const DIGITS: usize = 7;
 
 /// A number with the digits that a record keeps.
 pub fn shortened(value: f64) -> f64 {

@@ -1,12 +1,14 @@
-"""What the autograd graph tells of a model: nonlinearities, also functional ones, outputs, the loss.
+"""Reads nonlinearities, also functional ones, outputs and the loss off the autograd graph.
 
 Nodes are followed by their names, which are those of the operations: a ``ReluBackward0`` behind the
 node of a layer's output is the nonlinearity of that layer, whether a module, a function or an in-place
 function has made it.
 """
 
+from __future__ import annotations
+
 import re
-from typing import Any, Callable, Dict, List, NamedTuple, Optional, Set
+from typing import Any, Callable, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -34,20 +36,21 @@ LOSSES = {
 
 
 class Nonlinearity(NamedTuple):
-    """What a layer's output goes through."""
+    """A function that a layer's output goes through."""
 
     name: str
     apply: Callable[[Tensor], Tensor]
-    slope: Optional[float] = None
+    #: Of a leaky ReLU.
+    slope: float | None = None
 
 
 def name_of(node: Node) -> str:
-    """``ReluBackward0`` is ``Relu``."""
+    """Returns the operation that a node undoes: ``Relu`` of ``ReluBackward0``."""
     return re.sub(r"Backward\d*$", "", node.name())
 
 
-def nonlinearity(node: Node) -> Optional[Nonlinearity]:
-    """What this node computes, if it is a nonlinearity that a record knows."""
+def nonlinearity(node: Node) -> Nonlinearity | None:
+    """Returns the nonlinearity of a node, if it is one that a record knows."""
     name = name_of(node)
     if name == "LeakyRelu":
         slope = float(node._saved_negative_slope)
@@ -57,7 +60,7 @@ def nonlinearity(node: Node) -> Optional[Nonlinearity]:
         if scale != 1.0:
             return Nonlinearity("selu", torch.selu)
         return Nonlinearity("elu", lambda x: F.elu(x, alpha))
-    simple: Dict[str, Nonlinearity] = {
+    simple: dict[str, Nonlinearity] = {
         "Relu": Nonlinearity("relu", torch.relu),
         "Gelu": Nonlinearity("gelu", F.gelu),
         "Silu": Nonlinearity("silu", F.silu),
@@ -68,12 +71,12 @@ def nonlinearity(node: Node) -> Optional[Nonlinearity]:
 
 
 class Graph:
-    """Everything behind a loss, with who uses what."""
+    """All nodes behind a loss, with their users."""
 
-    def __init__(self, loss: Tensor) -> None:
-        self.root: Node = loss.grad_fn
-        self.users: Dict[Node, List[Node]] = {}
-        waiting, seen = [self.root], {self.root}
+    def __init__(self, root: Node) -> None:
+        self.root = root
+        self.users: dict[Node, list[Node]] = {}
+        waiting, seen = [root], {root}
         while waiting:
             node = waiting.pop()
             for used, _ in node.next_functions:
@@ -84,14 +87,14 @@ class Graph:
                     seen.add(used)
                     waiting.append(used)
 
-    def loss(self) -> Optional[str]:
-        """The name of the loss, where there is one and a record knows it."""
+    def loss(self) -> str | None:
+        """Returns the name of the loss, where there is one and a record knows it."""
         found = {LOSSES[name] for name in map(name_of, self.users.keys() | {self.root}) if name in LOSSES}
         return found.pop() if len(found) == 1 else None
 
-    def outputs(self, layers: Set[Node]) -> Set[Node]:
-        """Those of these nodes that the loss is computed from with none of the others in between."""
-        found: Set[Node] = set()
+    def outputs(self, layers: set[Node]) -> set[Node]:
+        """Returns those of these nodes that the loss is computed from with none of the others in between."""
+        found: set[Node] = set()
         waiting, seen = [self.root], {self.root}
         while waiting:
             node = waiting.pop()
@@ -104,8 +107,8 @@ class Graph:
                     waiting.append(used)
         return found
 
-    def next(self, node: Node, passed: "re.Pattern[str]" = PASSED) -> Optional[Node]:
-        """What the output of a node is used by, if by one thing alone."""
+    def next(self, node: Node, passed: re.Pattern[str] = PASSED) -> Node | None:
+        """Returns the one node that uses the output of this, beyond those that are ``passed``; ``None`` of several."""
         while True:
             users = self.users.get(node, [])
             if len(users) != 1:

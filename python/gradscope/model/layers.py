@@ -1,13 +1,17 @@
-"""Which layers a model has: one for each weight, under the dotted name of its module."""
+"""The layers of a model: one for each weight, under the dotted name of its module."""
+
+from __future__ import annotations
 
 import math
-from typing import Any, Dict, List, Optional, Set, Tuple, Type
+from dataclasses import dataclass
 
 from torch import Tensor, nn
 from torch.nn.modules import batchnorm, conv, instancenorm
 
-#: What a module computes, as a record names it; the first that fits.
-KINDS: Tuple[Tuple[Type[nn.Module], str], ...] = (
+from ..encoding import Line
+
+#: Kinds of modules, as a record names them; the first that fits counts.
+KINDS: tuple[tuple[type[nn.Module], str], ...] = (
     (nn.Linear, "linear"),
     (nn.Bilinear, "linear"),
     (conv._ConvTransposeNd, "conv-transpose"),
@@ -24,32 +28,42 @@ KINDS: Tuple[Tuple[Type[nn.Module], str], ...] = (
     (nn.GroupNorm, "group-norm"),
 )
 NORMS = {"instance-norm", "batch-norm", "layer-norm", "group-norm", "rms-norm"}
-#: Whose outputs have their units along the second dimension; of others it is the last.
+#: Kinds whose outputs have their units along the second dimension; of others it is the last.
 CHANNELS_SECOND = {"conv1d", "conv2d", "conv3d", "conv-transpose", "batch-norm", "instance-norm", "group-norm"}
-#: Whose modules put out the weighted sums themselves.
+#: Kinds whose modules put out the weighted sums themselves.
 WEIGHTED = {"linear", "conv1d", "conv2d", "conv3d", "conv-transpose"}
 
 
+@dataclass(eq=False)
 class Layer:
     """A weight with the bias that belongs to it, and what was found out about it."""
 
-    def __init__(self, name: str, kind: str, weight: Tensor, bias: Optional[Tensor], owner: str) -> None:
-        self.name, self.kind, self.weight, self.bias, self.owner = name, kind, weight, bias, owner
-        #: The module that puts out its weighted sums; ``None`` where these are inside of one.
-        self.module: Optional[nn.Module] = None
-        self.activation = "identity"
-        self.output = self.normalized = False
+    name: str
+    kind: str
+    weight: Tensor
+    bias: Tensor | None
+    #: Path of the module that the weight belongs to.
+    owner: str
+    #: The module that puts out the weighted sums; ``None`` where these are inside of one.
+    module: nn.Module | None = None
+    #: The nonlinearity behind it, as a record names it.
+    activation: str = "identity"
+    #: Whether the loss is computed from its output with no other layer in between.
+    output: bool = False
+    #: Whether a normalization stands between it and its nonlinearity, or right behind that.
+    normalized: bool = False
 
     @property
     def units(self) -> int:
+        """The number of outputs, channels of a convolution."""
         shape = self.weight.shape
         if self.kind == "conv-transpose":
             groups = getattr(self.module, "groups", 1)
             return int(shape[1] * groups)
         return int(shape[0])
 
-    def header(self) -> Dict[str, Any]:
-        """As the first line of a record describes it."""
+    def header(self) -> Line:
+        """Describes the layer in the first line of a record."""
         shape = list(self.weight.shape)
         matrix = self.kind not in NORMS
         return {
@@ -68,7 +82,7 @@ class Layer:
 
 
 def kind_of(module: nn.Module) -> str:
-    """What a module computes."""
+    """Returns the kind of a module, ``other`` of one that no record knows."""
     for known, kind in KINDS:
         if isinstance(module, known):
             return kind
@@ -77,10 +91,10 @@ def kind_of(module: nn.Module) -> str:
     return "other"
 
 
-def find(model: nn.Module) -> List[Layer]:
-    """Every weight of the model once, a shared one under its first name."""
-    layers: List[Layer] = []
-    seen: Set[int] = set()
+def find(model: nn.Module) -> list[Layer]:
+    """Returns a layer for every weight of a model, for a shared one under its first name."""
+    layers: list[Layer] = []
+    seen: set[int] = set()
     for path, module in model.named_modules():
         own = {name: p for name, p in module.named_parameters(recurse=False) if p is not None}
         kind = kind_of(module)
@@ -105,8 +119,8 @@ def _is_weight(name: str, parameter: Tensor, kind: str) -> bool:
     return parameter.dim() >= 2 or (name == "weight" and kind in NORMS)
 
 
-def in_forward_order(layers: List[Layer], called: Dict[str, int]) -> List[Layer]:
-    """By the first call of their modules, or of what these are part of."""
+def in_forward_order(layers: list[Layer], called: dict[str, int]) -> list[Layer]:
+    """Sorts layers by the first call of their modules, or of what these are part of."""
 
     def place(layer: Layer) -> int:
         path = layer.owner

@@ -1,7 +1,8 @@
-"""A matrix by its rows, each of which is what one unit looks at."""
+"""A matrix by its rows, each of which holds the weights of one unit."""
+
+from __future__ import annotations
 
 import math
-from typing import List, Optional, Tuple
 
 import torch
 from torch import Tensor
@@ -22,26 +23,26 @@ class Rows:
 
     def __init__(self, rows: Tensor) -> None:
         self.rows = rows
-        self.mean: Optional[Tensor] = None
-        self.norms: Optional[Tensor] = None
+        self.mean: Tensor | None = None
+        self.norms: Tensor | None = None
         if known_at_once(rows.device) and rows.dtype == torch.float32:
             self.mean, self.norms = rows.mean(0), norms_of(rows)
 
     @classmethod
-    def of(cls, tensor: Tensor) -> Optional["Rows"]:
-        """``None`` of what has a single row."""
+    def from_tensor(cls, tensor: Tensor) -> Rows | None:
+        """Returns the rows ``[shape[0], …]`` of a tensor; ``None`` if there is but one."""
         if tensor.dim() < 2 or tensor.shape[0] < 2 or tensor.numel() == 0:
             return None
         return cls(tensor.detach().reshape(tensor.shape[0], -1))
 
-    def sums(self) -> Optional[Tuple[float, float]]:
-        """The sum of all values and that of their squares, on the processor."""
+    def sums(self) -> tuple[float, float] | None:
+        """Returns the sum of all values and that of their squares, on the processor."""
         if self.mean is None or self.norms is None:
             return None
         return self.mean.sum().item() * len(self.norms), torch.dot(self.norms, self.norms).item()
 
     def deviation(self) -> Numbers:
-        """The largest distance of a row from the mean row, and the norm of that."""
+        """Returns the largest distance of a row from the mean row, and the norm of that."""
         rows, mean, norms = self.rows, self.mean, self.norms
         if mean is None or norms is None:
             return together(_deviation_from_first(rows.float()))
@@ -55,37 +56,44 @@ class Rows:
         return together(_deviation_from_first(rows))
 
 
-def l2(tensor: Tensor, dtype: Optional[torch.dtype] = None) -> Tensor:
-    """The L2 norm; on the processor of many values by rows, and in float64 where float32 leaves nothing of squares, or
-    infinity."""
-    if not known_at_once(tensor.device):
-        return torch.linalg.vector_norm(tensor, dtype=dtype)
-    if tensor.numel() > MANY:
+def l2(tensor: Tensor, dtype: torch.dtype | None = None) -> Tensor:
+    """Returns the L2 norm.
+
+    On the processor it is that of rows where there are many values, and in float64 where float32 leaves nothing of
+    squares, or infinity.
+    """
+    norm: Tensor
+    is_known = known_at_once(tensor.device)
+    if is_known and tensor.numel() > MANY:
         norm = norms_of(_flat(tensor).unsqueeze(0), dtype).squeeze(0)
     else:
         norm = torch.linalg.vector_norm(tensor, dtype=dtype)
-    return norm if 0.0 < norm.item() < math.inf else torch.linalg.vector_norm(tensor, dtype=torch.float64)
+    if is_known and not 0.0 < norm.item() < math.inf:
+        norm = torch.linalg.vector_norm(tensor, dtype=torch.float64)
+    return norm
 
 
 def _flat(tensor: Tensor) -> Tensor:
-    """The values in the order in which they lie in memory, where they fill it."""
+    """Returns the values in the order in which they lie in memory, where they fill it."""
     if not tensor.is_contiguous():
         tensor = tensor.permute(sorted(range(tensor.dim()), key=tensor.stride, reverse=True))
     return tensor.reshape(-1)
 
 
-def norms_of(rows: Tensor, dtype: Optional[torch.dtype] = None) -> Tensor:
-    """L2 norms of rows, of long ones in pieces."""
+def norms_of(rows: Tensor, dtype: torch.dtype | None = None) -> Tensor:
+    """Returns the L2 norms of rows, of long ones in pieces."""
     if rows.shape[1] <= ROW:
-        return torch.linalg.vector_norm(rows, dim=1, dtype=dtype)
+        norms: Tensor = torch.linalg.vector_norm(rows, dim=1, dtype=dtype)
+        return norms
     whole = rows.shape[1] // ROW * ROW
-    pieces = torch.linalg.vector_norm(rows[:, :whole].unflatten(1, (-1, ROW)), dim=2, dtype=dtype)
+    in_pieces = rows[:, :whole].unflatten(1, (-1, ROW))  # type: ignore[no-untyped-call]
+    pieces = torch.linalg.vector_norm(in_pieces, dim=2, dtype=dtype)
     rest = torch.linalg.vector_norm(rows[:, whole:], dim=1, dtype=dtype)
     return torch.hypot(torch.linalg.vector_norm(pieces, dim=1), rest)
 
 
-def _deviation_from_first(rows: Tensor) -> List[Tensor]:
-    """The same counted from the first row: rows that are equal are then exactly equal."""
+def _deviation_from_first(rows: Tensor) -> list[Tensor]:
+    """Measures deviations from the first row: rows that are equal are then exactly equal."""
     apart = rows - rows[:1]
     mean = apart.mean(0)
     apart -= mean
@@ -93,7 +101,7 @@ def _deviation_from_first(rows: Tensor) -> List[Tensor]:
 
 
 def relative(largest: float, norm: float) -> float:
-    """What became of :meth:`Rows.deviation`."""
+    """Divides the two numbers of :meth:`Rows.deviation`."""
     if not math.isfinite(norm):
         return math.nan
     if largest == 0.0:

@@ -1,8 +1,10 @@
-"""Where tensors are: what looking at a number costs there, and memory to work in."""
+"""The devices of tensors: the cost of looking at a number there, and memory to work in."""
+
+from __future__ import annotations
 
 import threading
 from itertools import islice
-from typing import Dict, List, Sequence, Union
+from typing import List, Sequence, Union
 
 import torch
 from torch import Tensor
@@ -17,50 +19,50 @@ Numbers = Union[List[float], Tensor]
 
 
 def wide(tensor: Tensor) -> torch.dtype:
-    """What sums are accumulated in: float64, where the device has it."""
+    """Returns the type to add up in: float64, where the device has it."""
     return torch.float32 if tensor.device.type == "mps" else torch.float64
 
 
 def known_at_once(device: torch.device) -> bool:
-    """Whether looking at a number on this device waits for nothing."""
+    """Tells whether looking at a number on this device waits for nothing."""
     return device.type == "cpu"
 
 
 def together(scalars: Sequence[Tensor]) -> Numbers:
-    """Numbers of one element each; on the processor, where nothing is waited for, they are looked at."""
+    """Joins scalars; on the processor, where nothing is waited for, they are looked at."""
     waiting = [s.device for s in scalars if not known_at_once(s.device)]
     if not waiting:
         return [s.item() for s in scalars]
     return torch.stack([s.float().to(waiting[0]) for s in scalars])
 
 
-def fetched(numbers: Sequence[Numbers]) -> List[List[float]]:
-    """All of them, in one copy from the device."""
+def fetched(numbers: Sequence[Numbers]) -> list[list[float]]:
+    """Brings all numbers over, in one copy from the device."""
     waiting = [n for n in numbers if isinstance(n, Tensor)]
     values = iter(torch.cat(on_one_device(waiting)).tolist() if waiting else [])
     return [list(islice(values, n.numel())) if isinstance(n, Tensor) else n for n in numbers]
 
 
-def on_one_device(tensors: Sequence[Tensor]) -> List[Tensor]:
-    """Layers of a model may be on several."""
+def on_one_device(tensors: Sequence[Tensor]) -> list[Tensor]:
+    """Moves tensors to the device of the first: layers of a model may be on several."""
     return [t.to(tensors[0].device) for t in tensors]
 
 
 class _Workspaces(threading.local):
     def __init__(self) -> None:
-        self.of: Dict[torch.dtype, Tensor] = {}
+        self.by_type: dict[torch.dtype, Tensor] = {}
 
 
 _workspaces = _Workspaces()
 
 
 def workspace(count: int, dtype: torch.dtype) -> Tensor:
-    """So many numbers of memory on the processor, which this thread's next call writes over where they are no
+    """Returns memory for so many numbers on the processor; this thread's next call writes over it where they are no
     more than :data:`PIECE`."""
     if count > PIECE:
         return torch.empty(count, dtype=dtype, device="cpu")
-    if dtype not in _workspaces.of:
+    if dtype not in _workspaces.by_type:
         # One that was made in inference mode could not be written to outside of it.
         with torch.inference_mode(False):
-            _workspaces.of[dtype] = torch.empty(PIECE, dtype=dtype, device="cpu")
-    return _workspaces.of[dtype][:count]
+            _workspaces.by_type[dtype] = torch.empty(PIECE, dtype=dtype, device="cpu")
+    return _workspaces.by_type[dtype][:count]

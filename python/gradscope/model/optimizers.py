@@ -1,20 +1,22 @@
-"""The optimizers of a run, and what their settings are."""
+"""The optimizers of a run, and their settings."""
+
+from __future__ import annotations
 
 import gc
 import math
-from typing import Any, Iterable, List, Optional, Sequence, Union
+from typing import Any, Iterable, Sequence, Union
 
 import torch
 from torch import Tensor
 
-#: What a script may pass.
+#: An optimizer or several, as a script passes them.
 Given = Union[torch.optim.Optimizer, Iterable[torch.optim.Optimizer]]
 
 
 class Optimizers:
     """Those that a script has named, else those that are found to hold its parameters."""
 
-    def __init__(self, given: Optional[Given], parameters: Sequence[Tensor]) -> None:
+    def __init__(self, given: Given | None, parameters: Sequence[Tensor]) -> None:
         self._own = {id(p) for p in parameters}
         self._listed = [] if given is None else _listed(given)
 
@@ -26,17 +28,17 @@ class Optimizers:
             self._listed = [o for o in found if any(id(p) in self._own for g in o.param_groups for p in g["params"])]
 
     @property
-    def names(self) -> List[str]:
-        """Their names, as the program's own trainer spells them."""
+    def names(self) -> list[str]:
+        """Their names, as ``gradscope run`` spells them."""
         return sorted({type(o).__name__.lower() for o in self._listed})
 
     def largest(self, setting: str, otherwise: float = math.nan) -> float:
-        """The largest value of a setting among the groups that hold the parameters."""
+        """Returns the largest value of a setting among the groups that hold the parameters."""
         groups = [g for o in self._listed for g in o.param_groups if any(id(p) in self._own for p in g["params"])]
         return max([float(g[setting]) for g in groups if setting in g], default=otherwise)
 
 
-def _listed(given: Any) -> List[torch.optim.Optimizer]:
+def _listed(given: Any) -> list[torch.optim.Optimizer]:
     several = not hasattr(given, "param_groups") and isinstance(given, Iterable)
     listed = list(given) if several else [given]
     if not all(hasattr(one, "param_groups") for one in listed):

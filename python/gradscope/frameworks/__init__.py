@@ -1,0 +1,1 @@
+"""Callbacks for training frameworks, each imported by its own name, as ``gradscope.lightning`` is."""
