@@ -32,6 +32,7 @@ mod early_stop;
 mod experiments;
 #[cfg(feature = "train")]
 mod gradcheck;
+mod house;
 mod html_valid;
 #[cfg(feature = "train")]
 mod init_oracle;
