@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use tch::{Kind, Tensor};
 
+use super::dataset::Table;
 use super::generated::{self, DOUBLE};
-use super::{DataKind, DataOptions, Source, Table};
+use super::kind::{DataKind, DataOptions, Source};
 use crate::train::TrainError;
 
 const SAMPLES: u64 = 1_000;

@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use tch::Tensor;
 
-use super::{DataKind, DataOptions, Source, Table};
+use super::dataset::Table;
+use super::kind::{DataKind, DataOptions, Source};
 use crate::record::Task;
 use crate::train::TrainError;
 
@@ -24,7 +25,7 @@ pub(super) static KIND: DataKind = DataKind {
     noise: None,
     split: [0.7, 0.15, 0.15],
     flags: &["--target", "--task", "--no-shuffle-split"],
-    parse: |argument| Ok(Arc::new(Csv(super::path(argument)?))),
+    parse: |argument| Ok(Arc::new(Csv(super::kind::path(argument)?))),
 };
 
 #[derive(Debug)]

@@ -2,7 +2,7 @@
 
 use tch::{Device, Kind, Tensor};
 
-use super::Split;
+use super::split::Split;
 use crate::record::{Data, Loss, Task};
 use crate::train::TrainError;
 

@@ -2,7 +2,8 @@
 
 use tch::{Device, Kind, Tensor};
 
-use super::{DataOptions, Table};
+use super::dataset::Table;
+use super::kind::DataOptions;
 use crate::train::TrainError;
 
 /// Training, dev and test shares of generated classes.

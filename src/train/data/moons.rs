@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use tch::Tensor;
 
+use super::dataset::Table;
 use super::generated::{self, DOUBLE};
-use super::{DataKind, DataOptions, Source, Table};
+use super::kind::{DataKind, DataOptions, Source};
 use crate::train::TrainError;
 
 const SAMPLES: u64 = 1_000;

@@ -7,7 +7,9 @@ use std::sync::Arc;
 
 use tch::{Device, Kind, Tensor};
 
-use super::{DataKind, DataOptions, Source, Table, generated};
+use super::dataset::Table;
+use super::generated;
+use super::kind::{DataKind, DataOptions, Source};
 use crate::train::TrainError;
 
 const SAMPLES: u64 = 1_000;

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::str::FromStr;
 
-use super::Init;
+use super::draw::Init;
 use crate::train::TrainError;
 
 /// One way to write an initialiser.

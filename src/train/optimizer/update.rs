@@ -5,7 +5,7 @@
 
 use tch::{COptimizer, Device, Tensor};
 
-use super::{OptimizerKind, OptimizerSettings};
+use super::settings::{OptimizerKind, OptimizerSettings};
 use crate::train::TrainError;
 
 /// Adam's default decay rates of its two running means.
@@ -46,6 +46,16 @@ fn memory(settings: &OptimizerSettings) -> &'static [&'static str] {
         (OptimizerKind::Adam | OptimizerKind::AdamW, _) => &["exp_avg", "exp_avg_sq"],
         (OptimizerKind::RmsProp, false) => &["square_avg"],
         (OptimizerKind::RmsProp, true) => &["square_avg", "momentum_buffer"],
+    }
+}
+
+impl OptimizerSettings {
+    /// An optimizer over those of these variables that are to be trained.
+    ///
+    /// # Errors
+    /// [`TrainError::Torch`].
+    pub fn build(&self, variables: Vec<(String, Tensor)>, device: Device) -> Result<Optimizer, TrainError> {
+        Optimizer::new(*self, variables, device)
     }
 }
 

@@ -3,7 +3,7 @@
 
 use tch::{Device, Kind, Tensor};
 
-use super::{Loaded, Script};
+use super::program::{Loaded, Script, is_about_memory, said};
 use crate::record::Loss;
 use crate::train::network::{Mode, Objective};
 use crate::train::{Dataset, TrainError};
@@ -74,7 +74,7 @@ impl Script {
         let x = data.train.x.narrow(0, 0, rows);
         let name = if mode == Mode::Train { "training" } else { "evaluation" };
         let output = copy.forward(&x, mode).map_err(|e| match e {
-            TrainError::Script(reason) if !super::is_about_memory(&reason) => self.wrong(format!(
+            TrainError::Script(reason) if !is_about_memory(&reason) => self.wrong(format!(
                 "in {name} mode it does not take rows of this data, {}, in batches of {rows}: {reason}",
                 shape_of(data)
             )),
@@ -113,8 +113,8 @@ impl Script {
         // Whether they are probabilities does not change what they depend on.
         let objective = Objective { loss: data.loss, task: data.info.task, probabilities: false };
         let passed = objective.loss(output, &data.train.y.narrow(0, 0, rows)).f_backward();
-        passed.map_err(|e| match super::said(&e.to_string()) {
-            reason if super::is_about_memory(&reason) => TrainError::Script(reason),
+        passed.map_err(|e| match said(&e.to_string()) {
+            reason if is_about_memory(&reason) => TrainError::Script(reason),
             reason => self.wrong(format!("no gradient passes it: {reason}")),
         })
     }
