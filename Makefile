@@ -46,7 +46,7 @@ help: ## list the targets
 libtorch: ## fetch libtorch into .libtorch/, once (a LIBTORCH in the environment is used instead)
 	@$(PYTHON) tools/libtorch.py
 
-build: libtorch ## build the release binary
+build: libtorch ## build the release binaries
 	$(CARGO) build --release --locked
 
 # Without the path of this build's libtorch in it: where it is installed, it has its own.
@@ -55,14 +55,14 @@ release: libtorch
 	GRADSCOPE_RELEASE=1 $(CARGO) build --release --locked
 
 install: release ## install under PREFIX (/usr/local), with libtorch, manual pages, completions; DESTDIR= for packagers
-	@tools/install.sh target/release/gradscope "$(DESTDIR)$(PREFIX)" "$(LIBRARIES)"
+	@tools/install.sh target/release "$(DESTDIR)$(PREFIX)" "$(LIBRARIES)"
 
 # A target of its own: what cargo runs while it builds cannot be linked statically.
 dist: release ## pack release archives into target/dist, with and without training, with checksums
-	RUSTFLAGS="-C target-feature=+crt-static" $(CARGO) build --release --locked $(SLIM) --target $(HOST)
+	RUSTFLAGS="-C target-feature=+crt-static" $(CARGO) build --release --locked $(SLIM) --target $(HOST) --bin gradscope
 	@rm -rf $(DIST)
-	@tools/dist.sh $(DIST) target/$(HOST)/release/gradscope
-	@tools/dist.sh $(DIST) target/release/gradscope "$(LIBRARIES)"
+	@tools/dist.sh $(DIST) target/$(HOST)/release
+	@tools/dist.sh $(DIST) target/release "$(LIBRARIES)"
 
 test-dist: dist ## install, move and run; unpack the archives in an empty root and run (a release build: minutes)
 	@scratch=$$(mktemp -d) && trap 'rm -rf "$$scratch"' EXIT \
@@ -76,7 +76,7 @@ demo: build ## diagnose a network that was born dead and say where the report is
 
 sample: ## render the sample report again
 	@out=$$(mktemp -d) && trap 'rm -rf "$$out"' EXIT \
-		&& $(CARGO) run --locked --quiet $(SLIM) -- report fixtures/records/sigmoid5.jsonl.gz \
+		&& $(CARGO) run --locked --quiet $(SLIM) --bin gradscope -- report fixtures/records/sigmoid5.jsonl.gz \
 			--out "$$out" --force --quiet > /dev/null \
 		&& cp "$$out/report.html" reports/sample/report.html
 
@@ -97,8 +97,7 @@ corpus-prescribe: build ## prescribe for faulty runs of the scoring half, a sect
 corpus-calibrate: build ## move the limits that began as guesses over it, a section of docs/corpus.md
 	@$(CORPUS) --calibrate --half calibration
 
-# Both builds share target/ and most of what is in it. The slim one goes first: it fails
-# soonest, and target/debug/gradscope is left with all commands.
+# Both builds share target/ and most of what is in it. The slim one goes first: it fails soonest.
 test: libtorch ## check format and lints, run every test, with and without libtorch
 	@command -v chromedriver >/dev/null || echo "No chromedriver here: the tests in a browser are skipped."
 	@$(MAKE) --no-print-directory $(NPM)/package-lock.json 2>/dev/null \

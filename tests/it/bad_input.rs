@@ -290,22 +290,3 @@ mod run {
         assert!(plots.contains(&"mine.svg".into()) && !plots.contains(&"histogram-fc3-weights.svg".into()));
     }
 }
-
-#[cfg(not(feature = "train"))]
-#[test]
-fn the_build_without_libtorch_says_which_build_trains() {
-    for words in [
-        "run --model relu5",
-        "sweep --model relu5 --grid lr=1;2",
-        "models",
-        "datasets",
-        "summary --model relu5",
-        "inits",
-        "gradcheck --model relu5",
-        "init --scheme zeros --fan-in 2 --fan-out 2",
-    ] {
-        let words: Vec<&str> = words.split(' ').collect();
-        let message = refused(&Scratch::new(), &words);
-        assert!(message.contains("without libtorch") && message.contains("make build"), "{message}");
-    }
-}

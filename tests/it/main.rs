@@ -31,6 +31,8 @@ mod early_stop;
 mod experiments;
 #[cfg(feature = "train")]
 mod gradcheck;
+#[cfg(unix)]
+mod handover;
 mod html_valid;
 #[cfg(feature = "train")]
 mod init_oracle;

@@ -1,0 +1,189 @@
+//! Turns the flags of `run` into a ready configuration: model defaults below, flags above.
+
+use std::path::Path;
+
+use gradscope::cli::args::{CellArg, DataArgs, LossArg, NetworkArgs, NormArg, PackingArg, RunArgs, TaskArg};
+use gradscope::record::{Loss, Packing, Task};
+use gradscope::train::{
+    BatchSize, Blueprint, Capture, Cell, Changes, Config, DataOptions, DataSource, LrDecay, Model, Norm,
+    OptimizerKind, OptimizerSettings, Script, TrainError, choose_device,
+};
+
+/// What the flags mean.
+///
+/// # Errors
+/// [`TrainError`] for a name that there is not, or settings that do not go together.
+pub fn config(args: &RunArgs, command: Vec<String>) -> Result<Config, TrainError> {
+    // The command line demands one, but not of a record that says which.
+    let name = args.model.as_deref().ok_or_else(|| TrainError::Settings("--model is missing".into()))?;
+    let model = blueprint(name, &args.flags.network)?;
+    let training = &args.flags.training;
+    let defaults = &model.defaults();
+    let or = |flag: &Option<String>, default: &String| flag.as_ref().unwrap_or(default).clone();
+    let source = source(&args.flags.data, &model)?;
+    let asked = training.capture.as_deref().map(str::parse).transpose()?;
+    let batch_size = batch_size(&or(&training.batch_size, &defaults.batch_size))?;
+    let kind: OptimizerKind = or(&training.optimizer, &defaults.optimizer).parse()?;
+    let optimizer = OptimizerSettings {
+        kind,
+        lr: training.lr.unwrap_or(defaults.lr),
+        momentum: training.momentum.unwrap_or(0.0),
+        weight_decay: training.weight_decay.unwrap_or(kind.default_weight_decay()),
+    };
+    let epochs = args.flags.length.epochs.unwrap_or(defaults.epochs);
+    optimizer.check()?;
+    let loss = training.loss.map(loss).or(defaults.loss);
+    Ok(Config {
+        source,
+        data: data_options(&args.flags.data)?,
+        loss,
+        optimizer,
+        clip_norm: training.clip_norm,
+        clip_value: training.clip_value,
+        lr_decay: training.lr_decay.as_deref().map(lr_decay).transpose()?,
+        epochs,
+        patience: args.flags.length.patience,
+        save_model: args.flags.length.save_model,
+        batch_size,
+        seed: training.seed.unwrap_or(0),
+        device: choose_device(&training.device)?,
+        threads: training.threads,
+        capture_every: training.capture_every,
+        packing: match training.record_compress {
+            PackingArg::None => Packing::None,
+            PackingArg::Zstd => Packing::Zstd,
+        },
+        capture: match &model {
+            Blueprint::Model(_) => asked.unwrap_or_default(),
+            Blueprint::Script(_) => Capture::of_program(asked)?,
+        },
+        command,
+        model,
+    })
+}
+
+/// What to train: a model that is described, or the program in a file, which takes no network flags.
+fn blueprint(name: &str, network: &NetworkArgs) -> Result<Blueprint, TrainError> {
+    if !Script::is_meant_by(name) {
+        return Ok(model(name, network)?.into());
+    }
+    let given = [
+        ("--hidden", network.hidden.is_some()),
+        ("--act", network.act.is_some()),
+        ("--lrelu-slope", network.lrelu_slope.is_some()),
+        ("--norm", network.norm.is_some()),
+        ("--dropout", network.dropout.is_some()),
+        ("--cell", network.cell.is_some()),
+        ("--init", network.init.is_some()),
+        ("--bias", network.bias.is_some()),
+    ];
+    let script = Script::open(Path::new(name))?;
+    match given.iter().find(|(_, given)| *given) {
+        Some((flag, _)) => Err(TrainError::Settings(format!(
+            "{flag} is for models that are described: the layers and initial weights of {name} are as it was saved"
+        ))),
+        None => Ok(Blueprint::Script(script)),
+    }
+}
+
+/// The model of this name or file, with the network flags applied.
+///
+/// # Errors
+/// [`TrainError`] where there is no such model, or where it cannot take a flag.
+pub fn model(name: &str, network: &NetworkArgs) -> Result<Model, TrainError> {
+    if Script::is_meant_by(name) {
+        return Err(TrainError::Settings(format!(
+            "{name}: this takes a model that is described, of the zoo or in a .toml; programs in TorchScript are \
+             trained with gradscope run"
+        )));
+    }
+    let mut model = Model::find(name)?;
+    model.change(&Changes {
+        hidden: network.hidden.clone(),
+        act: network.act,
+        lrelu_slope: network.lrelu_slope,
+        norm: network.norm.map(norm),
+        dropout: network.dropout,
+        cell: network.cell.map(cell),
+        init: network.init.clone(),
+        bias: network.bias.clone(),
+    })?;
+    // A scheme that is none is said before the data is read.
+    model.schemes()?;
+    Ok(model)
+}
+
+fn cell(cell: CellArg) -> Cell {
+    match cell {
+        CellArg::Rnn => Cell::Rnn,
+        CellArg::Lstm => Cell::Lstm,
+        CellArg::Gru => Cell::Gru,
+    }
+}
+
+/// Where rows come from.
+///
+/// # Errors
+/// [`TrainError`] where there is no such data, or where the model needs to be told.
+pub fn source(data: &DataArgs, model: &Blueprint) -> Result<DataSource, TrainError> {
+    match &data.data {
+        Some(name) => name.parse(),
+        None => model.default_data()?.parse(),
+    }
+}
+
+/// What is asked of the data beside its name.
+///
+/// # Errors
+/// [`TrainError::Settings`] for a split that is none.
+pub fn data_options(data: &DataArgs) -> Result<DataOptions, TrainError> {
+    let split =
+        |text: &String| text.parse().map_err(|e| TrainError::Settings(format!("--split {text}: {e}")));
+    Ok(DataOptions {
+        target: data.target.clone(),
+        task: data.task.map(task),
+        samples: data.samples,
+        noise: data.noise,
+        standardize: data.standardize,
+        split: data.split.as_ref().map(split).transpose()?,
+        no_shuffle_split: data.no_shuffle_split,
+    })
+}
+
+fn lr_decay(text: &str) -> Result<(String, LrDecay), TrainError> {
+    Ok((text.to_owned(), text.parse()?))
+}
+
+fn batch_size(text: &str) -> Result<BatchSize, TrainError> {
+    match text.parse::<u64>() {
+        _ if text == "full" => Ok(BatchSize::Full),
+        Ok(rows) if (1..=1 << 40).contains(&rows) => Ok(BatchSize::Rows(rows)),
+        _ => Err(TrainError::Settings(format!(
+            "--batch-size {text}: should be a whole number of rows, 1 or more, or full"
+        ))),
+    }
+}
+
+fn task(task: TaskArg) -> Task {
+    match task {
+        TaskArg::Classification => Task::Classification,
+        TaskArg::Regression => Task::Regression,
+    }
+}
+
+fn loss(loss: LossArg) -> Loss {
+    match loss {
+        LossArg::Bce => Loss::Bce,
+        LossArg::Mse => Loss::Mse,
+        LossArg::CrossEntropy => Loss::CrossEntropy,
+    }
+}
+
+fn norm(norm: NormArg) -> Norm {
+    match norm {
+        NormArg::None => Norm::None,
+        NormArg::BatchPre => Norm::BatchPre,
+        NormArg::BatchPost => Norm::BatchPost,
+        NormArg::Layer => Norm::Layer,
+    }
+}

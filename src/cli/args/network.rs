@@ -1,0 +1,58 @@
+//! The flags about the network.
+
+use clap::Args;
+
+use super::number;
+use crate::record::Activation;
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Network")]
+pub struct NetworkArgs {
+    /// Units of the hidden layers, such as 64,64
+    #[arg(long, value_name = "N,N,…", value_delimiter = ',', value_parser = number::units, allow_hyphen_values = true)]
+    pub hidden: Option<Vec<u64>>,
+    /// Activation: relu, lrelu, elu, gelu, selu, silu, sigmoid, tanh, identity
+    #[arg(long, value_name = "NAME", value_parser = activation)]
+    pub act: Option<Activation>,
+    /// Slope of leaky ReLU below zero [default: 0.01]
+    #[arg(long, value_name = "SLOPE", value_parser = number::slope, allow_negative_numbers = true)]
+    pub lrelu_slope: Option<f64>,
+    /// Normalisation: none, batch-pre, batch-post (before or after the activation), layer
+    #[arg(long, value_name = "NORM")]
+    pub norm: Option<NormArg>,
+    /// Probability of dropout after hidden layers
+    #[arg(long, value_name = "P", value_parser = number::probability, allow_negative_numbers = true)]
+    pub dropout: Option<f64>,
+    /// Cell of recurrent layers: rnn, lstm, gru
+    #[arg(long, value_name = "CELL")]
+    pub cell: Option<CellArg>,
+    /// Initialiser of weights, such as xavier-uniform, kaiming-normal or normal:0,0.01
+    #[arg(long, value_name = "SCHEME", allow_hyphen_values = true)]
+    pub init: Option<String>,
+    /// Initialiser of biases: a number or a scheme
+    #[arg(long, value_name = "NUMBER|SCHEME", allow_hyphen_values = true)]
+    pub bias: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+pub enum NormArg {
+    None,
+    BatchPre,
+    BatchPost,
+    Layer,
+}
+
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+pub enum CellArg {
+    Rnn,
+    Lstm,
+    Gru,
+}
+
+fn activation(text: &str) -> Result<Activation, String> {
+    let known = || Activation::ALL.map(Activation::name).join(", ");
+    Activation::ALL
+        .into_iter()
+        .find(|a| a.name() == text)
+        .ok_or_else(|| format!("no activation is called so; there are {}", known()))
+}
