@@ -1,9 +1,7 @@
 //! Bad input: one sentence on standard error that says what, where and what would be right; exit
 //! status 2; nothing left behind.
 
-#[cfg(feature = "train")]
-use crate::support::idx;
-use crate::support::{Ran, Scratch};
+use crate::support::{Ran, Scratch, idx};
 
 /// Runs a command that must be refused, and gives back what it said.
 fn refused(scratch: &Scratch, words: &[&str]) -> String {
@@ -19,7 +17,6 @@ fn refused(scratch: &Scratch, words: &[&str]) -> String {
     message.trim_end().to_owned()
 }
 
-#[cfg(feature = "train")]
 mod run {
     use super::*;
 

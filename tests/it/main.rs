@@ -7,6 +7,7 @@ mod support;
 
 #[cfg(unix)]
 mod action;
+#[cfg(feature = "train")]
 mod bad_input;
 #[cfg(feature = "train")]
 mod boundary;
