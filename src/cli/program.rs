@@ -10,7 +10,7 @@ use clap::{CommandFactory, FromArgMatches};
 use super::args::{Cli, Command};
 use super::command::{check, diff, doctor, export, inspect, manual, merge, report, rules, schema, sweep};
 use super::handover::Training;
-use super::output::{Colors, exit, failure, terminal};
+use super::output::{Colors, Listing, exit, failure, terminal};
 
 /// The part that differs between `gradscope` and `gradscope-train`.
 pub trait Program {
@@ -67,9 +67,11 @@ fn dispatch(cli: Cli, program: &dyn Program) -> anyhow::Result<u8> {
         Command::Inspect(args) => inspect::run(&args, colors),
         Command::Sweep(args) if args.collect.is_some() => sweep::collect(&args, colors),
         Command::Explain { rule } => rules::explain(&rule),
-        Command::Rules { json, markdown } => rules::rules(json, markdown),
+        Command::Rules { json, markdown } => {
+            rules::rules(if markdown { Listing::Markdown } else { Listing::json_if(json) })
+        }
         Command::Schema { of } => schema::run(of),
-        Command::Doctor { json } => doctor::run(json, program.training()),
+        Command::Doctor { json } => doctor::run(Listing::json_if(json), program.training()),
         Command::Completions { shell } => manual::completions(shell),
         Command::Man { command } => manual::man(command.as_deref()),
         other => program.train(other, colors),

@@ -19,6 +19,7 @@ pub mod number;
 mod packing;
 mod ranks;
 mod reader;
+pub mod settings;
 mod state_signal;
 mod thinning;
 mod writer;

@@ -9,7 +9,7 @@ use std::process::ExitCode;
 
 use gradscope::cli::args::Command;
 use gradscope::cli::handover::Training;
-use gradscope::cli::output::{Colors, exit};
+use gradscope::cli::output::{Colors, Listing, exit};
 use gradscope::cli::program::{self, Program};
 use gradscope::train::{TrainError, devices, libtorch_version};
 
@@ -46,10 +46,10 @@ impl Program for Full {
             Command::Compare(args) => compare::run(&args, colors),
             Command::Prescribe(args) => prescribe::run(&args, colors),
             Command::Sweep(args) => sweep::run(&args, colors),
-            Command::Models { json } => models::models(json),
-            Command::Datasets { json } => datasets::datasets(json),
+            Command::Models { json } => models::models(Listing::json_if(json)),
+            Command::Datasets { json } => datasets::datasets(Listing::json_if(json)),
             Command::Summary(args) => summary::summary(&args),
-            Command::Inits { json } => init::inits(json),
+            Command::Inits { json } => init::inits(Listing::json_if(json)),
             Command::Gradcheck(args) => gradcheck::run(&args),
             Command::Init(args) => init::init(&args),
             // The others have been dispatched.

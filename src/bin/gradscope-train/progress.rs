@@ -1,4 +1,4 @@
-//! What a run shows while it goes: a bar on a terminal, one plain line an epoch elsewhere.
+//! The progress of a run while it goes: a bar on a terminal, one plain line an epoch elsewhere.
 
 use std::io::{self, IsTerminal};
 use std::time::{Duration, Instant};

@@ -16,25 +16,25 @@ use crate::input::resume::PreviousRun;
 use crate::progress::Progress;
 use crate::signals::Signals;
 
-/// What came of a run whose report is written.
+/// The result of a run whose report is written.
 pub struct Trained {
     /// Where everything is.
     pub directory: OutputDir,
-    /// What was measured.
+    /// The measurements.
     pub record: Record,
-    /// What it means.
+    /// The diagnosis of the record.
     pub diagnosis: Diagnosis,
     /// How it ended.
     pub outcome: Outcome,
 }
 
-/// What a run needs beside what it is to train.
+/// The surroundings of a run, the same for all runs of a command.
 pub struct RunContext<'a> {
     /// Rules and thresholds.
     pub findings: &'a Findings,
-    /// What may stop it.
+    /// The signals that stop it.
     pub signals: &'a Signals,
-    /// No progress.
+    /// Shows no progress.
     pub quiet: bool,
 }
 
@@ -95,7 +95,7 @@ struct Session<'a> {
     live: Option<Live>,
 }
 
-/// What there is once training has begun.
+/// The writer, the record so far and the progress, once training has begun.
 struct Live {
     writer: Writer,
     record: Record,

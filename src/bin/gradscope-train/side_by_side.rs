@@ -18,11 +18,11 @@ pub const VARIANTS: &str = "variants";
 
 /// A run among others.
 pub struct TrainedVariant {
-    /// What people call it.
+    /// The label that people gave it.
     pub label: String,
     /// The same as a name of files.
     pub file_name: String,
-    /// What came of it.
+    /// The result of its run.
     pub trained: Trained,
 }
 

@@ -10,7 +10,7 @@ use gradscope::record::Outcome;
 use signal_hook::consts::{SIGINT, SIGTERM, SIGXFSZ};
 use signal_hook::flag;
 
-/// What has been asked for so far.
+/// The signals that have arrived so far.
 pub struct Signals {
     interrupt: Arc<AtomicBool>,
     terminate: Arc<AtomicBool>,

@@ -3,6 +3,8 @@
 use clap::Args;
 
 use super::number;
+use super::value::one_of;
+use crate::record::Task;
 
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Data")]
@@ -15,8 +17,8 @@ pub struct DataArgs {
     #[arg(long, value_name = "COLUMN")]
     pub target: Option<String>,
     /// classification or regression [default: guessed from the target]
-    #[arg(long, value_name = "TASK")]
-    pub task: Option<TaskArg>,
+    #[arg(long, value_name = "TASK", value_parser = one_of(&Task::ALL, Task::name))]
+    pub task: Option<Task>,
     /// Scale inputs to zero mean and unit variance, as measured on the training rows
     #[arg(long)]
     pub standardize: bool,
@@ -34,10 +36,4 @@ pub struct DataArgs {
     /// Split a file in the order of its rows
     #[arg(long)]
     pub no_shuffle_split: bool,
-}
-
-#[derive(Clone, Copy, Debug, clap::ValueEnum)]
-pub enum TaskArg {
-    Classification,
-    Regression,
 }

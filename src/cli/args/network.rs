@@ -3,7 +3,9 @@
 use clap::Args;
 
 use super::number;
+use super::value::one_of;
 use crate::record::Activation;
+use crate::record::settings::{Cell, Norm};
 
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Network")]
@@ -18,14 +20,14 @@ pub struct NetworkArgs {
     #[arg(long, value_name = "SLOPE", value_parser = number::slope, allow_negative_numbers = true)]
     pub lrelu_slope: Option<f64>,
     /// Normalisation: none, batch-pre, batch-post (before or after the activation), layer
-    #[arg(long, value_name = "NORM")]
-    pub norm: Option<NormArg>,
+    #[arg(long, value_name = "NORM", value_parser = one_of(&Norm::ALL, Norm::name))]
+    pub norm: Option<Norm>,
     /// Probability of dropout after hidden layers
     #[arg(long, value_name = "P", value_parser = number::probability, allow_negative_numbers = true)]
     pub dropout: Option<f64>,
     /// Cell of recurrent layers: rnn, lstm, gru
-    #[arg(long, value_name = "CELL")]
-    pub cell: Option<CellArg>,
+    #[arg(long, value_name = "CELL", value_parser = one_of(&Cell::ALL, Cell::name))]
+    pub cell: Option<Cell>,
     /// Initialiser of weights, such as xavier-uniform, kaiming-normal or normal:0,0.01
     #[arg(long, value_name = "SCHEME", allow_hyphen_values = true)]
     pub init: Option<String>,
@@ -34,25 +36,8 @@ pub struct NetworkArgs {
     pub bias: Option<String>,
 }
 
-#[derive(Clone, Copy, Debug, clap::ValueEnum)]
-pub enum NormArg {
-    None,
-    BatchPre,
-    BatchPost,
-    Layer,
-}
-
-#[derive(Clone, Copy, Debug, clap::ValueEnum)]
-pub enum CellArg {
-    Rnn,
-    Lstm,
-    Gru,
-}
-
 fn activation(text: &str) -> Result<Activation, String> {
-    let known = || Activation::ALL.map(Activation::name).join(", ");
-    Activation::ALL
-        .into_iter()
-        .find(|a| a.name() == text)
-        .ok_or_else(|| format!("no activation is called so; there are {}", known()))
+    Activation::ALL.into_iter().find(|a| a.name() == text).ok_or_else(|| {
+        format!("no activation is called so; there are {}", Activation::ALL.map(Activation::name).join(", "))
+    })
 }

@@ -40,7 +40,7 @@ pub struct RunArgs {
     pub targets: TargetArgs,
 }
 
-/// What is trained and how, and what is made of it: the same for one run and for several.
+/// The network, its training and the judgement of it: the same flags for one run and for several.
 #[derive(Debug, Args)]
 pub struct RunFlags {
     #[command(flatten)]

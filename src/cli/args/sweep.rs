@@ -6,6 +6,7 @@ use clap::Args;
 
 use super::number;
 use super::run::RunFlags;
+use super::value::one_of;
 use crate::report::sweep::Sort;
 
 #[derive(Debug, Args)]
@@ -27,8 +28,8 @@ pub struct SweepArgs {
     #[arg(long, value_name = "N", value_parser = number::threads, allow_negative_numbers = true)]
     pub jobs: Option<u64>,
     /// Score that the table is sorted by [default: test, where every run has one, else dev, else train]
-    #[arg(long, value_name = "SCORE")]
-    pub sort: Option<SortArg>,
+    #[arg(long, value_name = "SCORE", value_parser = one_of(&Sort::ALL, Sort::name))]
+    pub sort: Option<Sort>,
     /// Print the command of every run for another program to execute, and do nothing
     #[arg(long, conflicts_with_all = ["jobs", "sort", "quiet", "json"])]
     pub print_commands: bool,
@@ -51,21 +52,4 @@ pub struct SweepArgs {
     /// Print sweep.json on standard output instead of the table
     #[arg(long, help_heading = "Output")]
     pub json: bool,
-}
-
-#[derive(Clone, Copy, Debug, clap::ValueEnum)]
-pub enum SortArg {
-    Test,
-    Dev,
-    Train,
-}
-
-impl From<SortArg> for Sort {
-    fn from(arg: SortArg) -> Self {
-        match arg {
-            SortArg::Test => Sort::Test,
-            SortArg::Dev => Sort::Dev,
-            SortArg::Train => Sort::Train,
-        }
-    }
 }

@@ -3,13 +3,15 @@
 use clap::Args;
 
 use super::number;
+use super::value::one_of;
+use crate::record::{Loss, Packing};
 
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Training")]
 pub struct TrainingArgs {
     /// bce, mse or cross-entropy [default: by the targets]
-    #[arg(long, value_name = "LOSS")]
-    pub loss: Option<LossArg>,
+    #[arg(long, value_name = "LOSS", value_parser = one_of(&Loss::TRAINED, Loss::name))]
+    pub loss: Option<Loss>,
     /// sgd, adam, adamw or rmsprop
     #[arg(long, value_name = "NAME")]
     pub optimizer: Option<String>,
@@ -51,11 +53,11 @@ pub struct TrainingArgs {
     #[arg(long, value_name = "WHAT")]
     pub capture: Option<String>,
     /// Compress the record while it is written: none, or zstd for record.jsonl.zst
-    #[arg(long, value_name = "HOW", default_value = "none")]
-    pub record_compress: PackingArg,
+    #[arg(long, value_name = "HOW", default_value = "none", value_parser = one_of(&[Packing::None, Packing::Zstd], packing_name))]
+    pub record_compress: Packing,
 }
 
-/// What may be said of a run that is resumed, too.
+/// The flags that a run may be resumed with.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Training")]
 pub struct LengthArgs {
@@ -71,15 +73,11 @@ pub struct LengthArgs {
     pub save_model: bool,
 }
 
-#[derive(Clone, Copy, Debug, clap::ValueEnum)]
-pub enum PackingArg {
-    None,
-    Zstd,
-}
-
-#[derive(Clone, Copy, Debug, clap::ValueEnum)]
-pub enum LossArg {
-    Bce,
-    Mse,
-    CrossEntropy,
+/// Returns the name of a packing that records are written with.
+fn packing_name(packing: Packing) -> &'static str {
+    match packing {
+        Packing::None => "none",
+        Packing::Zstd => "zstd",
+        Packing::Gzip => "gzip",
+    }
 }

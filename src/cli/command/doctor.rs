@@ -8,17 +8,17 @@ use serde::Serialize;
 use crate::cli::handover;
 use crate::cli::handover::Training;
 use crate::cli::output;
-use crate::cli::output::exit;
+use crate::cli::output::{Listing, exit};
 use crate::record;
 use crate::report::{self, OutputDir};
 
-/// What there is.
+/// The state of everything that gradscope needs.
 #[derive(Serialize)]
 struct Report {
     gradscope: &'static str,
     commit: &'static str,
     system: String,
-    /// What this version writes, and reads.
+    /// The formats that this version writes and reads.
     schemas: [&'static str; 3],
     cores: usize,
     /// The program that trains, where there is one.
@@ -41,7 +41,7 @@ struct Report {
 struct Access {
     path: String,
     writable: bool,
-    /// Why not.
+    /// The reason why it cannot.
     reason: Option<String>,
 }
 
@@ -61,7 +61,7 @@ impl Access {
 }
 
 /// Prints it, in lines or as JSON.
-pub fn run(json: bool, training: Training) -> anyhow::Result<u8> {
+pub fn run(form: Listing, training: Training) -> anyhow::Result<u8> {
     let report = Report {
         gradscope: env!("CARGO_PKG_VERSION"),
         commit: crate::COMMIT,
@@ -75,7 +75,7 @@ pub fn run(json: bool, training: Training) -> anyhow::Result<u8> {
         reports: Access::to(Path::new("reports")),
         temporary: Access::to(&env::temp_dir()),
     };
-    if json {
+    if form == Listing::Json {
         output::print(&(serde_json::to_string_pretty(&report)? + "\n"))?;
     } else {
         output::print(&told(&report))?;

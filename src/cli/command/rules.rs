@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::cli::output;
-use crate::cli::output::exit;
+use crate::cli::output::{Listing, exit};
 use crate::diagnose::{self, Param, Rule};
 
 /// `gradscope explain RULE`
@@ -12,12 +12,12 @@ pub fn explain(rule: &str) -> anyhow::Result<u8> {
     Ok(exit::DONE)
 }
 
-/// `gradscope rules`
-pub fn rules(json: bool, markdown: bool) -> anyhow::Result<u8> {
-    let text = match (json, markdown) {
-        (true, _) => rules_as_json()?,
-        (_, true) => rules_as_markdown(),
-        _ => {
+/// Prints every rule: a line each, as JSON with their limits, or as a page of Markdown.
+pub fn rules(form: Listing) -> anyhow::Result<u8> {
+    let text = match form {
+        Listing::Json => rules_as_json()?,
+        Listing::Markdown => rules_as_markdown(),
+        Listing::Text => {
             let width = diagnose::rules().map(|r| r.name.len()).max().unwrap_or(0);
             let line = |r: &Rule| format!("{:width$}  {:10}  {}\n", r.name, r.family, r.summary);
             diagnose::rules().map(line).collect()
@@ -37,7 +37,7 @@ fn rules_as_json() -> anyhow::Result<String> {
     Ok(serde_json::to_string_pretty(&diagnose::rules().map(rule).collect::<Vec<_>>())? + "\n")
 }
 
-/// `docs/rules.md`.
+/// Returns `docs/rules.md`: a table of all rules, and what `explain` says of each.
 fn rules_as_markdown() -> String {
     let row = |r: &Rule| format!("| [{0}](#{0}) | {1} | {2} |\n", r.name, r.family, r.summary);
     // As it stands in a terminal: its numbers and signs need no escaping so.

@@ -14,7 +14,7 @@ use crate::cli::output::exit;
 use crate::cli::output::sweep_table::table;
 use crate::cli::output::{self, Colors};
 use crate::report::OutputDir;
-use crate::report::sweep::{CELLS, Cell, Sort, Sweep, collect as cells_of};
+use crate::report::sweep::{CELLS, Cell, Sweep, collect as cells_of};
 
 /// `gradscope sweep --collect DIR`
 pub fn collect(args: &SweepArgs, colors: Colors) -> anyhow::Result<u8> {
@@ -55,7 +55,7 @@ pub fn conclude(
     findings: &Findings,
     colors: Colors,
 ) -> anyhow::Result<u8> {
-    let sweep = Sweep::of(cells, args.sort.map(Sort::from));
+    let sweep = Sweep::of(cells, args.sort);
     sweep.write(directory)?;
     show(&sweep, directory.path(), args, colors)?;
     let fails = |cell: &Cell| cell.result.as_ref().is_some_and(|r| findings.fails(&r.findings));

@@ -12,7 +12,7 @@ pub struct Findings {
 }
 
 impl Findings {
-    /// What the flags mean.
+    /// Resolves the flags.
     ///
     /// # Errors
     /// Where a rule, parameter or value is none.

@@ -1,4 +1,4 @@
-//! What a command reads: a record, a `summary.json`, or the report directory that holds them.
+//! The input of a command: a record, a `summary.json`, or the report directory that holds them.
 
 use std::path::{Path, PathBuf};
 
@@ -49,7 +49,7 @@ pub fn read_whatever(path: &Path, findings: &Findings) -> anyhow::Result<Summary
     Ok(Summary::of(&record, &diagnose(&record, &findings.settings)))
 }
 
-/// What `--baseline` names: the run whose findings are known.
+/// Reads the run that `--baseline` names, whose findings are known.
 pub fn baseline(given: Option<&PathBuf>, findings: &Findings) -> anyhow::Result<Option<Summary>> {
     let read = |given: &PathBuf| read_whatever(&path(given), findings).context("--baseline");
     given.map(read).transpose()

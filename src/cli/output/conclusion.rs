@@ -37,11 +37,11 @@ pub fn render(
     Ok(diagnosis)
 }
 
-/// What is to be said, and where.
+/// The flags and files that say what is printed and written.
 pub struct OutputRequest<'a> {
     /// The flags about output.
     pub args: &'a OutputArgs,
-    /// Further files.
+    /// The files that `--output` asks for.
     pub targets: &'a Targets,
     /// The run whose findings are known.
     pub baseline: Option<&'a Summary>,

@@ -1,4 +1,4 @@
-//! What went wrong, in one printed chain, and the exit status that it means.
+//! Errors, each in one printed chain, and the exit status that it means.
 
 use std::error::Error;
 use std::panic;
@@ -69,7 +69,7 @@ pub fn install_panic_hook() {
     }));
 }
 
-/// What libtorch said, from the panic of a call of tch that returns no error: the message stands there
+/// Returns the first sentence of libtorch, from the panic of a call of tch that returns no error: the message stands there
 /// in its debug form, with thousands of characters of frames after its first line.
 fn libtorch_sentence(message: &str) -> Option<&str> {
     let (_, said) = message.split_once("Torch(\"")?;

@@ -14,7 +14,7 @@ use crate::text::{fill, number};
 const MAX_WIDTH: usize = 26;
 /// Columns for what is wrong, at least: where they are not there, the line is longer than the terminal.
 const MIN_LAST_WIDTH: usize = 16;
-/// Between columns.
+/// The space between two columns.
 const GAP: &str = "  ";
 
 /// The headline, the table and what is not in it.

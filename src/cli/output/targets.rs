@@ -28,12 +28,12 @@ enum Destination {
     Stdout,
     /// A file that is put into place whole.
     File(PathBuf),
-    /// What is no file: a pipe, a device, something inherited. Open from the beginning.
+    /// No file, but a pipe, a device, something inherited. Open from the beginning.
     Open(PathBuf, File),
 }
 
 impl Targets {
-    /// What the words mean, each `FORMAT=PATH`. None of the files may be one of `taken`, which are read or
+    /// Parses the words, each `FORMAT=PATH`, and looks at every path. None of the files may be one of `taken`, which are read or
     /// written otherwise.
     ///
     /// # Errors

@@ -23,7 +23,7 @@ pub fn word(verdict: Verdict) -> &'static str {
     }
 }
 
-/// What a good verdict on weights alone is: less than health.
+/// A good verdict on weights alone: less than health.
 const ONLY_WEIGHTS: &str = "✓ nothing wrong with the weights alone";
 
 /// The whole verdict, ending in a line break.

@@ -2,11 +2,9 @@
 
 use std::sync::Arc;
 
-use schemars::JsonSchema;
-use serde::Deserialize;
-
 use super::kinds::Spec;
 use crate::record::Activation;
+pub use crate::record::settings::Norm;
 use crate::train::Scheme;
 
 /// One entry of a model's list of layers.
@@ -91,37 +89,5 @@ impl LayerSpec {
     pub fn each_mut(&mut self, each: &mut dyn FnMut(&mut LayerSpec)) {
         self.layers.iter_mut().for_each(|layer| layer.each_mut(each));
         each(self);
-    }
-}
-
-/// Normalisation of a layer's output.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Norm {
-    /// None.
-    #[default]
-    None,
-    /// Batch normalisation before the nonlinearity.
-    BatchPre,
-    /// Batch normalisation after the nonlinearity.
-    BatchPost,
-    /// Layer normalisation before the nonlinearity.
-    Layer,
-}
-
-impl Norm {
-    /// As `--norm` spells it.
-    pub fn name(self) -> &'static str {
-        match self {
-            Norm::None => "none",
-            Norm::BatchPre => "batch-pre",
-            Norm::BatchPost => "batch-post",
-            Norm::Layer => "layer",
-        }
-    }
-
-    /// Whether it looks at a whole batch.
-    pub fn is_batch(self) -> bool {
-        matches!(self, Norm::BatchPre | Norm::BatchPost)
     }
 }

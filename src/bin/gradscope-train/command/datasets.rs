@@ -1,13 +1,13 @@
-//! `gradscope datasets`.
+//! `gradscope datasets`: the data that models can be trained on.
 
 use std::fmt::Write;
 
-use gradscope::cli::output::{self, exit};
+use gradscope::cli::output::{self, Listing, exit};
 
-/// `gradscope datasets`
-pub fn datasets(json: bool) -> anyhow::Result<u8> {
+/// Prints the data sets.
+pub fn datasets(form: Listing) -> anyhow::Result<u8> {
     let kinds: Vec<_> = gradscope::train::data_kinds().collect();
-    if json {
+    if form == Listing::Json {
         output::print(&(serde_json::to_string_pretty(&kinds)? + "\n"))?;
         return Ok(exit::DONE);
     }

@@ -13,7 +13,7 @@ use serde::Serialize;
 
 use crate::input::resolve;
 
-/// What `--json` prints.
+/// The output of `--json`.
 #[derive(Serialize)]
 struct Printed<'a> {
     model: &'a str,
@@ -24,7 +24,7 @@ struct Printed<'a> {
     check: &'a Gradcheck,
 }
 
-/// `gradscope gradcheck`
+/// Compares every gradient with a numerical one, and prints how far they agree.
 pub fn run(args: &GradcheckArgs) -> anyhow::Result<u8> {
     let model = resolve::model(&args.model, &args.network)?;
     let asked = args.data.data.is_some() || model.defaults.data.is_some();

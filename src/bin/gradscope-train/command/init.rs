@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use gradscope::cli::args::InitArgs;
 use gradscope::cli::output;
-use gradscope::cli::output::exit;
+use gradscope::cli::output::{Listing, exit};
 use gradscope::plot::density_histogram;
 use gradscope::stats::Distribution;
 use gradscope::text::{count, number};
@@ -15,14 +15,14 @@ use serde::Serialize;
 /// Bars of the plot: the teaching material's.
 const BARS: usize = 200;
 /// Rows and columns up to which a matrix is printed.
-const MOST_PRINTED: usize = 12;
+const MAX_PRINTED: usize = 12;
 
 /// Columns for the forms: the two longest of them would push all explanations off the screen.
 const FORM_WIDTH: usize = 28;
 /// Values of one matrix, at most.
-const MOST_VALUES: u64 = 100_000_000;
+const MAX_VALUES: u64 = 100_000_000;
 
-/// What `--json` prints.
+/// The output of `--json`.
 #[derive(Serialize)]
 struct Printed<'a> {
     scheme: &'a str,
@@ -31,18 +31,18 @@ struct Printed<'a> {
     bias: &'a [f32],
 }
 
-/// `gradscope init`
+/// Draws one matrix and a bias, and prints them with their distribution.
 pub fn init(args: &InitArgs) -> anyhow::Result<u8> {
     let scheme: Scheme = args.scheme.parse()?;
     let bias = Scheme::for_bias(&args.bias)?;
     let values = args.fan_in * args.fan_out;
-    if values > MOST_VALUES {
+    if values > MAX_VALUES {
         anyhow::bail!(
             "--fan-in {} --fan-out {} make {} values; at most {} are drawn",
             args.fan_in,
             args.fan_out,
             count(values),
-            count(MOST_VALUES)
+            count(MAX_VALUES)
         );
     }
     let drawn = draw_linear(scheme.init, bias.init, args.fan_in, args.fan_out, args.seed);
@@ -66,7 +66,7 @@ pub fn init(args: &InitArgs) -> anyhow::Result<u8> {
 fn described(scheme: &Scheme, drawn: &Drawn) -> Result<String, std::fmt::Error> {
     let (rows, columns) = (drawn.weight.len(), drawn.weight[0].len());
     let mut text = String::new();
-    if rows <= MOST_PRINTED && columns <= MOST_PRINTED {
+    if rows <= MAX_PRINTED && columns <= MAX_PRINTED {
         let cells: Vec<Vec<String>> =
             drawn.weight.iter().map(|row| row.iter().map(|v| number(f64::from(*v))).collect()).collect();
         let width = cells.iter().flatten().map(String::len).max().unwrap_or(0);
@@ -101,11 +101,11 @@ struct Listed {
     about: &'static str,
 }
 
-/// `gradscope inits`
-pub fn inits(json: bool) -> anyhow::Result<u8> {
+/// Prints the initialisers.
+pub fn inits(form: Listing) -> anyhow::Result<u8> {
     let forms = FORMS.iter().map(|f| Listed { name: f.name, form: f.text(), about: f.about });
     let forms: Vec<Listed> = forms.collect();
-    if json {
+    if form == Listing::Json {
         output::print(&(serde_json::to_string_pretty(&forms)? + "\n"))?;
         return Ok(exit::DONE);
     }

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use gradscope::cli::output::{self, exit};
+use gradscope::cli::output::{self, Listing, exit};
 use gradscope::record::Loss;
 use gradscope::text::count;
 use gradscope::train::{Plan, zoo};
@@ -24,8 +24,8 @@ struct Listed {
     bias: String,
 }
 
-/// `gradscope models`
-pub fn models(json: bool) -> anyhow::Result<u8> {
+/// Prints the models of the zoo with their defaults.
+pub fn models(form: Listing) -> anyhow::Result<u8> {
     let mut listed = Vec::new();
     for model in zoo()? {
         // Each of them states its sizes.
@@ -49,7 +49,7 @@ pub fn models(json: bool) -> anyhow::Result<u8> {
             bias,
         });
     }
-    if json {
+    if form == Listing::Json {
         output::print(&(serde_json::to_string_pretty(&listed)? + "\n"))?;
         return Ok(exit::DONE);
     }

@@ -22,9 +22,9 @@ use crate::signals::Signals;
 const CONFIRMING: usize = 2;
 
 /// A loss above this share of the earlier one is no lower: less is within what batches and rounding do.
-const LEAST_GAIN: f64 = 0.98;
+const MAX_LOSS_SHARE: f64 = 0.98;
 
-/// What the run without any remedy is called.
+/// The label of the run without any remedy.
 const AS_IT_IS: &str = "as it is";
 
 /// Trains, judges, confirms, and writes all of it side by side.
@@ -87,7 +87,7 @@ struct Trials<'a> {
     directory: OutputDir,
     how: RunContext<'a>,
     force: bool,
-    /// What was trained with the run's own seed: as it is, then the remedies.
+    /// The runs with the run's own seed: as it is, then the remedies.
     sides: Vec<TrainedVariant>,
     /// The flags of each.
     flags: Vec<Vec<String>>,
@@ -214,7 +214,7 @@ fn helps(base: &Trained, remedied: &Trained) -> bool {
     let mut roots = base.diagnosis.roots().filter(|f| f.severity > Severity::Info);
     let cleared = roots.all(|root| !alarming(&remedied.diagnosis, &root.rule));
     let lower =
-        loss(remedied) < LEAST_GAIN * loss(base) || (loss(base).is_nan() && loss(remedied).is_finite());
+        loss(remedied) < MAX_LOSS_SHARE * loss(base) || (loss(base).is_nan() && loss(remedied).is_finite());
     cleared && lower && remedied.diagnosis.verdict < base.diagnosis.verdict
 }
 

@@ -16,9 +16,9 @@ use crate::input::resolve;
 const MEGABYTE: f64 = 1e6;
 const KILOBYTE: f64 = 1e3;
 /// Megabytes below which a size is written in kilobytes.
-const LEAST_MEGABYTES: f64 = 0.1;
+const MIN_MEGABYTES: f64 = 0.1;
 
-/// What `summary --json` prints.
+/// The output of `summary --json`.
 #[derive(Serialize)]
 struct Printed<'a> {
     model: &'a str,
@@ -28,7 +28,7 @@ struct Printed<'a> {
     table: &'a ParameterTable,
 }
 
-/// `gradscope summary`
+/// Prints the parameter table of a model.
 pub fn summary(args: &SummaryArgs) -> anyhow::Result<u8> {
     let model = resolve::model(&args.model, &args.network)?;
     let (model, sizes) = sizes(model, &args.data)?;
@@ -82,7 +82,7 @@ fn shown(model: &Model, table: &ParameterTable) -> Result<String, std::fmt::Erro
     text += &aligned(&cells, 4..5);
     let memory = &table.memory;
     let size = |bytes: u64| match bytes as f64 {
-        b if b < LEAST_MEGABYTES * MEGABYTE => format!("{} kB", number(b / KILOBYTE)),
+        b if b < MIN_MEGABYTES * MEGABYTE => format!("{} kB", number(b / KILOBYTE)),
         b => format!("{} MB", number(b / MEGABYTE)),
     };
     let rows = if memory.rows == 1 { "1 row".into() } else { format!("{} rows", count(memory.rows)) };

@@ -118,7 +118,7 @@ impl Setting {
     }
 }
 
-/// What the file says, in the order of its lines.
+/// Parses the file into settings, in the order of its lines.
 fn settings(text: &str, path: &Path) -> anyhow::Result<Vec<Setting>> {
     let table = DeTable::parse(text).map_err(|error| {
         let line = error.span().map_or(0, |span| line_of(text, span.start));
@@ -174,7 +174,7 @@ fn line_of(text: &str, at: usize) -> usize {
     1 + text.as_bytes()[..at.min(text.len())].iter().filter(|b| **b == b'\n').count()
 }
 
-/// What the file says and the command line does not.
+/// Returns the settings of the file that the command line does not override.
 fn from_file() -> Vec<Setting> {
     let (typed, path) = (env::args_os().collect::<Vec<_>>(), path());
     // Nothing was taken from it, or it has been read without complaint before.
@@ -196,7 +196,7 @@ pub fn note(error: &str) {
     }
 }
 
-/// What is set, flag by flag, with where it stands: again such a file.
+/// Returns every flag that is set, with where it stands: again such a file.
 ///
 /// # Errors
 /// Where the command line cannot be parsed.

@@ -2,14 +2,13 @@
 
 use std::path::Path;
 
-use gradscope::cli::args::{CellArg, DataArgs, LossArg, NetworkArgs, NormArg, PackingArg, RunArgs, TaskArg};
-use gradscope::record::{Loss, Packing, Task};
+use gradscope::cli::args::{DataArgs, NetworkArgs, RunArgs};
 use gradscope::train::{
-    BatchSize, Blueprint, Capture, Cell, Changes, Config, DataOptions, DataSource, LrDecay, Model, Norm,
-    OptimizerKind, OptimizerSettings, Script, TrainError, choose_device,
+    BatchSize, Blueprint, Capture, Changes, Config, DataOptions, DataSource, LrDecay, Model, OptimizerKind,
+    OptimizerSettings, Script, TrainError, choose_device,
 };
 
-/// What the flags mean.
+/// Resolves the flags of a run.
 ///
 /// # Errors
 /// [`TrainError`] for a name that there is not, or settings that do not go together.
@@ -32,7 +31,7 @@ pub fn config(args: &RunArgs, command: Vec<String>) -> Result<Config, TrainError
     };
     let epochs = args.flags.length.epochs.unwrap_or(defaults.epochs);
     optimizer.check()?;
-    let loss = training.loss.map(loss).or(defaults.loss);
+    let loss = training.loss.or(defaults.loss);
     Ok(Config {
         source,
         data: data_options(&args.flags.data)?,
@@ -49,10 +48,7 @@ pub fn config(args: &RunArgs, command: Vec<String>) -> Result<Config, TrainError
         device: choose_device(&training.device)?,
         threads: training.threads,
         capture_every: training.capture_every,
-        packing: match training.record_compress {
-            PackingArg::None => Packing::None,
-            PackingArg::Zstd => Packing::Zstd,
-        },
+        packing: training.record_compress,
         capture: match &model {
             Blueprint::Model(_) => asked.unwrap_or_default(),
             Blueprint::Script(_) => Capture::of_program(asked)?,
@@ -62,7 +58,7 @@ pub fn config(args: &RunArgs, command: Vec<String>) -> Result<Config, TrainError
     })
 }
 
-/// What to train: a model that is described, or the program in a file, which takes no network flags.
+/// Finds the model: one that is described, or the program in a file, which takes no network flags.
 fn blueprint(name: &str, network: &NetworkArgs) -> Result<Blueprint, TrainError> {
     if !Script::is_meant_by(name) {
         return Ok(model(name, network)?.into());
@@ -102,23 +98,15 @@ pub fn model(name: &str, network: &NetworkArgs) -> Result<Model, TrainError> {
         hidden: network.hidden.clone(),
         act: network.act,
         lrelu_slope: network.lrelu_slope,
-        norm: network.norm.map(norm),
+        norm: network.norm,
         dropout: network.dropout,
-        cell: network.cell.map(cell),
+        cell: network.cell,
         init: network.init.clone(),
         bias: network.bias.clone(),
     })?;
     // A scheme that is none is said before the data is read.
     model.schemes()?;
     Ok(model)
-}
-
-fn cell(cell: CellArg) -> Cell {
-    match cell {
-        CellArg::Rnn => Cell::Rnn,
-        CellArg::Lstm => Cell::Lstm,
-        CellArg::Gru => Cell::Gru,
-    }
 }
 
 /// Where rows come from.
@@ -132,7 +120,7 @@ pub fn source(data: &DataArgs, model: &Blueprint) -> Result<DataSource, TrainErr
     }
 }
 
-/// What is asked of the data beside its name.
+/// Resolves the flags about data beside its name.
 ///
 /// # Errors
 /// [`TrainError::Settings`] for a split that is none.
@@ -141,7 +129,7 @@ pub fn data_options(data: &DataArgs) -> Result<DataOptions, TrainError> {
         |text: &String| text.parse().map_err(|e| TrainError::Settings(format!("--split {text}: {e}")));
     Ok(DataOptions {
         target: data.target.clone(),
-        task: data.task.map(task),
+        task: data.task,
         samples: data.samples,
         noise: data.noise,
         standardize: data.standardize,
@@ -161,29 +149,5 @@ fn batch_size(text: &str) -> Result<BatchSize, TrainError> {
         _ => Err(TrainError::Settings(format!(
             "--batch-size {text}: should be a whole number of rows, 1 or more, or full"
         ))),
-    }
-}
-
-fn task(task: TaskArg) -> Task {
-    match task {
-        TaskArg::Classification => Task::Classification,
-        TaskArg::Regression => Task::Regression,
-    }
-}
-
-fn loss(loss: LossArg) -> Loss {
-    match loss {
-        LossArg::Bce => Loss::Bce,
-        LossArg::Mse => Loss::Mse,
-        LossArg::CrossEntropy => Loss::CrossEntropy,
-    }
-}
-
-fn norm(norm: NormArg) -> Norm {
-    match norm {
-        NormArg::None => Norm::None,
-        NormArg::BatchPre => Norm::BatchPre,
-        NormArg::BatchPost => Norm::BatchPost,
-        NormArg::Layer => Norm::Layer,
     }
 }

@@ -14,15 +14,15 @@ use crate::input::resolve;
 
 /// The part of a run that there is already.
 pub struct PreviousRun {
-    /// What was recorded, which may be more than what was saved.
+    /// The record, which may hold more than what was saved.
     pub record: Record,
     /// The saved state.
     pub state: PathBuf,
-    /// What it said about findings.
+    /// Its flags about findings.
     pub findings: FindingArgs,
 }
 
-/// What the run in this directory was asked for, with these flags in place of its own.
+/// Resolves the flags of the run in this directory, with these in place of its own.
 pub fn config(directory: &Path, length: &LengthArgs) -> anyhow::Result<(Config, PreviousRun)> {
     let path = Packing::find(directory, RECORD_FILE);
     let (record, _) = Record::read(&path)?;

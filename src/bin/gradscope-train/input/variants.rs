@@ -13,7 +13,7 @@ use gradscope::report::command;
 use gradscope::text::similar;
 
 /// Trials of one command, at most: beyond, a typing error is likelier than an intention.
-const MOST_TRIALS: usize = 10_000;
+const MAX_TRIALS: usize = 10_000;
 /// Flags of `run` that say where output goes or what to make of findings: the same for all trials.
 const NOT_OF_A_TRIAL: [&str; 13] = [
     "out",
@@ -36,7 +36,7 @@ const TELLING: [&str; 4] = ["model", "init", "act", "optimizer"];
 
 /// One of several runs.
 pub struct Trial {
-    /// What people call it.
+    /// The label that people gave it.
     pub label: String,
     /// The whole command line of `gradscope run`, word by word.
     pub command: Vec<String>,
@@ -44,7 +44,7 @@ pub struct Trial {
     pub args: RunArgs,
 }
 
-/// What is changed for a trial.
+/// The changes that make a trial of the common ground.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Variant {
     label: String,
@@ -139,8 +139,8 @@ pub fn product(option: &str, grids: &[Grid]) -> anyhow::Result<Vec<Variant>> {
     }
     let trials = grids.iter().map(|g| g.values.len()).try_fold(1usize, usize::checked_mul);
     ensure!(
-        trials.is_some_and(|n| n <= MOST_TRIALS),
-        "{option}: more than {MOST_TRIALS} runs; vary fewer values"
+        trials.is_some_and(|n| n <= MAX_TRIALS),
+        "{option}: more than {MAX_TRIALS} runs; vary fewer values"
     );
     let mut variants = vec![Variant { label: String::new(), settings: Vec::new(), off: Vec::new() }];
     for grid in grids {

@@ -6,10 +6,10 @@
 
 use std::sync::Arc;
 
-use serde::Deserialize;
 use tch::Tensor;
 
 use super::{Kind, Op, Place, Spec, Takes};
+pub use crate::record::settings::Cell;
 use crate::record::{Activation, LayerKind};
 use crate::train::Scheme;
 use crate::train::init::Init;
@@ -52,35 +52,12 @@ pub static GRU: Kind = Kind {
     resolve: |entry, place| resolve(entry, place, Cell::Gru),
 };
 
-/// What a recurrent layer does at a step.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Cell {
-    /// Plain.
-    Rnn,
-    /// Long short-term memory.
-    Lstm,
-    /// Gated recurrent unit.
-    Gru,
-}
-
-impl Cell {
-    /// As `type` and `--cell` spell it.
-    pub fn name(self) -> &'static str {
-        match self {
-            Cell::Rnn => "rnn",
-            Cell::Lstm => "lstm",
-            Cell::Gru => "gru",
-        }
-    }
-
-    /// Parts of its matrices, a row of units each.
-    fn gates(self) -> u64 {
-        match self {
-            Cell::Rnn => 1,
-            Cell::Lstm => 4,
-            Cell::Gru => 3,
-        }
+/// Returns how many parts its matrices have, a row of units each.
+fn gates(cell: Cell) -> u64 {
+    match cell {
+        Cell::Rnn => 1,
+        Cell::Lstm => 4,
+        Cell::Gru => 3,
     }
 }
 
@@ -111,7 +88,7 @@ impl Spec for Recurrent {
         }
         let bound = 1.0 / (self.units as f64).sqrt();
         let drawn = Init::Uniform(-bound, bound);
-        let rows = self.cell.gates() * self.units;
+        let rows = gates(self.cell) * self.units;
         // No single nonlinearity follows a matrix of gates.
         let of_input = Dense { act: Activation::Identity, dropout: 0.0, ..dense.clone() };
         let of_state = Dense {
@@ -220,7 +197,7 @@ impl Op for Recur {
 
     fn kept(&self, output: Shape) -> u64 {
         // The gates and the state of every step.
-        self.steps.saturating_mul(output.units()).saturating_mul(self.cell.gates() + 1)
+        self.steps.saturating_mul(output.units()).saturating_mul(gates(self.cell) + 1)
     }
 }
 

@@ -62,7 +62,7 @@ pub fn run(args: &SweepArgs, colors: Colors) -> anyhow::Result<u8> {
     let signals = Signals::listen()?;
     let read = |planned: &Planned| read(directory.path(), planned);
     // The directory is known as a sweep's from the beginning, however this one ends.
-    Sweep::of(plan.iter().map(read).collect(), args.sort.map(Sort::from)).write(&directory)?;
+    Sweep::of(plan.iter().map(read).collect(), args.sort).write(&directory)?;
     let attempts = train(args, &plan, directory.path(), &signals);
     let settle = |(planned, attempt): (&Planned, &Option<Attempt>)| match attempt {
         Some(Attempt { ended: Ended::Failed(error), .. }) => {
@@ -81,7 +81,7 @@ impl Planned {
     }
 }
 
-/// What is known of a run of the plan: what its directory says, if it says it of this run.
+/// Reads a run of the plan from its directory, if that is of this run.
 fn read(sweep: &Path, planned: &Planned) -> Cell {
     let found = Cell::read(sweep, &planned.name);
     let of_this = found.is_done_as(&planned.trial.command)
@@ -204,7 +204,7 @@ fn fared(sweep: &Path, planned: &Planned, attempt: &Attempt) -> String {
     let cell = read(sweep, planned);
     let time = format!("{} s", number(attempt.seconds));
     let Some(result) = cell.finished() else { return format!("{}, {time}", cell.outcome.name()) };
-    let sorts = [Sort::Test, Sort::Dev, Sort::Train];
+    let sorts = Sort::ALL;
     let score = sorts.into_iter().find_map(|s| result.score(s)).unwrap_or(f64::NAN);
     format!("{}, {} {}, {time}", result.verdict.name(), result.score_name, number(score))
 }

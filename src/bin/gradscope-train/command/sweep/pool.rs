@@ -58,7 +58,7 @@ enum State {
     Ended(Ended),
 }
 
-/// What is to be done, by number.
+/// The runs that a pool is to do, by number.
 pub trait Tasks {
     /// The directory of a run, and its command line without the program.
     fn task(&self, index: usize) -> (PathBuf, Vec<OsString>);
@@ -187,7 +187,7 @@ pub fn lock(directory: &Path) -> Option<Option<File>> {
     }
 }
 
-/// What the end of a process means: its report is there, or it said why not.
+/// Judges the end of a process: its report is there, or it said why not.
 fn said(status: ExitStatus, stderr: &mut File) -> Ended {
     let written = [exit::DONE, exit::FINDING, exit::INTERRUPTED, exit::TERMINATED].map(i32::from);
     if status.code().is_some_and(|code| written.contains(&code)) {
