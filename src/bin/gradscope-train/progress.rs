@@ -30,11 +30,14 @@ pub struct Progress {
 }
 
 impl Progress {
-    /// For a run of this many epochs and steps an epoch.
-    pub fn new(quiet: bool, epochs: u64, steps_per_epoch: u64) -> Self {
-        let place = if quiet {
-            Display::Nowhere
-        } else if io::stderr().is_terminal() {
+    /// Shows nothing.
+    pub fn hidden() -> Self {
+        Self::on(Display::Nowhere, 0, 0)
+    }
+
+    /// Shows a run of this many epochs and steps an epoch.
+    pub fn new(epochs: u64, steps_per_epoch: u64) -> Self {
+        let place = if io::stderr().is_terminal() {
             let bar = ProgressBar::with_draw_target(
                 Some(epochs.saturating_mul(steps_per_epoch)),
                 ProgressDrawTarget::stderr(),
@@ -47,6 +50,10 @@ impl Progress {
         } else {
             Display::Lines
         };
+        Self::on(place, epochs, steps_per_epoch)
+    }
+
+    fn on(place: Display, epochs: u64, steps_per_epoch: u64) -> Self {
         let (started, diagnosing) = (Instant::now(), Duration::ZERO);
         Self { place, epochs, steps_per_epoch, worst: "none so far".into(), started, diagnosing }
     }

@@ -28,6 +28,15 @@ pub struct Trained {
     pub outcome: Outcome,
 }
 
+/// Where the name of a report directory comes from.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum DirectoryName {
+    /// From the command line: what an earlier run left there is replaced.
+    Given,
+    /// From the time: a directory that is there belongs to another run.
+    MadeUp,
+}
+
 /// The surroundings of a run, the same for all runs of a command.
 pub struct RunContext<'a> {
     /// Rules and thresholds.
@@ -39,28 +48,28 @@ pub struct RunContext<'a> {
 }
 
 /// Trains, or goes on with an earlier run, and records into the directory; diagnoses, and writes the
-/// report. `new`: the directory has a name that was made up, so that one that is there belongs to
-/// another run.
+/// report.
 pub fn train(
     config: &Config,
     earlier: Option<&PreviousRun>,
     directory: OutputDir,
-    new: bool,
+    name: DirectoryName,
     how: &RunContext,
 ) -> anyhow::Result<Trained> {
     let mut session = Session {
         directory,
         packing: config.packing,
-        new,
+        name,
         settings: &how.findings.settings,
         quiet: how.quiet,
         earlier: earlier.map(|e| &e.record),
         live: None,
     };
-    let stop = || how.signals.asked();
     let trained = match earlier {
-        None => train::train(config, &mut session, &stop),
-        Some(earlier) => train::resume(config, &earlier.state, &earlier.record, &mut session, &stop),
+        None => train::train(config, &mut session, &|| how.signals.asked()),
+        Some(earlier) => {
+            train::resume(config, &earlier.state, &earlier.record, &mut session, &|| how.signals.asked())
+        }
     };
     let Session { live, directory, .. } = session;
     if let Some(live) = &live {
@@ -86,8 +95,7 @@ struct Session<'a> {
     directory: OutputDir,
     /// How the record is compressed.
     packing: Packing,
-    /// The directory has a name that was made up: one that is there belongs to another run.
-    new: bool,
+    name: DirectoryName,
     settings: &'a Settings,
     quiet: bool,
     /// The record that a resumed run goes on with.
@@ -105,7 +113,10 @@ struct Live {
 impl Session<'_> {
     fn begin(&mut self, header: Header) -> Result<(), RecordError> {
         let path = self.directory.record(self.packing);
-        let made = if self.new { self.directory.create_new() } else { self.directory.create() };
+        let made = match self.name {
+            DirectoryName::MadeUp => self.directory.create_new(),
+            DirectoryName::Given => self.directory.create(),
+        };
         made.map_err(|e| RecordError::Write { path: path.clone(), source: io::Error::other(e) })?;
         let path = self.directory.record(self.packing);
         let writer = Writer::create(&path, &header)?;
@@ -124,7 +135,10 @@ impl Session<'_> {
 
     fn live(&self, writer: Writer, record: Record) -> Live {
         let run = &record.header.run;
-        let progress = Progress::new(self.quiet, run.epochs, run.steps_per_epoch);
+        let progress = match self.quiet {
+            true => Progress::hidden(),
+            false => Progress::new(run.epochs, run.steps_per_epoch),
+        };
         Live { writer, record, progress }
     }
 }

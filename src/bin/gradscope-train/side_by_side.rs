@@ -87,13 +87,16 @@ fn shown(comparison: &Comparison, colors: Colors) -> String {
     rows[0].extend(["train loss", "findings"].map(String::from));
     for v in &comparison.variants {
         let mut row = vec![v.label.clone(), verdict::word(v.verdict).into()];
-        let cell = |value: Option<f64>| value.map_or_else(|| "-".into(), number);
-        row.extend(splits.iter().map(|split| cell(v.score_on(*split))));
-        row.extend([cell(v.train_loss), v.findings()]);
+        row.extend(splits.iter().map(|split| or_dash(v.score_on(*split))));
+        row.extend([or_dash(v.train_loss), v.findings()]);
         rows.push(row);
     }
     let numbers = 2..3 + splits.len();
     let command = comparison.prescription.as_ref().and_then(|p| p.command.as_ref());
     let command = command.map_or(String::new(), |c| format!("\n  {}\n", gradscope::report::command::line(c)));
     format!("{}{command}\n{}", verdict::bold(&comparison.sentence, colors), aligned(&rows, numbers))
+}
+
+fn or_dash(value: Option<f64>) -> String {
+    value.map_or_else(|| "-".into(), number)
 }

@@ -1,7 +1,5 @@
 //! `gradscope merge`: the records of several ranks, as one.
 
-use std::path::PathBuf;
-
 use anyhow::{Context, bail, ensure};
 
 use crate::cli::args::MergeArgs;
@@ -17,8 +15,10 @@ pub fn run(args: &MergeArgs) -> anyhow::Result<u8> {
         "{}: records are not written as gzip; use .zst",
         out.display()
     );
-    let same = |path: &PathBuf| path.canonicalize().ok().is_some_and(|p| out.canonicalize().ok() == Some(p));
-    if let Some(source) = args.records.iter().find(|path| same(path)) {
+    let there = out.canonicalize().ok();
+    if let Some(source) =
+        args.records.iter().find(|path| there.is_some() && path.canonicalize().ok() == there)
+    {
         bail!("{} is one of the records to be merged; give another name with --out", source.display());
     }
     ensure!(args.force || !out.exists(), "{} exists; --force writes over it", out.display());

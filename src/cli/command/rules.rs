@@ -19,8 +19,9 @@ pub fn rules(form: Listing) -> anyhow::Result<u8> {
         Listing::Markdown => rules_as_markdown(),
         Listing::Text => {
             let width = diagnose::rules().map(|r| r.name.len()).max().unwrap_or(0);
-            let line = |r: &Rule| format!("{:width$}  {:10}  {}\n", r.name, r.family, r.summary);
-            diagnose::rules().map(line).collect()
+            diagnose::rules()
+                .map(|r| format!("{:width$}  {:10}  {}\n", r.name, r.family, r.summary))
+                .collect()
         }
     };
     output::print(&text)?;
@@ -28,22 +29,27 @@ pub fn rules(form: Listing) -> anyhow::Result<u8> {
 }
 
 fn rules_as_json() -> anyhow::Result<String> {
-    let limit =
-        |p: &Param| json!({ "name": p.name, "value": p.default, "why": p.why, "source": p.source.words() });
-    let rule = |r: &Rule| {
-        let limits: Vec<Value> = r.params.iter().map(limit).collect();
-        json!({ "name": r.name, "family": r.family, "summary": r.summary, "limits": limits })
-    };
-    Ok(serde_json::to_string_pretty(&diagnose::rules().map(rule).collect::<Vec<_>>())? + "\n")
+    let rules: Vec<Value> = diagnose::rules().map(rule_as_json).collect();
+    Ok(serde_json::to_string_pretty(&rules)? + "\n")
+}
+
+fn rule_as_json(rule: &Rule) -> Value {
+    let limits: Vec<Value> = rule.params.iter().map(limit_as_json).collect();
+    json!({ "name": rule.name, "family": rule.family, "summary": rule.summary, "limits": limits })
+}
+
+fn limit_as_json(limit: &Param) -> Value {
+    json!({ "name": limit.name, "value": limit.default, "why": limit.why, "source": limit.source.words() })
 }
 
 /// Returns `docs/rules.md`: a table of all rules, and what `explain` says of each.
 fn rules_as_markdown() -> String {
-    let row = |r: &Rule| format!("| [{0}](#{0}) | {1} | {2} |\n", r.name, r.family, r.summary);
-    // As it stands in a terminal: its numbers and signs need no escaping so.
-    let section = |r: &Rule| format!("\n## {}\n\n```text\n{}```\n", r.name, r.explain());
-    let rows: String = diagnose::rules().map(row).collect();
-    let sections: String = diagnose::rules().map(section).collect();
+    let (mut rows, mut sections) = (String::new(), String::new());
+    for r in diagnose::rules() {
+        rows += &format!("| [{0}](#{0}) | {1} | {2} |\n", r.name, r.family, r.summary);
+        // As it stands in a terminal: its numbers and signs need no escaping so.
+        sections += &format!("\n## {}\n\n```text\n{}```\n", r.name, r.explain());
+    }
     format!(
         "# The rules\n\nWhat `gradscope explain RULE` says of each; `gradscope rules --markdown` writes this page.\n\n\
          | rule | family | finds |\n|---|---|---|\n{rows}{sections}"

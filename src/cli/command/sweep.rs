@@ -58,12 +58,11 @@ pub fn conclude(
     let sweep = Sweep::of(cells, args.sort);
     sweep.write(directory)?;
     show(&sweep, directory.path(), args, colors)?;
-    let fails = |cell: &Cell| cell.result.as_ref().is_some_and(|r| findings.fails(&r.findings));
-    Ok(match () {
-        () if !sweep.is_complete() => exit::RUN_FAILED,
-        () if sweep.cells.iter().any(fails) => exit::FINDING,
-        () => exit::DONE,
-    })
+    if !sweep.is_complete() {
+        return Ok(exit::RUN_FAILED);
+    }
+    let mut results = sweep.cells.iter().filter_map(|cell| cell.result.as_ref());
+    Ok(if results.any(|result| findings.fails(&result.findings)) { exit::FINDING } else { exit::DONE })
 }
 
 fn show(sweep: &Sweep, directory: &Path, args: &SweepArgs, colors: Colors) -> anyhow::Result<()> {

@@ -25,12 +25,11 @@ impl Findings {
             settings.set(assignment)?;
         }
         let fail_on = args.fail_on.as_deref().map_or(Ok(FailOn::default()), FailOn::parse)?;
-        let is_off = |name: &&str| {
-            let mut meant = rules().filter(|r| r.name == *name || r.family == *name);
-            meant.all(|rule| !settings.is_on(rule.name))
-        };
-        if let Some(&name) = fail_on.names().iter().find(|name| is_off(name)) {
-            return Err(SettingsError::FailsOnWhatIsOff { name });
+        for &name in fail_on.names() {
+            let mut meant = rules().filter(|r| r.name == name || r.family == name);
+            if meant.all(|rule| !settings.is_on(rule.name)) {
+                return Err(SettingsError::FailsOnWhatIsOff { name });
+            }
         }
         Ok(Self { settings, fail_on })
     }

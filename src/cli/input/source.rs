@@ -51,6 +51,5 @@ pub fn read_whatever(path: &Path, findings: &Findings) -> anyhow::Result<Summary
 
 /// Reads the run that `--baseline` names, whose findings are known.
 pub fn baseline(given: Option<&PathBuf>, findings: &Findings) -> anyhow::Result<Option<Summary>> {
-    let read = |given: &PathBuf| read_whatever(&path(given), findings).context("--baseline");
-    given.map(read).transpose()
+    given.map(|given| read_whatever(&path(given), findings).context("--baseline")).transpose()
 }

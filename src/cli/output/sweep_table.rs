@@ -59,8 +59,8 @@ fn headings(sweep: &Sweep) -> Vec<String> {
 }
 
 fn row(cell: &Cell, sweep: &Sweep) -> Vec<String> {
-    let value = |flag: &str| cell.settings.get(flag).map_or_else(|| "–".into(), |v| cut(v, MAX_WIDTH));
-    let mut row: Vec<String> = sweep.grid.iter().map(|axis| value(&axis.flag)).collect();
+    let values = sweep.grid.iter().map(|axis| cell.settings.get(&axis.flag));
+    let mut row: Vec<String> = values.map(|v| v.map_or_else(|| "–".into(), |v| cut(v, MAX_WIDTH))).collect();
     if row.is_empty() {
         row.push(cut(&cell.label, MAX_WIDTH));
     } else if cell.settings.is_empty() {
@@ -118,8 +118,7 @@ fn line(
 
 /// A text in one line of at most so many columns.
 fn cut(text: &str, width: usize) -> String {
-    let plain = |c: char| if c.is_control() { ' ' } else { c };
-    let text: String = text.chars().map(plain).collect();
+    let text = text.replace(char::is_control, " ");
     if display_width(&text) <= width {
         return text;
     }

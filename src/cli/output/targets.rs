@@ -126,11 +126,9 @@ fn split(word: &OsStr) -> Option<(String, PathBuf)> {
 
 /// The same for two names of one file, whether or not it is there.
 fn resolved(path: &Path) -> PathBuf {
-    let absolute = || {
-        let parent = parent(path);
-        Some(fs::canonicalize(parent).ok()?.join(path.file_name()?))
-    };
-    fs::canonicalize(path).ok().or_else(absolute).unwrap_or_else(|| path.to_owned())
+    let in_its_directory = fs::canonicalize(parent(path)).ok().zip(path.file_name());
+    let absolute = in_its_directory.map(|(directory, name)| directory.join(name));
+    fs::canonicalize(path).ok().or(absolute).unwrap_or_else(|| path.to_owned())
 }
 
 fn parent(path: &Path) -> &Path {

@@ -91,12 +91,12 @@ fn consequences(text: &mut String, colors: Colors, diagnosis: &Diagnosis, root: 
             None => rules.push((&finding.rule, finding.layers.clone())),
         }
     }
-    let named = |(rule, layers): &(&str, Vec<String>)| match places(layers) {
-        layers if layers.is_empty() => (*rule).to_owned(),
-        layers => format!("{rule} ({layers})"),
-    };
     if !rules.is_empty() {
-        let rules: Vec<String> = rules.iter().map(named).collect();
+        let rules = rules.iter().map(|(rule, layers)| match places(layers) {
+            layers if layers.is_empty() => (*rule).to_owned(),
+            layers => format!("{rule} ({layers})"),
+        });
+        let rules: Vec<String> = rules.collect();
         for line in lines(&format!("follows from it: {}", rules.join(", ")), "  ") {
             let _ = writeln!(text, "{}", colors.dim(&line));
         }

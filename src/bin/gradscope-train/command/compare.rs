@@ -15,7 +15,7 @@ use gradscope::train::{Config, DataOptions, check};
 
 use crate::input::resolve;
 use crate::input::variants::{Grid, Trial, Variant, common, file_names, product, trials};
-use crate::session::{RunContext, status, train};
+use crate::session::{DirectoryName, RunContext, status, train};
 use crate::side_by_side::{TrainedVariant, VARIANTS, show, write};
 use crate::signals::Signals;
 
@@ -53,7 +53,7 @@ pub fn run(args: &CompareArgs, colors: Colors) -> anyhow::Result<u8> {
         if !args.output.quiet {
             output::note(&format!("variant {} of {}: {}", sides.len() + 1, trials.len(), trial.label));
         }
-        match train(config, None, own(directory.path(), &name)?, false, &how) {
+        match train(config, None, own(directory.path(), &name)?, DirectoryName::Given, &how) {
             Ok(trained) => {
                 sides.push(TrainedVariant { label: trial.label.clone(), file_name: name, trained })
             }

@@ -14,7 +14,7 @@ use gradscope::report::{OutputDir, RECORD_FILE, command};
 
 use crate::input::resolve;
 use crate::input::variants::{Trial, Variant, common, file_name, trials};
-use crate::session::{RunContext, Trained, status, train};
+use crate::session::{DirectoryName, RunContext, Trained, status, train};
 use crate::side_by_side::{TrainedVariant, VARIANTS, show, write};
 use crate::signals::Signals;
 
@@ -184,20 +184,20 @@ impl Trials<'_> {
             output::note(&format!("trying {label}{seed}"));
         }
         let own = OutputDir::check(&self.directory.path().join(VARIANTS).join(&name), self.force)?;
-        let trained =
-            train(&config, None, own, false, &self.how).with_context(|| format!("remedy {label:?}"))?;
+        let trained = train(&config, None, own, DirectoryName::Given, &self.how)
+            .with_context(|| format!("remedy {label:?}"))?;
         Ok(TrainedVariant { label: label.into(), file_name: name, trained })
     }
 
     /// The remedies that help, best first: by verdict, then by the last training loss.
     fn helping(&self) -> Vec<usize> {
         let Some(base) = self.sides.first() else { return Vec::new() };
-        let helps = |i: &usize| helps(&base.trained, &self.sides[*i].trained);
-        let mut helping: Vec<usize> = (1..self.sides.len()).filter(helps).collect();
-        let rank = |i: &usize| (self.sides[*i].trained.diagnosis.verdict, loss(&self.sides[*i].trained));
+        let remedied = 1..self.sides.len();
+        let mut helping: Vec<usize> =
+            remedied.filter(|i| helps(&base.trained, &self.sides[*i].trained)).collect();
         helping.sort_by(|a, b| {
-            let ((va, la), (vb, lb)) = (rank(a), rank(b));
-            va.cmp(&vb).then(la.total_cmp(&lb))
+            let [a, b] = [a, b].map(|i| &self.sides[*i].trained);
+            a.diagnosis.verdict.cmp(&b.diagnosis.verdict).then(loss(a).total_cmp(&loss(b)))
         });
         helping
     }
@@ -209,10 +209,9 @@ impl Trials<'_> {
 
 /// Whether a remedy clears the roots of the run as it was and lowers its loss.
 fn helps(base: &Trained, remedied: &Trained) -> bool {
-    let alarming =
-        |d: &Diagnosis, rule: &str| d.findings.iter().any(|f| f.rule == rule && f.severity > Severity::Info);
     let mut roots = base.diagnosis.roots().filter(|f| f.severity > Severity::Info);
-    let cleared = roots.all(|root| !alarming(&remedied.diagnosis, &root.rule));
+    let left: Vec<_> = remedied.diagnosis.findings.iter().filter(|f| f.severity > Severity::Info).collect();
+    let cleared = roots.all(|root| left.iter().all(|finding| finding.rule != root.rule));
     let lower =
         loss(remedied) < MAX_LOSS_SHARE * loss(base) || (loss(base).is_nan() && loss(remedied).is_finite());
     cleared && lower && remedied.diagnosis.verdict < base.diagnosis.verdict
@@ -242,11 +241,10 @@ fn remedies(diagnosis: &Diagnosis) -> Vec<Vec<String>> {
 
 /// Remedies two by two, the promising ones first; two that set the same flag are no pair.
 fn pairs(singles: &[Vec<String>]) -> Vec<Vec<String>> {
-    let flags = |words: &[String]| words.iter().filter(|w| w.starts_with("--")).cloned().collect::<Vec<_>>();
     let mut pairs: Vec<(usize, Vec<String>)> = Vec::new();
     for (i, a) in singles.iter().enumerate() {
         for (j, b) in singles.iter().enumerate().skip(i + 1) {
-            if flags(a).iter().all(|flag| !flags(b).contains(flag)) {
+            if a.iter().filter(|word| word.starts_with("--")).all(|flag| !b.contains(flag)) {
                 pairs.push((i + j, [a.as_slice(), b.as_slice()].concat()));
             }
         }

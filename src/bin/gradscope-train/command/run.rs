@@ -13,7 +13,7 @@ use gradscope::report::OutputDir;
 use crate::input::config_file;
 use crate::input::resolve;
 use crate::input::resume;
-use crate::session::{RunContext, status, train};
+use crate::session::{DirectoryName, RunContext, status, train};
 use crate::signals::Signals;
 
 /// Everything is checked before anything is written; then the record grows while training goes.
@@ -41,8 +41,9 @@ pub fn run(args: &RunArgs, colors: Colors) -> anyhow::Result<u8> {
     let targets = open_targets(&args.targets, &args.output, &[&directory.record(config.packing)])?;
     let baseline = source::baseline(args.baseline.as_ref(), &findings)?;
     let signals = Signals::listen()?;
+    let name = if given.is_some() { DirectoryName::Given } else { DirectoryName::MadeUp };
     let how = RunContext { findings: &findings, signals: &signals, quiet: args.output.quiet };
-    let trained = train(&config, earlier.as_ref(), directory, given.is_none(), &how)?;
+    let trained = train(&config, earlier.as_ref(), directory, name, &how)?;
     let record = trained.directory.record(config.packing);
     let baseline = baseline.as_ref();
     let wanted = OutputRequest { args: &args.output, targets: &targets, baseline, colors };

@@ -59,7 +59,6 @@ fn sizes(model: Model, data: &DataArgs) -> Result<(Model, Sizes), TrainError> {
 }
 
 fn shown(model: &Model, table: &ParameterTable) -> Result<String, std::fmt::Error> {
-    let dimensions = |shape: &[u64]| shape.iter().map(u64::to_string).collect::<Vec<_>>().join(" × ");
     let mut cells =
         vec![["layer", "kind", "activation", "output", "parameters", "trainable"].map(String::from)];
     for row in &table.layers {
@@ -81,10 +80,6 @@ fn shown(model: &Model, table: &ParameterTable) -> Result<String, std::fmt::Erro
     writeln!(text, "input {}\n", dimensions(&table.input))?;
     text += &aligned(&cells, 4..5);
     let memory = &table.memory;
-    let size = |bytes: u64| match bytes as f64 {
-        b if b < MIN_MEGABYTES * MEGABYTE => format!("{} kB", number(b / KILOBYTE)),
-        b => format!("{} MB", number(b / MEGABYTE)),
-    };
     let rows = if memory.rows == 1 { "1 row".into() } else { format!("{} rows", count(memory.rows)) };
     writeln!(
         text,
@@ -97,4 +92,17 @@ fn shown(model: &Model, table: &ParameterTable) -> Result<String, std::fmt::Erro
         size(memory.total_bytes),
     )?;
     Ok(text)
+}
+
+/// Returns a shape as people write it: `1 × 28 × 28`.
+fn dimensions(shape: &[u64]) -> String {
+    shape.iter().map(u64::to_string).collect::<Vec<_>>().join(" × ")
+}
+
+/// Returns a size in kilobytes or megabytes.
+fn size(bytes: u64) -> String {
+    match bytes as f64 {
+        b if b < MIN_MEGABYTES * MEGABYTE => format!("{} kB", number(b / KILOBYTE)),
+        b => format!("{} MB", number(b / MEGABYTE)),
+    }
 }

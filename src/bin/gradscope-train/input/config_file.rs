@@ -71,10 +71,13 @@ pub fn read() -> anyhow::Result<()> {
     let settings = settings(&text, &path)?;
     let mut words = typed.clone();
     let cli = built();
-    let known = |flag: &str| {
-        cli.find_subcommand(command).is_some_and(|c| c.get_arguments().any(|a| a.get_long() == Some(flag)))
-    };
-    let new = settings.iter().filter(|s| known(&s.flag) && !is_typed(&typed, &s.flag));
+    let known: Vec<&str> = cli
+        .find_subcommand(command)
+        .into_iter()
+        .flat_map(|c| c.get_arguments())
+        .filter_map(Arg::get_long)
+        .collect();
+    let new = settings.iter().filter(|s| known.contains(&s.flag.as_str()) && !is_typed(&typed, &s.flag));
     let new: Vec<OsString> = new.flat_map(|s| s.words()).map(OsString::from).collect();
     words.splice(at + 1..at + 1, new);
     // Read once, at the beginning.
@@ -106,11 +109,14 @@ impl Setting {
     /// As they would be typed.
     fn words(&self) -> Vec<String> {
         let flag = format!("--{}", self.flag);
-        let with = |value: &String| match value.starts_with('-') {
+        if self.values.is_empty() {
+            return vec![flag];
+        }
+        let words = self.values.iter().map(|value| match value.starts_with('-') {
             true => vec![format!("{flag}={value}")],
             false => vec![flag.clone(), value.clone()],
-        };
-        if self.values.is_empty() { vec![flag] } else { self.values.iter().flat_map(with).collect() }
+        });
+        words.flatten().collect()
     }
 
     fn place(&self) -> String {
@@ -186,9 +192,9 @@ fn from_file() -> Vec<Setting> {
 /// Says where the flags stand that an error is about, if that is the file.
 pub fn note(error: &str) {
     let first = error.lines().next().unwrap_or_default();
-    let apart = |c: char| !(c.is_alphanumeric() || c == '-');
+    let words: Vec<&str> = first.split(|c: char| !(c.is_alphanumeric() || c == '-')).collect();
     for setting in from_file() {
-        let flag = first.split(apart).any(|word| word.strip_prefix("--") == Some(&setting.flag));
+        let flag = words.iter().any(|word| word.strip_prefix("--") == Some(&setting.flag));
         // Of some flags the value says enough.
         if flag || setting.values.iter().any(|value| first.contains(&format!("{value:?}"))) {
             output::note(&format!("--{} stands in {}", setting.flag, setting.place()));
@@ -239,6 +245,6 @@ fn built() -> clap::Command {
 /// The flags of `run` that a file may set.
 fn flags(cli: &clap::Command) -> anyhow::Result<Vec<&Arg>> {
     let run = cli.find_subcommand("run").context("run is a command")?;
-    let of_a_file = |a: &&Arg| a.get_long().is_some_and(|long| !NOT_OF_A_FILE.contains(&long));
-    Ok(run.get_arguments().filter(of_a_file).collect())
+    let arguments = run.get_arguments();
+    Ok(arguments.filter(|a| a.get_long().is_some_and(|long| !NOT_OF_A_FILE.contains(&long))).collect())
 }

@@ -125,15 +125,17 @@ pub fn source(data: &DataArgs, model: &Blueprint) -> Result<DataSource, TrainErr
 /// # Errors
 /// [`TrainError::Settings`] for a split that is none.
 pub fn data_options(data: &DataArgs) -> Result<DataOptions, TrainError> {
-    let split =
-        |text: &String| text.parse().map_err(|e| TrainError::Settings(format!("--split {text}: {e}")));
+    let split = data
+        .split
+        .as_ref()
+        .map(|text| text.parse().map_err(|e| TrainError::Settings(format!("--split {text}: {e}"))));
     Ok(DataOptions {
         target: data.target.clone(),
         task: data.task,
         samples: data.samples,
         noise: data.noise,
         standardize: data.standardize,
-        split: data.split.as_ref().map(split).transpose()?,
+        split: split.transpose()?,
         no_shuffle_split: data.no_shuffle_split,
     })
 }

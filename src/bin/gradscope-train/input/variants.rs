@@ -220,11 +220,9 @@ fn trial(common: &[String], variant: &Variant) -> anyhow::Result<Trial> {
     let mut base = vec!["gradscope".to_owned(), "run".to_owned()];
     let off: Vec<String> = variant.off.iter().map(|flag| format!("--{flag}")).collect();
     base.extend(common.iter().filter(|word| !off.contains(word)).cloned());
-    let setting = |(flag, value): &(String, Option<String>)| match value {
-        Some(value) => vec![format!("--{flag}"), value.clone()],
-        None => vec![format!("--{flag}")],
-    };
-    let changes: Vec<String> = variant.settings.iter().flat_map(setting).collect();
+    let words = variant.settings.iter();
+    let words = words.flat_map(|(flag, value)| [Some(format!("--{flag}")), value.clone()]);
+    let changes: Vec<String> = words.flatten().collect();
     let command = command::replaced(&base, &changes);
     let parsed = Cli::try_parse_from(&command).map_err(|error| {
         let said = error.to_string();
@@ -237,8 +235,8 @@ fn trial(common: &[String], variant: &Variant) -> anyhow::Result<Trial> {
 
 /// A name for a trial's files, of characters that every file system and shell takes as they are.
 pub fn file_name(label: &str) -> String {
-    let plain = |c: char| if c.is_ascii_alphanumeric() || "=.,+-_".contains(c) { c } else { '-' };
-    let name: String = label.chars().map(plain).take(80).collect();
+    let name = label.replace(|c: char| !(c.is_ascii_alphanumeric() || "=.,+-_".contains(c)), "-");
+    let name: String = name.chars().take(80).collect();
     let name = name.trim_matches(['-', '.']).to_owned();
     if name.is_empty() { "variant".into() } else { name }
 }

@@ -60,18 +60,17 @@ pub fn run(args: &SweepArgs, colors: Colors) -> anyhow::Result<u8> {
         bail!("{} is being swept by another process: wait for it, or choose another --out", cells.display());
     };
     let signals = Signals::listen()?;
-    let read = |planned: &Planned| read(directory.path(), planned);
     // The directory is known as a sweep's from the beginning, however this one ends.
-    Sweep::of(plan.iter().map(read).collect(), args.sort).write(&directory)?;
+    Sweep::of(plan.iter().map(|planned| read(directory.path(), planned)).collect(), args.sort)
+        .write(&directory)?;
     let attempts = train(args, &plan, directory.path(), &signals);
-    let settle = |(planned, attempt): (&Planned, &Option<Attempt>)| match attempt {
+    let settled = plan.iter().zip(&attempts).map(|(planned, attempt)| match attempt {
         Some(Attempt { ended: Ended::Failed(error), .. }) => {
             Cell { outcome: CellOutcome::Failed, error: Some(error.clone()), ..planned.not_trained() }
         }
-        _ => read(planned),
-    };
-    let settled = plan.iter().zip(&attempts).map(settle).collect();
-    let status = conclude(args, settled, &directory, &findings, colors)?;
+        _ => read(directory.path(), planned),
+    });
+    let status = conclude(args, settled.collect(), &directory, &findings, colors)?;
     Ok(signals.asked().map_or(status, session::status))
 }
 

@@ -112,14 +112,14 @@ impl<'a> Pool<'a> {
                     State::Ended(_) => {}
                 }
             }
-            let still = |slot: Slot| match slot.state {
+            let still = slots.into_iter().filter_map(|slot| match slot.state {
                 State::Ended(how) => {
                     ended(slot.index, Attempt { ended: how, seconds: slot.since.elapsed().as_secs_f64() });
                     None
                 }
                 _ => Some(slot),
-            };
-            slots = slots.into_iter().filter_map(still).collect();
+            });
+            slots = still.collect();
             std::thread::sleep(PAUSE);
         }
     }
@@ -156,8 +156,10 @@ impl<'a> Pool<'a> {
             std::os::unix::process::CommandExt::process_group(&mut command, 0);
             Ok(State::Running { child: command.spawn()?, stderr })
         };
-        let failed = |error: io::Error| format!("cannot start it in {}: {error}", directory.display());
-        begin().unwrap_or_else(|error| State::Ended(Ended::Failed(failed(error))))
+        begin().unwrap_or_else(|error: io::Error| {
+            let place = directory.display();
+            State::Ended(Ended::Failed(format!("cannot start it in {place}: {error}")))
+        })
     }
 }
 
