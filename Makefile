@@ -45,7 +45,7 @@ help: ## list the targets
 libtorch: ## fetch libtorch into .libtorch/, once (a LIBTORCH in the environment is used instead)
 	@$(PYTHON) tools/libtorch.py
 
-build: libtorch ## build the release binary
+build: libtorch ## build the release binaries
 	$(CARGO) build --release --locked
 
 # Without the path of this build's libtorch in it: where it is installed, it has its own.
@@ -54,14 +54,14 @@ release: libtorch
 	GRADSCOPE_RELEASE=1 $(CARGO) build --release --locked
 
 install: release ## install under PREFIX (/usr/local), with libtorch, manual pages, completions; DESTDIR= for packagers
-	@tools/install.sh target/release/gradscope "$(DESTDIR)$(PREFIX)" "$(LIBRARIES)"
+	@tools/install.sh target/release "$(DESTDIR)$(PREFIX)" "$(LIBRARIES)"
 
 # A target of its own: what cargo runs while it builds cannot be linked statically.
 dist: release ## pack release archives into target/dist, with and without training, with checksums
-	RUSTFLAGS="-C target-feature=+crt-static" $(CARGO) build --release --locked $(SLIM) --target $(HOST)
+	RUSTFLAGS="-C target-feature=+crt-static" $(CARGO) build --release --locked $(SLIM) --target $(HOST) --bin gradscope
 	@rm -rf $(DIST)
-	@tools/dist.sh $(DIST) target/$(HOST)/release/gradscope
-	@tools/dist.sh $(DIST) target/release/gradscope "$(LIBRARIES)"
+	@tools/dist.sh $(DIST) target/$(HOST)/release
+	@tools/dist.sh $(DIST) target/release "$(LIBRARIES)"
 
 test-dist: dist ## install, move and run; unpack the archives in an empty root and run (a release build: minutes)
 	@scratch=$$(mktemp -d) && trap 'rm -rf "$$scratch"' EXIT \

@@ -6,7 +6,7 @@
 //!
 //! | module | what it holds |
 //! |---|---|
-//! | `cli` (in the binary) | arguments, resolved once into ready objects; one file a subcommand |
+//! | `cli` | arguments, resolved once into ready objects; one file a subcommand |
 //! | [`train`] | everything that touches libtorch: data, models, initialisers, the probe, the loop |
 //! | [`checkpoint`] | .safetensors, .pt, .npz → a record of weights alone, without libtorch |
 //! | [`report`] | record + findings + pictures → files, one file an output format |
@@ -14,6 +14,9 @@
 //! | [`diagnose`] | record → findings: rules, root causes, remedies, explanations |
 //! | [`record`] | what a run looked like: types, writer, reader; the waist of the program |
 //! | [`stats`] | numbers only: the mergeable distribution, quantiles, kernel density |
+//!
+//! All but `train` is in a crate of its own, `gradscope-core`, whose modules are those of this one: so
+//! the program `gradscope` is linked without libtorch, and hands what trains over to `gradscope-train`.
 //!
 //! Whatever can write a record gets every diagnosis, picture and report; whatever reads one needs no
 //! tensor library. `train` is behind the cargo feature of the same name, on by default.
@@ -43,15 +46,10 @@
 
 #![deny(missing_docs, unsafe_code)]
 
-pub mod checkpoint;
-pub mod diagnose;
-pub mod plot;
-pub mod record;
-pub mod report;
-pub mod stats;
 #[doc(hidden)]
-#[cfg(any(test, feature = "testing"))]
-pub mod testing;
-pub mod text;
+pub use gradscope_core::cli;
+#[doc(inline)]
+pub use gradscope_core::{checkpoint, diagnose, plot, record, report, stats, text};
+
 #[cfg(feature = "train")]
 pub mod train;

@@ -1,9 +1,8 @@
-//! The process: parse, run, print the error chain, exit status.
+//! The program that starts in milliseconds: what trains it hands over to `gradscope-train`.
 
 #![forbid(unsafe_code)]
 
-mod cli;
-
+// Nothing of the crate `gradscope` may be named here: it would be linked, and libtorch with it.
 fn main() -> std::process::ExitCode {
-    cli::main()
+    gradscope_core::cli::main()
 }

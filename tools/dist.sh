@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
 # Packs the archives of a release:
 #
-#     tools/dist.sh OUT BINARY LIBTORCH    the whole program, with libtorch and the C++ runtime
-#     tools/dist.sh OUT BINARY             the program without `train`, linked statically
+#     tools/dist.sh OUT BINARIES LIBTORCH    both programs, with libtorch and the C++ runtime
+#     tools/dist.sh OUT BINARIES             the program that does not train, linked statically
 #
 # Either goes into OUT/ as a tar.gz of a tree that runs wherever it is unpacked, with the licences of
 # everything in it; OUT/SHA256SUMS lists what is there. For Linux.
 set -euo pipefail
-out=$1 binary=$2 libtorch=${3-}
+out=$1 binaries=$2 libtorch=${3-}
 root=$(cd "$(dirname "$0")/.." && pwd)
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
@@ -20,10 +20,14 @@ tree=$scratch/$name
 doc=$tree/share/doc/gradscope
 
 # Where it was built is nowhere else: a release that looked for libtorch there would seem to work here.
-dynamic=$(readelf -d "$binary")
-if grep -E 'R(UN)?PATH' <<< "$dynamic" | grep -vF '[$ORIGIN/../lib/gradscope]'; then
-    fail "$binary also looks for libraries elsewhere: build it with GRADSCOPE_RELEASE=1"
-fi
+for binary in gradscope ${libtorch:+gradscope-train}; do
+    dynamic=$(readelf -d "$binaries/$binary")
+    if grep -E 'R(UN)?PATH' <<< "$dynamic" | grep -vF '[$ORIGIN]'; then
+        fail "$binary also looks for libraries elsewhere: build it with GRADSCOPE_RELEASE=1"
+    fi
+done
+# It starts in milliseconds because of that.
+grep -E 'libtorch|libc10' <<< "$(readelf -d "$binaries/gradscope")" && fail "gradscope is linked with libtorch"
 
 # libtorch_cpu is linked against two libraries for graphics cards that it never calls without one, and
 # whose licence is not as free as its own. In their place goes what has the same names and always says
@@ -51,7 +55,7 @@ without_cuda() {
 
 licence() { cp "$root/licenses/$1.txt" "$doc/licenses/"; }
 
-"$root/tools/install.sh" "$binary" "$tree" "$libtorch"
+"$root/tools/install.sh" "$binaries" "$tree" "$libtorch"
 mkdir "$doc/licenses"
 # That of Rust's own library lies where the compiler does.
 cp "$(rustc --print sysroot)/share/doc/rust/COPYRIGHT-library.html" "$doc/licenses/rust.html"

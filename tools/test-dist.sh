@@ -37,8 +37,10 @@ mkdir "$scratch/moved"
 cp -a "$installed" "$scratch/moved/tree"
 mv "$scratch/moved/tree" "$scratch/elsewhere"
 moved=$scratch/elsewhere
-readelf -d "$moved/bin/gradscope" | grep -qF '[$ORIGIN/../lib/gradscope]' || fail "the program has another run path"
-ldd "$moved/bin/gradscope" | awk '$2 == "=>" { print $1, $3 }' | while read -r library path; do
+trains=$moved/lib/gradscope/gradscope-train
+readelf -d "$trains" | grep -qF '[$ORIGIN]' || fail "the program that trains has another run path"
+ldd "$moved/bin/gradscope" | grep -E 'libtorch|libc10' && fail "the program loads libtorch"
+ldd "$trains" | awk '$2 == "=>" { print $1, $3 }' | while read -r library path; do
     case $library in
         libtorch* | libc10* | libgomp* | libstdc++* | libgcc_s*)
             [[ $(readlink -f "$path") = $(readlink -f "$moved")/lib/gradscope/* ]] || fail "$library comes from $path" ;;
@@ -75,6 +77,7 @@ expect 1 "dead-layer fc1" inside check /work/report --fail-on dead-relu
 [ -s "$scratch/root/work/report/report.html" ] || fail "there is no page"
 expect 2 "did you mean relu5?" inside run --model rleu5
 expect 0 "yes, with libtorch" inside doctor
+expect 0 "/lib/gradscope/gradscope-train" inside doctor
 umount -R "$scratch/root/dev" "$scratch/root/proc"
 passed "$(basename "$full") trains and judges in a root with the C library alone"
 
@@ -86,7 +89,7 @@ cp -r "$report" "$scratch/root/work/report"
 readelf -d "$scratch/root/bin/gradscope" | grep NEEDED && fail "the slim program needs libraries"
 expect 1 "dead-layer fc1" inside check /work/report --fail-on dead-relu
 expect 0 "fc1 was born dead" inside report /work/report/record.jsonl --out /work/again
-expect 2 "this build cannot train" inside run --model relu5
+expect 2 "needs gradscope-train" inside run --model relu5
 for tree in "$full" "$slim"; do
     list=$(tar -tzf "$tree")
     for part in LICENSE licenses/crates.txt licenses/rust.html; do

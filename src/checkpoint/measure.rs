@@ -149,7 +149,7 @@ pub fn record(paths: &[PathBuf], command: Vec<String>) -> Result<(Record, Vec<St
     let mut record = Record::new(Header {
         schema: SCHEMA.into(),
         gradscope: env!("CARGO_PKG_VERSION").into(),
-        commit: env!("GRADSCOPE_COMMIT").into(),
+        commit: crate::COMMIT.into(),
         libtorch: None,
         command,
         run: run(&last.path, epochs),

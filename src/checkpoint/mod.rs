@@ -18,14 +18,13 @@ mod numpy;
 mod open;
 mod place;
 mod safetensors;
-#[cfg(feature = "train")]
 mod script;
 mod tensor;
 mod torch;
 
 pub use error::CheckpointError;
-#[cfg(feature = "train")]
-pub(crate) use layers::{Named, group};
+#[doc(hidden)]
+pub use layers::{Named, group};
 pub use measure::record;
-#[cfg(feature = "train")]
-pub(crate) use script::Program;
+#[doc(hidden)]
+pub use script::Program;

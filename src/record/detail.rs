@@ -4,6 +4,9 @@
 //! counts, moments and quantiles, which is all that is kept of most of them: the full distributions of
 //! 200 layers over 100 epochs would be ten times as long.
 
+use std::fmt;
+use std::str::FromStr;
+
 use crate::stats::DetailLevel;
 
 /// Captures that are kept in full before the last, at most: of up to ten layers so many, of 200 and more one.
@@ -89,6 +92,32 @@ impl CaptureSettings {
         } else {
             CaptureDetail::MOMENTS
         }
+    }
+}
+
+/// The settings that have a name, as records and flags spell them.
+const NAMED: [(&str, CaptureSettings); 4] = [
+    ("all", CaptureSettings::ALL),
+    ("norms", CaptureSettings::NORMS),
+    ("none", CaptureSettings::NONE),
+    ("activations=off", CaptureSettings::NO_ACTIVATIONS),
+];
+
+impl FromStr for CaptureSettings {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        NAMED
+            .iter()
+            .find(|(name, _)| *name == text)
+            .map(|(_, settings)| *settings)
+            .ok_or_else(|| format!("should be one of {}", NAMED.map(|(name, _)| name).join(", ")))
+    }
+}
+
+impl fmt::Display for CaptureSettings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(NAMED.iter().find(|(_, settings)| settings == self).map_or("all", |(name, _)| name))
     }
 }
 

@@ -203,6 +203,9 @@ pub enum Loss {
 }
 
 impl Loss {
+    /// Those that there are to train with.
+    pub const TRAINED: [Loss; 3] = [Loss::Bce, Loss::Mse, Loss::CrossEntropy];
+
     /// As `--loss` spells it.
     pub fn name(self) -> &'static str {
         match self {
@@ -225,6 +228,17 @@ pub enum Task {
 }
 
 impl Task {
+    /// Both of them.
+    pub const ALL: [Task; 2] = [Task::Classification, Task::Regression];
+
+    /// Returns its name, as `--task` spells it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Task::Classification => "classification",
+            Task::Regression => "regression",
+        }
+    }
+
     /// Returns the name of a score.
     pub fn score_name(self) -> &'static str {
         match self {

@@ -13,6 +13,7 @@ mod line;
 mod merge;
 mod quantity;
 mod recorder;
+pub mod settings;
 mod thinning;
 
 pub use derived::Norm;

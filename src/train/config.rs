@@ -74,7 +74,7 @@ impl Config {
         Header {
             schema: SCHEMA.into(),
             gradscope: env!("CARGO_PKG_VERSION").into(),
-            commit: env!("GRADSCOPE_COMMIT").into(),
+            commit: gradscope_core::COMMIT.into(),
             libtorch: Some(super::libtorch_version().into()),
             command: self.command.clone(),
             run: Run {

@@ -3,7 +3,6 @@
 //! Training emits record lines and knows nothing of rules, pictures or files; whoever listens writes
 //! them, diagnoses them or shows them.
 
-mod capture;
 mod config;
 mod data;
 mod device;

@@ -1,9 +1,7 @@
 //! Bad input: one sentence on standard error that says what, where and what would be right; exit
 //! status 2; nothing left behind.
 
-#[cfg(feature = "train")]
-use crate::support::idx;
-use crate::support::{Ran, Scratch};
+use crate::support::{Ran, Scratch, idx};
 
 /// Runs a command that must be refused, and gives back what it said.
 fn refused(scratch: &Scratch, words: &[&str]) -> String {
@@ -19,7 +17,6 @@ fn refused(scratch: &Scratch, words: &[&str]) -> String {
     message.trim_end().to_owned()
 }
 
-#[cfg(feature = "train")]
 mod run {
     use super::*;
 
@@ -288,24 +285,5 @@ mod run {
         assert_eq!(scratch.read("folder/mine.txt"), "mine");
         let plots = scratch.list("folder/plots");
         assert!(plots.contains(&"mine.svg".into()) && !plots.contains(&"histogram-fc3-weights.svg".into()));
-    }
-}
-
-#[cfg(not(feature = "train"))]
-#[test]
-fn the_build_without_libtorch_says_which_build_trains() {
-    for words in [
-        "run --model relu5",
-        "sweep --model relu5 --grid lr=1;2",
-        "models",
-        "datasets",
-        "summary --model relu5",
-        "inits",
-        "gradcheck --model relu5",
-        "init --scheme zeros --fan-in 2 --fan-out 2",
-    ] {
-        let words: Vec<&str> = words.split(' ').collect();
-        let message = refused(&Scratch::new(), &words);
-        assert!(message.contains("without libtorch") && message.contains("make build"), "{message}");
     }
 }

@@ -57,7 +57,7 @@ fn sources() -> Vec<Source> {
         let name = path.strip_prefix(root()).unwrap().to_string_lossy().replace('\\', "/");
         let inner = name.trim_start_matches("src/").trim_end_matches(".rs");
         let mut module: Vec<String> = inner.split('/').map(str::to_owned).collect();
-        if module.last().is_some_and(|last| last == "mod" || module.len() == 1 && last == "lib") {
+        if module.last().is_some_and(|last| last == "mod") || ["lib", "core"].contains(&inner) {
             module.pop();
         }
         let text = fs::read_to_string(path).unwrap();
@@ -212,11 +212,10 @@ fn figures(sources: &[Source]) -> Figures {
 }
 
 /// The modules and the names that they pass on, to tell which file an import is about.
-struct Names<'a> {
+struct Names {
     modules: BTreeMap<Vec<String>, usize>,
     /// Of a module: a name that it re-exports, and the path that it stands for.
     passed_on: HashMap<(Vec<String>, String), Vec<String>>,
-    sources: &'a [Source],
 }
 
 /// The paths of a tree of imports, each with the name that it is given.
@@ -239,14 +238,12 @@ fn absolute(
 ) -> Option<Vec<String>> {
     let (first, rest) = path.split_first()?;
     match first.as_str() {
-        "crate" => Some(rest.to_vec()),
+        "crate" | "gradscope" | "gradscope_core" => Some(rest.to_vec()),
         "self" => Some([module, rest].concat()),
         "super" => {
             let supers = path.iter().take_while(|name| *name == "super").count();
             Some([&module[..module.len().checked_sub(supers)?], &path[supers..]].concat())
         }
-        // The program's own files name the library as everybody does.
-        "gradscope" => Some(rest.to_vec()),
         name => {
             let child = [module, &[name.to_owned()]].concat();
             modules.contains_key(&child).then(|| [module, path].concat())
@@ -254,10 +251,10 @@ fn absolute(
     }
 }
 
-impl<'a> Names<'a> {
-    fn new(sources: &'a [Source]) -> Self {
+impl Names {
+    fn new(sources: &[Source]) -> Self {
         let modules = (0..).zip(sources).map(|(i, s)| (s.module.clone(), i)).collect();
-        let mut names = Self { modules, passed_on: HashMap::new(), sources };
+        let mut names = Self { modules, passed_on: HashMap::new() };
         for source in sources {
             for item in &source.file.items {
                 let Item::Use(item) = item else { continue };

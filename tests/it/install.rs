@@ -16,7 +16,8 @@ fn root() -> &'static Path {
 /// The tree of a prefix, and then elsewhere.
 fn installed(scratch: &Scratch, libraries: Option<&Path>) {
     let mut command = Command::new(root().join("tools/install.sh"));
-    command.arg(env!("CARGO_BIN_EXE_gradscope")).arg(scratch.path().join("stage/usr")).args(libraries);
+    let built = Path::new(env!("CARGO_BIN_EXE_gradscope")).parent().unwrap();
+    command.arg(built).arg(scratch.path().join("stage/usr")).args(libraries);
     Ran(command.output().unwrap()).expect(0);
     // And over what is there.
     Ran(command.output().unwrap()).expect(0);
@@ -59,7 +60,7 @@ fn program_pages_and_completions_are_laid_out_and_may_be_moved() {
 
 #[cfg(all(target_os = "linux", feature = "train"))]
 #[test]
-fn the_libraries_of_libtorch_and_the_cpp_runtime_are_laid_out_beside_the_program() {
+fn libtorch_and_the_cpp_runtime_are_laid_out_beside_the_program_that_trains() {
     let scratch = Scratch::new();
     // As cargo has it for the build; with an installed PyTorch instead of it there is none.
     let Some(libtorch) = std::env::var_os("LIBTORCH") else { return };
@@ -71,10 +72,17 @@ fn the_libraries_of_libtorch_and_the_cpp_runtime_are_laid_out_beside_the_program
     scratch.file("lib/notes.txt", "no library");
     installed(&scratch, Some(&scratch.path().join("lib")));
     let laid_out = scratch.list("moved/lib/gradscope");
-    for name in ["libc10.so", "libtorch_cpu.so", "libgcc_s.so.1", "libstdc++.so.6"] {
+    for name in ["gradscope-train", "libc10.so", "libtorch_cpu.so", "libgcc_s.so.1", "libstdc++.so.6"] {
         assert!(laid_out.iter().any(|n| n == name), "{name}: {laid_out:?}");
     }
     assert!(!laid_out.contains(&"notes.txt".to_owned()));
+    // The other finds it there.
+    let doctor = Command::new(scratch.path().join("moved/bin/gradscope")).arg("doctor").output().unwrap();
+    let doctor = Ran(doctor).expect(0).stdout();
+    assert!(
+        doctor.contains("yes, with libtorch") && doctor.contains("lib/gradscope/gradscope-train"),
+        "{doctor}"
+    );
     let runtime = fs::symlink_metadata(scratch.path().join("moved/lib/gradscope/libstdc++.so.6")).unwrap();
     assert!(runtime.is_file() && runtime.len() > 100_000, "the file itself and no link to this machine's");
 }
@@ -130,8 +138,11 @@ fn what_the_container_file_copies_is_enough_for_cargo() {
     cargo.args(["metadata", "--locked", "--offline", "--no-deps", "--format-version=1"]);
     let ran = Ran(cargo.current_dir(scratch.path()).output().unwrap()).expect(0);
     let metadata: serde_json::Value = serde_json::from_str(&ran.stdout()).unwrap();
-    let targets = metadata["packages"][0]["targets"].as_array().unwrap();
-    assert!(targets.iter().any(|t| t["name"] == "gradscope" && t["kind"][0] == "bin"), "{targets:?}");
+    let packages = metadata["packages"].as_array().unwrap();
+    let targets: Vec<_> = packages.iter().flat_map(|p| p["targets"].as_array().unwrap()).collect();
+    for name in ["gradscope", "gradscope-train"] {
+        assert!(targets.iter().any(|t| t["name"] == name && t["kind"][0] == "bin"), "{targets:?}");
+    }
     // And what its sources include.
     let found = included(&root().join("src"));
     assert!(found.iter().any(|file| file.ends_with("docs/schemas/model.json")), "{found:?}");

@@ -7,6 +7,7 @@ mod support;
 
 #[cfg(unix)]
 mod action;
+#[cfg(feature = "train")]
 mod bad_input;
 #[cfg(feature = "train")]
 mod boundary;
@@ -32,6 +33,8 @@ mod early_stop;
 mod experiments;
 #[cfg(feature = "train")]
 mod gradcheck;
+#[cfg(unix)]
+mod handover;
 mod house;
 mod html_valid;
 #[cfg(feature = "train")]

@@ -10,7 +10,7 @@ use gradscope::record::{
     Task,
 };
 use gradscope::stats::Distribution;
-use gradscope::testing;
+use gradscope_core::testing;
 
 /// A run whose layers and epochs are filled in by hand.
 pub struct Scenario {

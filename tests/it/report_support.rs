@@ -11,7 +11,7 @@ use gradscope::record::{
     TestResult,
 };
 use gradscope::stats::Distribution;
-use gradscope::testing;
+use gradscope_core::testing;
 
 /// Two ReLU layers, two epochs, the first layer without a gradient.
 pub fn record() -> Record {

@@ -11,5 +11,4 @@ mod zipped;
 
 pub use legacy::{is_legacy, read as read_legacy};
 pub use zipped::read;
-#[cfg(feature = "train")]
 pub use zipped::{Holds, root};

@@ -2,7 +2,9 @@
 
 use clap::Args;
 
-use super::{OutputArgs, RunFlags, number};
+use super::number;
+use super::output::OutputArgs;
+use super::run::RunFlags;
 
 #[derive(Debug, Args)]
 #[command(after_help = "Every flag of `run` may be given for all variants, or inside one.

@@ -4,7 +4,9 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{OutputArgs, RunFlags, number};
+use super::number;
+use super::output::OutputArgs;
+use super::run::RunFlags;
 
 #[derive(Debug, Args)]
 #[command(

@@ -24,6 +24,9 @@ pub enum Sort {
 }
 
 impl Sort {
+    /// All of them, in the order in which they are listed.
+    pub const ALL: [Sort; 3] = [Sort::Test, Sort::Dev, Sort::Train];
+
     /// In a word.
     pub fn name(self) -> &'static str {
         match self {

@@ -104,6 +104,6 @@ mod tests {
     }
 
     fn layer() -> Layer {
-        crate::testing::linear("fc", [4, 2], Activation::Identity)
+        gradscope_core::testing::linear("fc", [4, 2], Activation::Identity)
     }
 }

@@ -1,7 +1,6 @@
 //! Options of layers beside their kind.
 
-use schemars::JsonSchema;
-use serde::Deserialize;
+pub use crate::record::settings::{Cell, Norm};
 
 use crate::record::Activation;
 use crate::train::Scheme;
@@ -50,70 +49,6 @@ impl LayerOptions {
             norm: Norm::None,
             dropout: 0.0,
             trainable: true,
-        }
-    }
-}
-
-/// Normalisation of a layer's output.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Norm {
-    /// None.
-    #[default]
-    None,
-    /// Batch normalisation before the nonlinearity.
-    BatchPre,
-    /// Batch normalisation after the nonlinearity.
-    BatchPost,
-    /// Layer normalisation before the nonlinearity.
-    Layer,
-}
-
-impl Norm {
-    /// As `--norm` spells it.
-    pub fn name(self) -> &'static str {
-        match self {
-            Norm::None => "none",
-            Norm::BatchPre => "batch-pre",
-            Norm::BatchPost => "batch-post",
-            Norm::Layer => "layer",
-        }
-    }
-
-    /// Whether it looks at a whole batch.
-    pub fn is_batch(self) -> bool {
-        matches!(self, Norm::BatchPre | Norm::BatchPost)
-    }
-}
-
-/// What a recurrent layer does at a step.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Cell {
-    /// Plain.
-    Rnn,
-    /// Long short-term memory.
-    Lstm,
-    /// Gated recurrent unit.
-    Gru,
-}
-
-impl Cell {
-    /// As `type` and `--cell` spell it.
-    pub fn name(self) -> &'static str {
-        match self {
-            Cell::Rnn => "rnn",
-            Cell::Lstm => "lstm",
-            Cell::Gru => "gru",
-        }
-    }
-
-    /// Parts of its matrices, a row of units each.
-    pub(super) fn gates(self) -> u64 {
-        match self {
-            Cell::Rnn => 1,
-            Cell::Lstm => 4,
-            Cell::Gru => 3,
         }
     }
 }

@@ -69,7 +69,7 @@ impl Scope {
         let header = Header {
             schema: SCHEMA.into(),
             gradscope: env!("CARGO_PKG_VERSION").into(),
-            commit: env!("GRADSCOPE_COMMIT").into(),
+            commit: gradscope_core::COMMIT.into(),
             libtorch: Some(crate::train::libtorch_version().into()),
             command: std::env::args().collect(),
             run,

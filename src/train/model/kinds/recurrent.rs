@@ -55,6 +55,15 @@ pub static GRU: Kind = Kind {
     resolve: |entry, place| resolve(entry, place, Cell::Gru),
 };
 
+/// Returns how many parts its matrices have, a row of units each.
+fn gates(cell: Cell) -> u64 {
+    match cell {
+        Cell::Rnn => 1,
+        Cell::Lstm => 4,
+        Cell::Gru => 3,
+    }
+}
+
 #[derive(Clone, Copy, Debug)]
 struct Recurrent {
     cell: Cell,
@@ -82,7 +91,7 @@ impl Spec for Recurrent {
         }
         let bound = 1.0 / (self.units as f64).sqrt();
         let drawn = Init::Uniform(-bound, bound);
-        let rows = self.cell.gates() * self.units;
+        let rows = gates(self.cell) * self.units;
         // No single nonlinearity follows a matrix of gates.
         let of_input = LayerOptions { act: Activation::Identity, dropout: 0.0, ..dense.clone() };
         let of_state = LayerOptions {
@@ -191,7 +200,7 @@ impl Op for Recur {
 
     fn kept(&self, output: Shape) -> u64 {
         // The gates and the state of every step.
-        self.steps.saturating_mul(output.units()).saturating_mul(self.cell.gates() + 1)
+        self.steps.saturating_mul(output.units()).saturating_mul(gates(self.cell) + 1)
     }
 }
 

@@ -1,0 +1,32 @@
+//! The flags about where output goes.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::Args;
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Output")]
+pub struct OutputArgs {
+    /// Directory of the report [default: reports/<model>-<time>; for a record: its own]
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Write into a directory that holds other files
+    #[arg(long)]
+    pub force: bool,
+    /// No progress; print the verdict alone
+    #[arg(long, short)]
+    pub quiet: bool,
+    /// Print summary.json on standard output instead of the verdict
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Output")]
+pub struct TargetArgs {
+    /// Write the verdict as junit, github, markdown, gitlab, csv, vega or json, such as
+    /// junit=report.xml; - is standard output, in place of what is otherwise printed; may be repeated
+    #[arg(long, value_name = "FORMAT=PATH")]
+    pub output: Vec<OsString>,
+}
