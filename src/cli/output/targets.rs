@@ -91,17 +91,18 @@ impl Targets {
 }
 
 fn parse(word: &OsStr) -> anyhow::Result<(&'static Format, PathBuf)> {
-    let known = || FORMATS.map(|f| f.name).join(", ");
+    let names: Vec<&str> = FORMATS.iter().map(|f| f.name).collect();
+    let known = names.join(", ");
     let Some((name, path)) = split(word) else {
         bail!(
             "--output {}: wants FORMAT=PATH, such as junit=report.xml; formats are {}",
             word.display(),
-            known()
+            known
         )
     };
     let format = Format::named(&name).ok_or_else(|| {
-        let near = similar(&name, FORMATS.map(|f| f.name)).first().map(|n| format!(" (did you mean {n}?)"));
-        anyhow!("--output: there is no format {name:?}{}; there are {}", near.unwrap_or_default(), known())
+        let near = similar(&name, names).first().map(|n| format!(" (did you mean {n}?)"));
+        anyhow!("--output: there is no format {name:?}{}; there are {}", near.unwrap_or_default(), known)
     })?;
     ensure!(!path.as_os_str().is_empty(), "--output {name}= names no file; - is standard output");
     Ok((format, path))

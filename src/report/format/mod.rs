@@ -1,17 +1,29 @@
 //! The verdict of a run as one file for another program: a pipeline, a spreadsheet, a notebook.
 //!
-//! Every format is a function from the same [`Subject`] to text. A new one is a module with its [`Format`]
-//! and a line in [`FORMATS`] (`registry`).
+//! Every format is a function from the same [`Subject`] to text. A new one is a file with its [`Format`], and
+//! one line here.
 
-mod csv;
-mod github;
-mod gitlab;
-mod json;
-mod junit;
-mod markdown;
-mod registry;
+mod named;
 mod subject;
-mod vega;
 
-pub use registry::FORMATS;
 pub use subject::{Format, Subject};
+
+/// Declares the modules of formats, and lists the formats in the same order.
+macro_rules! formats {
+    ($($format:ident,)*) => {
+        $(mod $format;)*
+
+        /// Every output format, as `--output` lists them.
+        pub const FORMATS: &[Format] = &[$($format::FORMAT),*];
+    };
+}
+
+formats! {
+    junit,
+    github,
+    markdown,
+    gitlab,
+    csv,
+    vega,
+    json,
+}
