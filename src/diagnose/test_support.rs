@@ -44,8 +44,7 @@ impl Fake {
         Self::run(
             &[2, 8, 8, 8, 8, 1],
             Activation::Relu,
-            epochs,
-            10,
+            [epochs, 10],
             |e| BASELINE_LOSS * 0.9f64.powi(e as i32),
             |_, _| Norms { w: 2.0, g: 0.05, u: 0.02 },
         )
@@ -61,7 +60,7 @@ impl Fake {
     /// A stuck run of a plain recurrent layer in front of the output.
     pub fn recurrent(epochs: u64) -> Self {
         let norms = |_, _| Norms { w: 2.0, g: 0.05, u: 0.02 };
-        let mut fake = Self::run(&[8, 8, 8, 1], Activation::Tanh, epochs, 10, |_| BASELINE_LOSS, norms);
+        let mut fake = Self::run(&[8, 8, 8, 1], Activation::Tanh, [epochs, 10], |_| BASELINE_LOSS, norms);
         for (layer, part) in [(0, "ih"), (1, "hh")] {
             let header = &mut fake.record.header.layers[layer];
             header.name = format!("rnn1.weight_{part}_l0");
@@ -79,12 +78,11 @@ impl Fake {
         });
     }
 
-    /// A run with this loss in every epoch and these norms in every epoch and layer.
+    /// A run of `[epochs, steps an epoch]` with this loss in every epoch and these norms in every epoch and layer.
     pub fn run(
         widths: &[u64],
         activation: Activation,
-        epochs: u64,
-        steps: u64,
+        [epochs, steps]: [u64; 2],
         loss: impl Fn(u64) -> f64,
         norms: impl Fn(u64, usize) -> Norms,
     ) -> Self {

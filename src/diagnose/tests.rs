@@ -58,7 +58,7 @@ impl Teaching {
     fn run(&self, epochs: u64) -> Fake {
         let norms = |_, i: usize| Norms { w: WEIGHTS[i], g: self.grads[i], u: 0.01 * self.grads[i] };
         let loss = |e| self.loss - 0.0015 * e as f64;
-        let mut fake = Fake::run(&[2, 3, 3, 3, 3, 1], self.activation, epochs, 1, loss, norms);
+        let mut fake = Fake::run(&[2, 3, 3, 3, 3, 1], self.activation, [epochs, 1], loss, norms);
         let run = &mut fake.record.header.run;
         (run.model, run.init, run.bias) = (self.model.into(), "normal:0,0.01".into(), self.bias.to_string());
         for i in 0..5 {
@@ -249,7 +249,7 @@ fn faulty() -> Vec<(&'static str, Fake)> {
 /// A stuck tanh network.
 fn tanh() -> Fake {
     let norms = Norms { w: 2.0, g: 0.05, u: 0.02 };
-    Fake::run(&[2, 8, 8, 8, 8, 1], Activation::Tanh, 6, 10, |_| 0.693, |_, _| norms)
+    Fake::run(&[2, 8, 8, 8, 8, 1], Activation::Tanh, [6, 10], |_| 0.693, |_, _| norms)
 }
 
 fn non_finite() -> Fake {
@@ -426,7 +426,7 @@ fn ranks_differ() -> Fake {
 /// One run for every other rule.
 fn noted() -> Vec<(&'static str, Fake)> {
     let norms = |_, i: usize| Norms { w: 2.0, g: if i == 0 { 1e-5 } else { 0.05 }, u: 0.02 };
-    let mut dormant = Fake::run(&[2, 8, 8, 8, 1], Activation::Gelu, 6, 10, |_| 0.693, norms);
+    let mut dormant = Fake::run(&[2, 8, 8, 8, 1], Activation::Gelu, [6, 10], |_| 0.693, norms);
     dormant.each_capture(1, |_, l| {
         let activity = l.activations.as_mut().unwrap().activity.as_mut().unwrap();
         activity.std[..3].fill(1e-4);

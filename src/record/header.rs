@@ -16,7 +16,7 @@ pub const WEIGHTS_ALONE: &str = "weights";
 /// The value of [`Run::format`] for a model that is a TorchScript program.
 pub const TORCHSCRIPT: &str = "torchscript";
 
-/// What was run.
+/// The first line of a record: the run, its data and its layers.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Header {
     /// Name and version of the format.
@@ -32,7 +32,7 @@ pub struct Header {
     pub command: Vec<String>,
     /// How it was trained.
     pub run: Run,
-    /// What it was trained on.
+    /// The data that it was trained on.
     pub data: Data,
     /// Every layer with parameters, in forward order.
     pub layers: Vec<Layer>,
@@ -91,7 +91,7 @@ pub struct Run {
     /// which one gives the output.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub format: Option<String>,
-    /// What is minimised.
+    /// The loss that is minimised.
     pub loss: Loss,
     /// Seed of data, initial weights, shuffling and dropout.
     pub seed: i64,
@@ -145,7 +145,7 @@ pub struct Run {
     pub device: String,
     /// Threads of the tensor library.
     pub threads: u64,
-    /// What was measured, as `--capture` spells it, where it was not everything.
+    /// The part that was measured, as `--capture` spells it, where it was not everything.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub capture: Option<String>,
     /// How many values of a larger tensor quantiles were taken of, where captures lay too close together for bins
@@ -188,7 +188,7 @@ impl Run {
     }
 }
 
-/// What is minimised.
+/// The loss that is minimised.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Loss {
@@ -217,7 +217,7 @@ impl Loss {
     }
 }
 
-/// What the targets are.
+/// The kind of targets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Task {
@@ -248,7 +248,7 @@ impl Task {
     }
 }
 
-/// What a model was trained on.
+/// The data that a model was trained on.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Data {
     /// As `--data` spells it.
@@ -288,7 +288,7 @@ pub struct Data {
 pub struct Layer {
     /// Unique name, such as `fc1`.
     pub name: String,
-    /// What it computes.
+    /// The operation of the layer.
     pub kind: LayerKind,
     /// Shape of its weight, output dimension first.
     pub shape: Vec<u64>,
@@ -314,7 +314,7 @@ pub struct Layer {
     pub branch: Option<u64>,
 }
 
-/// What a layer computes.
+/// The operation of a layer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum LayerKind {
@@ -377,7 +377,7 @@ impl LayerKind {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Activation {
-    /// None.
+    /// No nonlinearity.
     Identity,
     /// max(0, x).
     Relu,

@@ -7,7 +7,7 @@ use serde::Deserialize;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Norm {
-    /// None.
+    /// No normalisation.
     #[default]
     None,
     /// Batch normalisation before the nonlinearity.
@@ -42,7 +42,7 @@ impl Norm {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Cell {
-    /// Plain.
+    /// A plain recurrent cell.
     Rnn,
     /// Long short-term memory.
     Lstm,

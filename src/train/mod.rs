@@ -8,6 +8,7 @@ mod data;
 mod device;
 mod error;
 pub mod init;
+mod libtorch;
 mod measure;
 pub mod model;
 mod model_metadata;
@@ -24,6 +25,7 @@ pub use data::{DataKind, DataOptions, DataSource, Dataset, Rows, Split, data_kin
 pub use device::{choose as choose_device, devices};
 pub use error::{TrainError, sentence_of};
 pub use init::Scheme;
+pub use libtorch::libtorch_version;
 pub use model::{Cell, Changes, Defaults, Model, Norm, ParameterTable, Plan, Sizes, zoo};
 pub use model_source::ModelSource;
 pub use network::{Network, Snapshot};
@@ -35,8 +37,3 @@ pub use session::{
     train,
 };
 pub use tools::gradcheck;
-
-/// The version of libtorch that this build is linked against.
-pub fn libtorch_version() -> &'static str {
-    env!("GRADSCOPE_LIBTORCH")
-}

@@ -118,8 +118,7 @@ mod tests {
         let mut fake = Fake::run(
             &[2, 8, 8, 8, 1],
             Activation::Tanh,
-            6,
-            10,
+            [6, 10],
             |_| 0.693,
             |_, i| Norms { w: 2.0, g: if i == 0 { 1e-5 } else { 0.05 }, u: 0.02 },
         );

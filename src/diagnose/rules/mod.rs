@@ -11,6 +11,11 @@ macro_rules! catalogue {
 
         /// Every rule with the name of its file, in the order of the catalogue.
         pub(super) static RULES: &[(&str, &Rule)] = &[$((stringify!($rule), &$rule::RULE)),*];
+
+        /// Every rule there is, in the order of the catalogue.
+        pub fn rules() -> impl Iterator<Item = &'static Rule> {
+            RULES.iter().map(|(_, rule)| *rule)
+        }
     };
 }
 
@@ -42,9 +47,4 @@ catalogue! {
     overfit,
     ranks_differ,
     expected_zero,
-}
-
-/// Every rule there is, in the order of the catalogue.
-pub fn rules() -> impl Iterator<Item = &'static Rule> {
-    RULES.iter().map(|(_, rule)| *rule)
 }

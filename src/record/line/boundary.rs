@@ -40,11 +40,11 @@ pub struct Axis {
     pub points: u64,
 }
 
-/// What the network answers.
+/// The answers of the network.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "kind", rename_all = "lowercase")]
 pub enum Answers {
-    /// Classes.
+    /// Answers of a classifier.
     Classes {
         /// The likeliest class.
         #[serde(with = "packed_bytes")]
@@ -56,7 +56,7 @@ pub enum Answers {
         #[schemars(with = "String")]
         margin: Vec<u8>,
     },
-    /// Numbers.
+    /// Answers of a regression.
     Values {
         /// The answer itself.
         #[serde(with = "packed_floats")]
@@ -91,7 +91,7 @@ pub struct SplitPoints {
     #[serde(with = "packed_floats")]
     #[schemars(with = "String")]
     pub target: Vec<f32>,
-    /// What the network answers, likewise.
+    /// The answers of the network, likewise.
     #[serde(with = "packed_floats")]
     #[schemars(with = "String")]
     pub answer: Vec<f32>,

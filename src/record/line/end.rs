@@ -25,7 +25,7 @@ pub struct End {
     /// That it finished before all of its epochs, since the dev score no longer rose.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub early_stop: Option<EarlyStop>,
-    /// What the network answers on the plane of its two inputs, where it has two.
+    /// The answers of the network on the plane of its two inputs, where it has two.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub boundary: Option<Box<Boundary>>,
 }
@@ -45,9 +45,9 @@ pub struct EarlyStop {
 pub enum Outcome {
     /// All epochs were trained.
     Finished,
-    /// SIGINT.
+    /// Stopped by SIGINT.
     Interrupted,
-    /// SIGTERM.
+    /// Stopped by SIGTERM.
     Terminated,
 }
 

@@ -12,12 +12,12 @@ use super::scalars::shortened;
 use crate::record::{CaptureDetail, Layer, number};
 use crate::stats::Distribution;
 
-/// What a layer put out. Present for layers that are followed by a nonlinearity or give the output.
+/// The outputs of a layer. Present for layers that are followed by a nonlinearity or give the output.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Activations {
-    /// What goes into the nonlinearity, over units and samples of the captured batch.
+    /// Inputs of the nonlinearity, over units and samples of the captured batch.
     pub pre: Distribution,
-    /// What comes out of it.
+    /// Outputs of the nonlinearity.
     pub post: Distribution,
     /// Units (for a convolution: channels).
     pub units: u64,
@@ -38,11 +38,11 @@ pub struct Activations {
     /// How alive each unit is; of hidden layers that are not ReLU.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub activity: Option<Activity>,
-    /// What the outputs of a sample add up to; of the layer that gives a model's outputs, where there are
+    /// The sum of a sample's outputs; of the layer that gives a model's outputs, where there are
     /// several.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub output_sum: Option<OutputSum>,
-    /// What adding up with other ranks needs; only in the record of one of several.
+    /// Moments that adding up with other ranks needs; only in the record of one of several.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub per_unit: Option<Box<PerUnit>>,
 }

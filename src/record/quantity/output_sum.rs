@@ -13,7 +13,7 @@ pub struct OutputSum {
     #[serde(with = "number")]
     #[schemars(with = "number::MaybeFinite")]
     pub min: f64,
-    /// Largest.
+    /// Largest, likewise.
     #[serde(with = "number")]
     #[schemars(with = "number::MaybeFinite")]
     pub max: f64,

@@ -20,7 +20,7 @@ pub struct LayerSteps {
     pub weight_l2: Option<Spread>,
     /// ‖g‖, before clipping.
     pub grad_l2: Option<Spread>,
-    /// ‖ΔW‖.
+    /// ‖ΔW‖ of the update.
     pub update_l2: Option<Spread>,
     /// cos(ΔW, −W): 1 where a step does nothing but shrink the weight; only with weight decay.
     #[serde(rename = "shrinking", default, skip_serializing_if = "Option::is_none")]

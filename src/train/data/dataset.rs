@@ -54,9 +54,9 @@ pub struct Dataset {
 /// Inputs `[n, columns]` float32 and targets: `[n, 1]` float32, or `[n]` int64 for cross-entropy.
 #[derive(Debug)]
 pub struct Rows {
-    /// Inputs.
+    /// The inputs, a row a sample.
     pub x: Tensor,
-    /// Targets.
+    /// The targets, a row a sample.
     pub y: Tensor,
 }
 

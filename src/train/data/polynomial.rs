@@ -13,7 +13,7 @@ use super::kind::{DataKind, DataOptions, Source};
 use crate::train::TrainError;
 
 const SAMPLES: u64 = 1_000;
-/// δ
+/// δ, the standard deviation of the noise.
 const NOISE: f64 = 0.01;
 const WEIGHTS: [f64; 2] = [2.0, -1.0];
 const DEGREE: i64 = 2;

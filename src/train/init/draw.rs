@@ -99,7 +99,7 @@ pub enum Init {
     },
     /// Orthogonal rows or columns (Saxe, McClelland and Ganguli, 2013).
     Orthogonal {
-        /// Factor.
+        /// Factor of the matrix.
         gain: f64,
     },
     /// Normal, with a share of every column set to zero (Martens, 2010).

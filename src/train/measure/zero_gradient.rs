@@ -35,8 +35,10 @@ impl ZeroGradientScreen {
                     let of_units = *units_first
                         && matches!(layer.kind, Linear | Conv1d | Conv2d | Conv3d)
                         && layer.trainable;
-                    let reached = || Tensor::zeros([own.weight.size()[0]], (Kind::Bool, own.weight.device()));
-                    of_units.then(|| Rows { reached: reached(), all: false })
+                    of_units.then(|| {
+                        let units = [own.weight.size()[0]];
+                        Rows { reached: Tensor::zeros(units, (Kind::Bool, own.weight.device())), all: false }
+                    })
                 })
                 .collect(),
         }

@@ -46,17 +46,17 @@ pub struct Defaults {
     pub data: Option<String>,
     /// `--loss`; by the targets where left out.
     pub loss: Option<Loss>,
-    /// `--optimizer`
+    /// The optimizer, as `--optimizer`.
     pub optimizer: String,
-    /// `--lr`
+    /// The learning rate, as `--lr`.
     pub lr: f64,
-    /// `--batch-size`
+    /// Samples of a batch, as `--batch-size`.
     pub batch_size: String,
-    /// `--epochs`
+    /// Passes over the training set, as `--epochs`.
     pub epochs: u64,
-    /// `--init`
+    /// The initialiser of weights, as `--init`.
     pub init: String,
-    /// `--bias`
+    /// The initialiser of biases, as `--bias`.
     pub bias: String,
 }
 

@@ -21,7 +21,7 @@ const DEEPEST: usize = 8;
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Entry {
-    /// What it is.
+    /// The kind of the layer.
     #[schemars(with = "String")]
     pub r#type: Spanned<String>,
     /// Outputs; of a linear layer that gives the model's output as many as the data needs.
@@ -36,7 +36,7 @@ pub struct Entry {
     /// How far the window moves: 1 of a convolution, its kernel of a pooling where left out.
     #[schemars(with = "Option<u64>", range(min = 1, max = MAX_WINDOW))]
     pub stride: Option<Spanned<u64>>,
-    /// What is added around, 0 where left out: zeros, or of a pooling minus infinities.
+    /// Rows and columns that are added around, 0 where left out: zeros, or of a pooling minus infinities.
     #[schemars(with = "Option<u64>", range(min = 0, max = MAX_WINDOW))]
     pub padding: Option<Spanned<u64>>,
     /// Parts that an adaptive pooling makes of every side, 1 where left out.
@@ -54,7 +54,7 @@ pub struct Entry {
     /// Which states of a recurrent layer come out: the last where left out.
     #[schemars(with = "Option<Steps>")]
     pub steps: Option<Spanned<Steps>>,
-    /// What leads around a branch: the input as it is where left out.
+    /// The way around a branch: the input as it is where left out.
     #[schemars(with = "Option<Shortcut>")]
     pub shortcut: Option<Spanned<Shortcut>>,
     /// The branch of a residual block, first to last.
@@ -93,7 +93,7 @@ pub enum Steps {
     All,
 }
 
-/// What leads around the branch of a residual block.
+/// The way around the branch of a residual block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Shortcut {

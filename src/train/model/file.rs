@@ -32,7 +32,7 @@ pub struct File {
     /// Name of the model; that of the file where left out.
     #[schemars(with = "Option<String>", length(max = LONGEST_NAME))]
     name: Option<Spanned<String>>,
-    /// What it is, in one line.
+    /// A description in one line.
     #[serde(default)]
     about: String,
     /// Units of fully connected hidden layers, in place of `layers`.
@@ -56,7 +56,7 @@ pub struct File {
     /// Dropout of the layers of `hidden`.
     #[schemars(with = "Option<f64>", range(min = 0.0))]
     dropout: Option<Spanned<f64>>,
-    /// What a row is: so many numbers, steps and their features, or channels, height and width.
+    /// The shape of a row: so many numbers, steps and their features, or channels, height and width.
     #[schemars(with = "Option<InputsEntry>")]
     inputs: Option<Spanned<InputsEntry>>,
     /// Outputs where there is no data to ask.
@@ -79,25 +79,25 @@ enum InputsEntry {
 #[derive(Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 struct DefaultsEntry {
-    /// `--data`
+    /// The data, as `--data`.
     data: Option<String>,
-    /// `--loss`
+    /// The loss, as `--loss`.
     #[schemars(with = "Option<spelled::Loss>")]
     loss: Option<Loss>,
-    /// `--optimizer`
+    /// The optimizer, as `--optimizer`.
     optimizer: Option<String>,
-    /// `--lr`
+    /// The learning rate, as `--lr`.
     #[schemars(with = "Option<f64>", range(min = 0.0, max = 1e6))]
     lr: Option<Spanned<f64>>,
-    /// `--batch-size`
+    /// Samples of a batch, as `--batch-size`.
     batch_size: Option<String>,
-    /// `--epochs`
+    /// Passes over the training set, as `--epochs`.
     #[schemars(with = "Option<u64>", range(min = 1))]
     epochs: Option<Spanned<u64>>,
-    /// `--init`
+    /// The initialiser of weights, as `--init`.
     #[schemars(with = "Option<String>")]
     init: Option<Spanned<String>>,
-    /// `--bias`
+    /// The initialiser of biases, as `--bias`.
     #[schemars(with = "Option<String>")]
     bias: Option<Spanned<String>>,
 }
@@ -210,8 +210,9 @@ impl File {
                 let between = self.act.unwrap_or(Activation::Identity);
                 let layers = resolve::resolve(entries.get_ref(), between, Some(output))?;
                 let mut trainable = false;
-                let mut look = |l: &LayerSpec| trainable |= l.dense.as_ref().is_some_and(|d| d.trainable);
-                layers.iter().for_each(|layer| layer.each(&mut look));
+                for layer in &layers {
+                    layer.each(&mut |l| trainable |= l.dense.as_ref().is_some_and(|d| d.trainable));
+                }
                 if !trainable {
                     return wrong(entries, "no layer is trainable: there is nothing to learn");
                 }

@@ -247,10 +247,9 @@ impl Planner {
 
     fn norm_name(&self, prefix: &str) -> String {
         let belongs = ["fc", "conv"].iter().filter_map(|kind| self.scope.counts.get(kind)).sum::<usize>();
-        let taken = |name: &String| self.plan.layers.iter().any(|l| l.layer.name == *name);
         let mut names = (belongs.max(1)..).map(|number| format!("{}{prefix}{number}", self.scope.prefix));
         // There is one for every number, and few are taken.
-        names.find(|name| !taken(name)).unwrap_or_default()
+        names.find(|name| self.plan.layers.iter().all(|l| l.layer.name != *name)).unwrap_or_default()
     }
 
     fn named(&self, layer: usize) -> String {
@@ -308,12 +307,13 @@ impl Planner {
 
     /// Returns the name of what gives the present shape, for messages.
     pub fn previous(&self) -> String {
-        let of_layer = |step: &Step| step.op.layers().last().map(|layer| self.named(*layer));
         self.plan
             .ops
             .iter()
             .rev()
-            .find_map(|step: &Step| step.op.named().or_else(|| of_layer(step)))
+            .find_map(|Step { op, .. }| {
+                op.named().or_else(|| op.layers().last().map(|layer| self.named(*layer)))
+            })
             .unwrap_or("the data".into())
     }
 }

@@ -18,7 +18,7 @@ pub struct ParameterTable {
     pub parameters: u64,
     /// Those that the optimizer is to change.
     pub trainable: u64,
-    /// Memory.
+    /// Estimated memory.
     pub memory: Memory,
 }
 

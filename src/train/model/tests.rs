@@ -248,9 +248,8 @@ fn layers(plan: &Plan) -> Vec<String> {
     shown.collect()
 }
 
-#[test]
-fn blocks_have_names_of_their_own_and_their_layers_places_in_the_branch() {
-    let text = r#"
+/// A convolution, a block with a projection, a block within a block.
+const BLOCKS: &str = r#"
         act = "relu"
         [[layers]]
         type = "conv2d"
@@ -291,7 +290,10 @@ fn blocks_have_names_of_their_own_and_their_layers_places_in_the_branch() {
         [[layers]]
         type = "linear"
     "#;
-    let plan = plan(text, image([3, 9, 9])).unwrap();
+
+#[test]
+fn blocks_have_names_of_their_own_and_their_layers_places_in_the_branch() {
+    let plan = plan(BLOCKS, image([3, 9, 9])).unwrap();
     assert_eq!(
         layers(&plan),
         [

@@ -9,7 +9,7 @@ pub struct Parameters {
     /// Output dimension first: `[units, fan-in]`, `[channels, depth, height, width]`, or `[units]` for
     /// a gain.
     pub weight: Tensor,
-    /// `[units]`.
+    /// Of shape `[units]`.
     pub bias: Option<Tensor>,
     /// Mean and variance that batch normalisation uses in evaluation mode.
     pub(in crate::train) running: Option<(Tensor, Tensor)>,

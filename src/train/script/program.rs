@@ -31,8 +31,8 @@ impl Script {
     pub fn is_meant_by(name: &str) -> bool {
         let path = Path::new(name);
         let suffix = path.extension().and_then(|e| e.to_str()).unwrap_or_default().to_ascii_lowercase();
-        let is_file = || suffix != "toml" && Model::named(name).is_err() && path.is_file();
-        SUFFIXES.contains(&suffix.as_str()) || is_file()
+        SUFFIXES.contains(&suffix.as_str())
+            || (suffix != "toml" && Model::named(name).is_err() && path.is_file())
     }
 
     /// The program in this file.

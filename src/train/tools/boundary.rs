@@ -61,13 +61,12 @@ pub fn measure(
 
 /// From the least value of a column to the largest, and a little further.
 fn span(column: i64, splits: &[(&str, &Rows)]) -> (f64, f64) {
-    let ends = |rows: &Rows| {
+    let (mut low, mut high) = (f64::INFINITY, f64::NEG_INFINITY);
+    for (_, rows) in splits {
         let values = rows.x.select(1, column);
-        (values.min().double_value(&[]), values.max().double_value(&[]))
-    };
-    let all = splits.iter().map(|(_, rows)| ends(rows));
-    let (low, high) =
-        all.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), (l, h)| (low.min(l), high.max(h)));
+        low = low.min(values.min().double_value(&[]));
+        high = high.max(values.max().double_value(&[]));
+    }
     with_room(low, high)
 }
 

@@ -283,83 +283,57 @@ impl PartialEq for Switches {
 mod tests {
     use super::*;
 
+    const IMAGE: &str = "inputs = [2, 6, 6]";
+    const SEQUENCE: &str = "inputs = [6, 3]";
+    const NUMBERS: &str = "inputs = 6";
+
+    /// Models between them hold every kind of layer; the output layer is left out.
+    const MODELS: [(&str, &str); 13] = [
+        (
+            IMAGE,
+            "{ type = 'residual', act = 'relu', layers = [CONV, { type = 'group-norm', groups = 2 }, \
+             { type = 'conv2d', channels = 2, kernel = 1 }] }, FLATTEN",
+        ),
+        (
+            IMAGE,
+            "{ type = 'residual', shortcut = 'projection', layers = [CONV, { type = 'avg-pool2d', kernel = 2 }] }, FLATTEN",
+        ),
+        (
+            IMAGE,
+            "CONV, { type = 'batch-norm' }, { type = 'max-pool2d', kernel = 2 }, \
+             { type = 'adaptive-avg-pool2d', size = 2 }, FLATTEN",
+        ),
+        (IMAGE, "CONV, { type = 'layer-norm' }, { type = 'adaptive-max-pool2d', size = 2 }, FLATTEN"),
+        (SEQUENCE, "CONV1D, { type = 'avg-pool1d', kernel = 2 }, FLATTEN"),
+        (SEQUENCE, "CONV1D, { type = 'max-pool1d', kernel = 2 }, { type = 'layer-norm' }, FLATTEN"),
+        (SEQUENCE, "CONV1D, { type = 'adaptive-avg-pool1d', size = 2 }, FLATTEN"),
+        (SEQUENCE, "CONV1D, { type = 'adaptive-max-pool1d', size = 2 }, FLATTEN"),
+        (SEQUENCE, "{ type = 'rnn', units = 4, act = 'relu' }"),
+        (SEQUENCE, "{ type = 'rnn', units = 4, steps = 'all' }, { type = 'gru', units = 4 }"),
+        (
+            SEQUENCE,
+            "{ type = 'residual', shortcut = 'projection', layers = [{ type = 'gru', units = 4, steps = 'all' }] }, \
+             { type = 'lstm', units = 4 }",
+        ),
+        (NUMBERS, "{ type = 'embedding', words = 5, units = 3 }, { type = 'lstm', units = 4 }"),
+        (
+            NUMBERS,
+            "{ type = 'linear', units = 5 }, { type = 'dropout', p = 0.5 }, { type = 'activation', act = 'elu' }",
+        ),
+    ];
+
     #[test]
     fn every_kind_of_layer_agrees_below_a_millionth() {
         tch::set_num_threads(1);
-        let image = "inputs = [2, 6, 6]\n";
-        let sequence = "inputs = [6, 3]\n";
-        let conv = "{ type = \"conv2d\", channels = 4, kernel = 3, padding = 1, act = \"silu\" }";
-        let conv1d = "{ type = \"conv1d\", channels = 4, kernel = 3, padding = 1, act = \"lrelu\" }";
-        let flatten = "{ type = \"flatten\" }";
-        let rnn = |cell: &str, more: &str| format!("{{ type = \"{cell}\", units = 4{more} }}");
-        let pool = |kind: &str| format!("{{ type = \"{kind}\", kernel = 2 }}");
-        let adaptive = |kind: &str| format!("{{ type = \"adaptive-{kind}\", size = 2 }}");
-        let models = [
-            (
-                image,
-                vec![
-                    format!(
-                        "{{ type = \"residual\", act = \"relu\", layers = [{conv}, {{ type = \"group-norm\", groups = 2 }}, {{ type = \"conv2d\", channels = 2, kernel = 1 }}] }}"
-                    ),
-                    flatten.into(),
-                ],
-            ),
-            (
-                image,
-                vec![
-                    format!(
-                        "{{ type = \"residual\", shortcut = \"projection\", layers = [{conv}, {}] }}",
-                        pool("avg-pool2d")
-                    ),
-                    flatten.into(),
-                ],
-            ),
-            (
-                image,
-                vec![
-                    conv.into(),
-                    "{ type = \"batch-norm\" }".into(),
-                    pool("max-pool2d"),
-                    adaptive("avg-pool2d"),
-                    flatten.into(),
-                ],
-            ),
-            (
-                image,
-                vec![conv.into(), "{ type = \"layer-norm\" }".into(), adaptive("max-pool2d"), flatten.into()],
-            ),
-            (sequence, vec![conv1d.into(), pool("avg-pool1d"), flatten.into()]),
-            (
-                sequence,
-                vec![conv1d.into(), pool("max-pool1d"), "{ type = \"layer-norm\" }".into(), flatten.into()],
-            ),
-            (sequence, vec![conv1d.into(), adaptive("avg-pool1d"), flatten.into()]),
-            (sequence, vec![conv1d.into(), adaptive("max-pool1d"), flatten.into()]),
-            (sequence, vec![rnn("rnn", ", act = \"relu\"")]),
-            (sequence, vec![rnn("rnn", ", steps = \"all\""), rnn("gru", "")]),
-            (
-                sequence,
-                vec![
-                    format!(
-                        "{{ type = \"residual\", shortcut = \"projection\", layers = [{}] }}",
-                        rnn("gru", ", steps = \"all\"")
-                    ),
-                    rnn("lstm", ""),
-                ],
-            ),
-            ("inputs = 6\n", vec!["{ type = \"embedding\", words = 5, units = 3 }".into(), rnn("lstm", "")]),
-            (
-                "inputs = 6\n",
-                vec![
-                    "{ type = \"linear\", units = 5 }".into(),
-                    "{ type = \"dropout\", p = 0.5 }".into(),
-                    "{ type = \"activation\", act = \"elu\" }".into(),
-                ],
-            ),
-        ];
-        for (inputs, mut layers) in models {
-            layers.push("{ type = \"linear\" }".into());
-            let text = format!("{inputs}outputs = 3\nlayers = [{}]\n", layers.join(", "));
+        for (inputs, layers) in MODELS {
+            let layers = layers
+                .replace(
+                    "CONV1D",
+                    "{ type = 'conv1d', channels = 4, kernel = 3, padding = 1, act = 'lrelu' }",
+                )
+                .replace("CONV", "{ type = 'conv2d', channels = 4, kernel = 3, padding = 1, act = 'silu' }")
+                .replace("FLATTEN", "{ type = 'flatten' }");
+            let text = format!("{inputs}\noutputs = 3\nlayers = [{layers}, {{ type = 'linear' }}]\n");
             let model = Model::parse("test", &text).unwrap();
             let options = GradcheckOptions { rows: 3, coordinates: 12, seed: 1 };
             let found = gradcheck(&model, model.stated_sizes().unwrap(), None, options).unwrap();

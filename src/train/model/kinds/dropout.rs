@@ -1,4 +1,4 @@
-//! Dropout.
+//! Dropout, a layer of its own (Srivastava et al., 2014).
 
 use crate::train::model::fault::probability;
 use crate::train::model::kind::Kind;

@@ -16,13 +16,11 @@ use gradscope::report::command::quoted;
 use gradscope::report::sweep::{CELLS, Cell, CellOutcome, Sort, Sweep};
 use gradscope::text::number;
 
-use self::pool::{Attempt, Ended, Pool, Tasks, lock};
+use super::pool::{Attempt, Ended, Pool, Tasks, lock};
 use crate::input::resolve;
 use crate::input::variants::{Grid, Trial, common, file_names, product, trials};
 use crate::session;
 use crate::signals::Signals;
-
-mod pool;
 
 /// Flags of `sweep` that `run` does not have: with a value, and without.
 const OWN: ([&str; 3], [&str; 1]) = (["grid", "jobs", "sort"], ["print-commands"]);
