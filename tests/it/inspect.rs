@@ -351,6 +351,15 @@ fn tensors_stay_inside_their_storage() {
     refused("x.pt", &pt(&pickle(6, 0, &[255; 12], &[0; 12]), &data), "impossible shape");
     refused("x.pt", &pt(&pickle(6, 0, &[200, 3], &[0, 1]), &data), "600 values in the place of 3");
     refused("x.pt", &pt(&pickle(6, 0, &[2, 3], &[1]), &data), "damaged");
+    // A view of a storage begins elsewhere than the storage: None in its place says that it is none.
+    let with_view = |view: &[u8]| {
+        let plain = pickle(6, 0, &[2, 3], &[3, 1]);
+        let at = plain.windows(4).position(|w| w == b"\x06tQK").unwrap() + 1;
+        [&plain[..at], view, &plain[at..]].concat()
+    };
+    fs::write(scratch.path().join("x.pt"), pt(&with_view(b"N"), &data)).unwrap();
+    scratch.gradscope("inspect x.pt --out out --force").expect(0);
+    refused("x.pt", &pt(&with_view(b"(X\x01\0\0\x001K\x02K\x04t"), &data), "a view of another");
     refused(
         "x.pt",
         &archive(&[("archive/data.pkl", &pickle(6, 0, &[2, 3], &[3, 1]))]),

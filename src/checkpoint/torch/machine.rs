@@ -350,11 +350,21 @@ impl<'a> Machine<'a> {
         self.push(Value::Known(known))
     }
 
-    /// `('storage', type, key, location, count)`, which stands for a file of the archive.
+    /// `('storage', type, key, location, count)`, which stands for a file of the archive. Files before PyTorch 1.6
+    /// have a sixth part, which is not None where the storage is a view of another: its values then begin further on.
     fn storage(&mut self) -> Result<(), String> {
         let id = self.pop()?;
         let Value::Sequence(parts) = self.heap.get(id) else { return Err(self.broken()) };
-        let &[tag, numbers, key, _, count, ..] = parts.as_slice() else { return Err(self.broken()) };
+        let &[tag, numbers, key, _, count, ref view @ ..] = parts.as_slice() else {
+            return Err(self.broken());
+        };
+        if view.iter().any(|part| !matches!(self.heap.get(*part), Value::None)) {
+            return Err(
+                "a storage in it is a view of another, as before PyTorch 0.4: load it with torch.load and \
+                        save it again with torch.save"
+                    .into(),
+            );
+        }
         let (Some("storage"), Value::Known(Known::Numbers(numbers)), Some(_), Some(count)) =
             (self.heap.text(tag), self.heap.get(numbers), self.heap.text(key), self.heap.integer(count))
         else {
