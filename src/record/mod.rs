@@ -8,7 +8,6 @@ mod derived;
 mod detail;
 mod header;
 mod io;
-mod layer;
 mod line;
 mod merge;
 mod quantity;
@@ -22,15 +21,14 @@ pub use header::{
     Activation, Data, Header, Layer, LayerKind, Loss, Run, SCHEMA, TORCHSCRIPT, Task, WEIGHTS_ALONE,
 };
 pub use io::{Compression, MemoryBudget, Record, RecordError, Warning, Writer, number, prefix};
-pub use layer::LayerCapture;
 pub use line::{
     Answers, Axis, Boundary, EarlyStop, End, Envelope, Epoch, Line, NonFinite, Outcome, SplitPoints, Step,
     StepLayer, TestResult,
 };
 pub use merge::{MergeError, RankDifference, Ranks};
 pub use quantity::{
-    ActivationFrequency, Activations, Activity, Ends, HiddenStateGradient, LayerSteps, OutputSum, PerUnit,
-    ZeroGradientUnits,
+    ActivationFrequency, Activations, Activity, Ends, HiddenStateGradient, LayerCapture, LayerSteps,
+    OutputSum, PerUnit, ZeroGradientUnits,
 };
 pub use recorder::{
     EpochCapture, EpochOutlook, EpochScores, MeasuredStep, Recorder, RecorderSettings, RecorderState,

@@ -281,7 +281,7 @@ impl Names {
     fn look(&self, path: &[String], depth: usize) -> Option<usize> {
         let mut module = Vec::new();
         for (i, name) in path.iter().enumerate() {
-            let child = [module.as_slice(), &[name.clone()]].concat();
+            let child = [module.as_slice(), std::slice::from_ref(name)].concat();
             if self.modules.contains_key(&child) {
                 module = child;
                 continue;

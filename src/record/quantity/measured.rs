@@ -39,8 +39,20 @@ pub fn all_values<'a, T>(ranks: &[Option<&'a T>]) -> Option<Vec<&'a T>> {
 }
 
 /// Lists the fields of a struct that are quantities, those that are always there and those that may be
-/// missing, and implements for it what goes over all of them.
+/// missing, and implements for it what goes over all of them; with `new`, a constructor of those that are
+/// always there.
 macro_rules! list_quantities {
+    (
+        $owner:ty, new, always { $($always:ident: $always_is:ty),* $(,)? } optional { $($field:ident: $is:ty),* $(,)? }
+    ) => {
+        impl $owner {
+            /// A capture of which nothing else was measured.
+            pub fn new($($always: <$always_is as $crate::record::quantity::Quantity>::Value),*) -> Self {
+                Self { $($always,)* $($field: None),* }
+            }
+        }
+        list_quantities!($owner, always { $($always: $always_is),* } optional { $($field: $is),* });
+    };
     (
         $owner:ty, always { $($always:ident: $always_is:ty),* $(,)? } optional { $($field:ident: $is:ty),* $(,)? }
     ) => {
