@@ -37,7 +37,7 @@ LIBRARIES = $(or $(LIBTORCH),.libtorch)/lib
 
 .PHONY: help libtorch build release install dist test-dist demo update experiments corpus corpus-prescribe \
 	corpus-calibrate corpus-fresh test test-slim test-train test-tools test-recorder test-torch fuzz \
-	bench bench-peers bench-guard bench-capture bench-recorder deny unused msrv fmt clean distclean
+	bench bench-peers bench-guard bench-capture bench-start bench-recorder deny unused msrv fmt clean distclean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-17s %s\n", $$1, $$2 }' Makefile
@@ -180,6 +180,11 @@ bench-guard: ## count the instructions of the inner loops (needs valgrind)
 
 bench-capture: build ## time runs with and without measuring, side by side
 	@$(PYTHON) benches/capture.py target/release/gradscope
+
+# The program without libtorch, as it is installed.
+bench-start: ## time how long the program takes to start, beside an empty Python process
+	$(CARGO) build --release --locked $(SLIM) --bin gradscope
+	@$(PYTHON) benches/start.py target/release/gradscope
 
 bench-recorder: ## time PyTorch training with and without the recorder, beside TensorBoard
 	@venv=$$(mktemp -d) && trap 'rm -rf "$$venv"' EXIT && $(PYTHON) -m venv "$$venv" \
