@@ -80,10 +80,10 @@ mod training {
 
     use criterion::Criterion;
     use gradscope::record::Compression;
+    use gradscope::record::settings::TrainingSettings;
     use gradscope::record::{Line, RecordError};
     use gradscope::train::{
-        BatchSize, CaptureSettings, Config, DataOptions, Model, Observer, OptimizerSettings, choose_device,
-        train,
+        BatchSize, CaptureSettings, Config, DataOptions, Model, Observer, choose_device, train,
     };
 
     /// Keeps nothing but the time that went into measuring.
@@ -106,20 +106,17 @@ mod training {
             source: defaults.data.as_deref().expect("it has one").parse().expect("valid"),
             data: DataOptions::default(),
             loss: None,
-            optimizer: OptimizerSettings {
-                kind: defaults.optimizer.parse().expect("valid"),
+            training: TrainingSettings {
+                optimizer: defaults.optimizer.into(),
                 lr: defaults.lr,
                 momentum: 0.0,
                 weight_decay: 0.0,
+                clip_norm: None,
+                ..TrainingSettings::unknown(epochs)
             },
-            clip_norm: None,
-            clip_value: None,
             lr_decay: None,
-            epochs,
-            patience: None,
             save_model: false,
             batch_size: BatchSize::Full,
-            seed: 0,
             device: choose_device("cpu").expect("always there"),
             threads: Some(1),
             capture_every: None,
