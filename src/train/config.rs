@@ -53,6 +53,27 @@ pub enum BatchSize {
 }
 
 impl Config {
+    /// Returns the settings of a training of this model on this data, on the CPU in batches of all samples; the rest
+    /// as where no flag is given.
+    pub fn new(model: ModelSource, source: DataSource, training: TrainingSettings) -> Self {
+        Self {
+            model,
+            source,
+            data: DataOptions::default(),
+            loss: None,
+            training,
+            lr_decay: None,
+            save_model: false,
+            batch_size: BatchSize::Full,
+            device: Device::Cpu,
+            threads: None,
+            capture_every: None,
+            packing: Compression::default(),
+            capture: CaptureSettings::default(),
+            command: Vec::new(),
+        }
+    }
+
     /// The learning rate of an epoch.
     pub(super) fn lr(&self, epoch: u64) -> f64 {
         let start = self.training.lr;

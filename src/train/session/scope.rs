@@ -293,41 +293,29 @@ mod tests {
 
     use super::*;
     use crate::record::settings::{OptimizerKind, TrainingSettings};
-    use crate::record::{Compression, Loss, Record, RecordError};
+    use crate::record::{Loss, Record, RecordError};
     use crate::train::model_metadata::ModelMetadata;
     use crate::train::network::{Network, Objective};
-    use crate::train::{
-        BatchSize, CaptureSettings, Config, DataOptions, Model, Observer, OptimizerSettings, Plan,
-    };
+    use crate::train::{BatchSize, Config, Model, Observer, OptimizerSettings, Plan};
 
     const MODEL: &str = "hidden = [6, 5]\nact = \"relu\"\n";
     const SEED: i64 = 3;
 
     fn config() -> Config {
+        let training = TrainingSettings {
+            seed: SEED,
+            optimizer: OptimizerKind::Sgd.into(),
+            lr: 0.1,
+            momentum: 0.9,
+            weight_decay: 0.01,
+            clip_norm: None,
+            ..TrainingSettings::unknown(4)
+        };
         let model = Model::parse("own", MODEL).unwrap();
         Config {
-            model: model.into(),
-            source: "moons".parse().unwrap(),
-            data: DataOptions::default(),
-            loss: None,
-            training: TrainingSettings {
-                seed: SEED,
-                optimizer: OptimizerKind::Sgd.into(),
-                lr: 0.1,
-                momentum: 0.9,
-                weight_decay: 0.01,
-                clip_norm: None,
-                ..TrainingSettings::unknown(4)
-            },
-            lr_decay: None,
-            save_model: false,
             batch_size: BatchSize::Samples(32),
-            device: Device::Cpu,
             threads: Some(1),
-            capture_every: None,
-            packing: Compression::None,
-            capture: CaptureSettings::default(),
-            command: Vec::new(),
+            ..Config::new(model.into(), "moons".parse().unwrap(), training)
         }
     }
 
