@@ -79,12 +79,9 @@ mod training {
     use std::time::Duration;
 
     use criterion::Criterion;
-    use gradscope::record::Compression;
+    use gradscope::record::settings::TrainingSettings;
     use gradscope::record::{Line, RecordError};
-    use gradscope::train::{
-        BatchSize, CaptureSettings, Config, DataOptions, Model, Observer, OptimizerSettings, choose_device,
-        train,
-    };
+    use gradscope::train::{Config, Model, Observer, train};
 
     /// Keeps nothing but the time that went into measuring.
     #[derive(Default)]
@@ -102,32 +99,16 @@ mod training {
     fn relu5(epochs: u64) -> Config {
         let model = Model::named("relu5").expect("in the zoo");
         let defaults = model.defaults.clone();
-        Config {
-            source: defaults.data.as_deref().expect("it has one").parse().expect("valid"),
-            data: DataOptions::default(),
-            loss: None,
-            optimizer: OptimizerSettings {
-                kind: defaults.optimizer.parse().expect("valid"),
-                lr: defaults.lr,
-                momentum: 0.0,
-                weight_decay: 0.0,
-            },
+        let source = defaults.data.as_deref().expect("it has one").parse().expect("valid");
+        let training = TrainingSettings {
+            optimizer: defaults.optimizer.into(),
+            lr: defaults.lr,
+            momentum: 0.0,
+            weight_decay: 0.0,
             clip_norm: None,
-            clip_value: None,
-            lr_decay: None,
-            epochs,
-            patience: None,
-            save_model: false,
-            batch_size: BatchSize::Full,
-            seed: 0,
-            device: choose_device("cpu").expect("always there"),
-            threads: Some(1),
-            capture_every: None,
-            packing: Compression::None,
-            capture: CaptureSettings::default(),
-            command: Vec::new(),
-            model: model.into(),
-        }
+            ..TrainingSettings::unknown(epochs)
+        };
+        Config { threads: Some(1), ..Config::new(model.into(), source, training) }
     }
 
     /// Everything measured of relu5 in one epoch: norms, distributions, firing, signals.

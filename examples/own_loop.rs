@@ -8,6 +8,7 @@
 use std::path::{Path, PathBuf};
 
 use gradscope::diagnose::{Diagnosis, Settings, diagnose};
+use gradscope::record::settings::{OptimizerKind, TrainingSettings};
 use gradscope::record::{Activation, Loss, Record, Run};
 use gradscope::report::{OutputDir, RunReport};
 use gradscope::train::{Scope, Scores, TrackedLayer, describe};
@@ -43,9 +44,12 @@ pub fn train(bias: f64, record: &Path) -> Result<(), Failure> {
 
     let steps = (ROWS / BATCH) as u64;
     let run = Run {
-        optimizer: "adam".into(),
-        lr: 0.01,
-        weight_decay: 0.0,
+        training: TrainingSettings {
+            optimizer: OptimizerKind::Adam.into(),
+            lr: 0.01,
+            weight_decay: 0.0,
+            ..TrainingSettings::unknown(EPOCHS)
+        },
         batch_size: BATCH as u64,
         ..Run::new("own", Loss::Bce, EPOCHS, steps)
     };

@@ -3,6 +3,7 @@
 //! Every fake record is built from these parts, so that a new field of a record is named here and nowhere else.
 //! A test changes the fields that it is about.
 
+use crate::record::settings::{OptimizerKind, TrainingSettings};
 use crate::record::{
     Activation, Activations, Data, End, Epoch, Header, Layer, LayerCapture, LayerKind, Loss, Outcome, Run,
     SCHEMA, Step, StepLayer, Task,
@@ -15,15 +16,18 @@ pub const SAMPLES: u64 = 640;
 /// A header: SGD on two moons, a multi-layer perceptron of these layers.
 pub fn header(layers: Vec<Layer>) -> Header {
     let run = Run {
-        optimizer: "sgd".into(),
-        lr: 0.01,
-        momentum: 0.0,
-        weight_decay: 0.0,
-        clip_norm: None,
+        training: TrainingSettings {
+            optimizer: OptimizerKind::Sgd.into(),
+            lr: 0.01,
+            momentum: 0.0,
+            weight_decay: 0.0,
+            clip_norm: None,
+            ..TrainingSettings::unknown(10)
+        },
         batch_size: 64,
         init: "default".into(),
         bias: "default".into(),
-        activation: "relu".into(),
+        activation: Activation::Relu.into(),
         ..Run::new("mlp", Loss::Bce, 1, 10)
     };
     let data = Data {

@@ -33,8 +33,8 @@ impl Fake {
         let layers = (0..count)
             .map(|i| layer(i, widths, if i + 1 == count { Activation::Sigmoid } else { activation }));
         let mut header = testing::header(layers.collect());
-        header.run.activation = activation.name().into();
-        header.run.epochs = 20;
+        header.run.activation = activation.into();
+        header.run.training.epochs = 20;
         Self { record: Record::new(header) }
     }
 
@@ -87,7 +87,7 @@ impl Fake {
         norms: impl Fn(u64, usize) -> Norms,
     ) -> Self {
         let mut fake = Self::mlp(widths, activation);
-        fake.record.header.run.epochs = epochs;
+        fake.record.header.run.training.epochs = epochs;
         fake.record.header.run.steps_per_epoch = steps;
         let layers = fake.record.header.layers.clone();
         for epoch in 0..epochs {

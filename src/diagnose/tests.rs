@@ -169,7 +169,7 @@ fn headlines_of_runs_that_did_not_end() {
     steps_only.record.epochs.clear();
     insta::assert_snapshot!(steps_only.diagnose().headline, @"No epoch has been captured yet, after 10 steps (ended early or still running: the record stops after 0 of 1 epoch).");
     let mut killed = Fake::healthy(3);
-    killed.record.header.run.epochs = 20;
+    killed.record.header.run.training.epochs = 20;
     insta::assert_snapshot!(killed.diagnose().headline, @"Learning: training loss 0.561 after 3 epochs, where guessing costs 0.693; accuracy 90% on the training set, 88% on the dev set (ended early or still running: the record stops after 3 of 20 epochs).");
     killed.record.end = Some(End { outcome: Outcome::Interrupted, ..crate::testing::end(3, 120) });
     insta::assert_snapshot!(killed.diagnose().headline, @"Learning: training loss 0.561 after 3 epochs, where guessing costs 0.693; accuracy 90% on the training set, 88% on the dev set (ended early: interrupted after 3 of 20 epochs).");
@@ -394,13 +394,13 @@ fn slow() -> Fake {
 
 fn clip_dominated() -> Fake {
     let mut fake = slow();
-    fake.record.header.run.clip_norm = Some(1e-5);
+    fake.record.header.run.training.clip_norm = Some(1e-5);
     fake
 }
 
 fn decay_dominated() -> Fake {
     let mut fake = Fake::stuck(6);
-    fake.record.header.run.weight_decay = 1.0;
+    fake.record.header.run.training.weight_decay = 1.0;
     for i in 0..5 {
         fake.set_norms(i, |e| Norms { w: 1.8 - 0.2 * e as f64, g: 0.05, u: 0.02 });
         let cos = Spread { min: 0.9, median: 0.9, max: 0.9 };

@@ -110,7 +110,7 @@ fn score(task: Task, score: f64) -> String {
 
 /// That the run did not come to its end, if so.
 fn ending(q: &Quantities) -> String {
-    let wanted = q.record.header.run.epochs;
+    let wanted = q.record.header.run.training.epochs;
     let of = if wanted > 0 { format!(" of {}", count(wanted, "epoch")) } else { " epochs".into() };
     let Some(end) = &q.record.end else {
         let seen = q.record.epochs_done();

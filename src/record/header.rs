@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::merge::Ranks;
 use super::number;
+use super::settings::{Named, Norm, Setting, TrainingSettings};
 
 /// Name and version of the format; the first line of every record carries it.
 pub const SCHEMA: &str = "gradscope.record/1";
@@ -93,35 +94,9 @@ pub struct Run {
     pub format: Option<String>,
     /// The loss that is minimised.
     pub loss: Loss,
-    /// Seed of data, initial weights, shuffling and dropout.
-    pub seed: i64,
-    /// Epochs asked for; 0 where it is unknown.
-    pub epochs: u64,
-    /// Epochs without a better dev score after which it was to stop.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub patience: Option<u64>,
-    /// Name of the optimizer: `sgd`, `adam`, `adamw`, `rmsprop`.
-    pub optimizer: String,
-    /// Learning rate at the start; this and the numbers after it are NaN where they are unknown.
-    #[serde(with = "number")]
-    #[schemars(with = "number::MaybeFinite")]
-    pub lr: f64,
-    /// Momentum (SGD, RMSprop); 0 for none.
-    #[serde(with = "number")]
-    #[schemars(with = "number::MaybeFinite")]
-    pub momentum: f64,
-    /// Weight decay; 0 for none.
-    #[serde(with = "number")]
-    #[schemars(with = "number::MaybeFinite")]
-    pub weight_decay: f64,
-    /// Largest global L2 norm of the gradient that is let through, if clipped; NaN where it
-    /// is unknown whether it was.
-    #[serde(default, with = "number::option")]
-    #[schemars(with = "Option<number::MaybeFinite>")]
-    pub clip_norm: Option<f64>,
-    /// Largest magnitude of a gradient's value that is let through, if clipped.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub clip_value: Option<f64>,
+    /// Its seed, length, optimizer and clipping, side by side with the other settings in a file.
+    #[serde(flatten)]
+    pub training: TrainingSettings,
     /// How the learning rate falls, as `--lr-decay` spells it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lr_decay: Option<String>,
@@ -134,11 +109,11 @@ pub struct Run {
     /// Initialiser of the biases as `--bias` spells it, `default` where left to the layers.
     pub bias: String,
     /// Activation between layers, as `--act` spells it.
-    pub activation: String,
+    pub activation: Setting<Activation>,
     /// Slope of leaky ReLU below zero (whether or not the model has one).
     pub lrelu_slope: f64,
     /// Normalisation, as `--norm` spells it.
-    pub norm: String,
+    pub norm: Setting<Norm>,
     /// Dropout probability; 0 for none.
     pub dropout: f64,
     /// Where it ran: `cpu`, `cuda:0`, `mps`.
@@ -162,23 +137,15 @@ impl Run {
             model: model.into(),
             format: None,
             loss,
-            seed: 0,
-            epochs,
-            patience: None,
-            optimizer: unknown(),
-            lr: f64::NAN,
-            momentum: f64::NAN,
-            weight_decay: f64::NAN,
-            clip_norm: Some(f64::NAN),
-            clip_value: None,
+            training: TrainingSettings::unknown(epochs),
             lr_decay: None,
             batch_size: 0,
             steps_per_epoch,
             init: unknown(),
             bias: unknown(),
-            activation: unknown(),
+            activation: "unknown".into(),
             lrelu_slope: 0.01,
-            norm: "none".into(),
+            norm: Norm::None.into(),
             dropout: 0.0,
             device: "cpu".into(),
             threads: 1,
@@ -204,10 +171,13 @@ pub enum Loss {
 
 impl Loss {
     /// Those that there are to train with.
-    pub const TRAINED: [Loss; 3] = [Loss::Bce, Loss::Mse, Loss::CrossEntropy];
+    pub const TRAINED: &'static [Loss] = &[Loss::Bce, Loss::Mse, Loss::CrossEntropy];
+}
 
-    /// As `--loss` spells it.
-    pub fn name(self) -> &'static str {
+impl Named for Loss {
+    const ALL: &'static [Self] = &[Loss::Bce, Loss::Mse, Loss::CrossEntropy, Loss::Unknown];
+
+    fn name(self) -> &'static str {
         match self {
             Loss::Bce => "bce",
             Loss::Mse => "mse",
@@ -227,18 +197,18 @@ pub enum Task {
     Regression,
 }
 
-impl Task {
-    /// Both of them.
-    pub const ALL: [Task; 2] = [Task::Classification, Task::Regression];
+impl Named for Task {
+    const ALL: &'static [Self] = &[Task::Classification, Task::Regression];
 
-    /// Returns its name, as `--task` spells it.
-    pub fn name(self) -> &'static str {
+    fn name(self) -> &'static str {
         match self {
             Task::Classification => "classification",
             Task::Regression => "regression",
         }
     }
+}
 
+impl Task {
     /// Returns the name of a score.
     pub fn score_name(self) -> &'static str {
         match self {
@@ -397,9 +367,8 @@ pub enum Activation {
     Tanh,
 }
 
-impl Activation {
-    /// Every nonlinearity, in the order of `--help`.
-    pub const ALL: [Activation; 9] = [
+impl Named for Activation {
+    const ALL: &'static [Self] = &[
         Activation::Relu,
         Activation::Lrelu,
         Activation::Elu,
@@ -411,8 +380,7 @@ impl Activation {
         Activation::Identity,
     ];
 
-    /// As `--act` spells it.
-    pub fn name(self) -> &'static str {
+    fn name(self) -> &'static str {
         match self {
             Activation::Identity => "identity",
             Activation::Relu => "relu",
@@ -425,7 +393,9 @@ impl Activation {
             Activation::Tanh => "tanh",
         }
     }
+}
 
+impl Activation {
     /// Whether a unit can be silent for good: its output and its gradient are exactly zero wherever
     /// its pre-activation is negative.
     pub fn can_die(self) -> bool {

@@ -1,5 +1,8 @@
 //! Command lines to copy.
 
+use crate::record::Activation;
+use crate::record::settings::{Named, OptimizerKind};
+
 /// The command of a run with other flags in place: what a remedy says, ready to be pasted. `None` for
 /// what was not started by `gradscope run`, and for a remedy that is no flag.
 ///
@@ -18,10 +21,11 @@ pub fn is_run(command: &[String]) -> bool {
 /// refused, go.
 pub fn remedied(command: &[String], changes: &[String]) -> Vec<String> {
     let mut pointless = Vec::new();
-    if matches!(value_of(changes, "--optimizer"), Some("adam" | "adamw")) {
+    let optimizer = value_of(changes, "--optimizer").and_then(OptimizerKind::from_name);
+    if optimizer.is_some_and(|kind| !kind.takes_momentum()) {
         pointless.push("--momentum");
     }
-    if value_of(changes, "--act").is_some_and(|act| act != "lrelu") {
+    if value_of(changes, "--act").is_some_and(|act| act != Activation::Lrelu.name()) {
         pointless.push("--lrelu-slope");
     }
     replaced(&without(command, &pointless), changes)

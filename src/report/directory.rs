@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use tempfile::TempPath;
 
 use super::{ReportError, compare, diff, summary, sweep};
+use crate::record::settings::Named;
 use crate::record::{Compression, prefix};
 
 /// The record's place in a report directory.
@@ -113,7 +114,7 @@ impl OutputDir {
 
     /// Where a record of this packing belongs.
     pub fn record(&self, packing: Compression) -> PathBuf {
-        self.path.join(packing.name(RECORD_FILE))
+        self.path.join(packing.file_name(RECORD_FILE))
     }
 
     /// Removes records of gradscope that are packed otherwise: of an earlier run.
@@ -121,7 +122,7 @@ impl OutputDir {
     /// # Errors
     /// [`ReportError::Write`].
     pub fn keep_only(&self, packing: Compression) -> Result<(), ReportError> {
-        for other in Compression::ALL.into_iter().filter(|p| *p != packing) {
+        for other in Compression::ALL.iter().copied().filter(|other| *other != packing) {
             let path = self.record(other);
             if is_of(&path, RECORD_FAMILY) {
                 fs::remove_file(&path).map_err(ReportError::write(&path))?;
@@ -242,7 +243,7 @@ const OWN: [(&str, &str); 4] = [
 const RECORD_FAMILY: &str = "gradscope.record/";
 
 fn is_own(path: &Path) -> bool {
-    Compression::ALL.iter().any(|packing| is_of(&path.join(packing.name(RECORD_FILE)), RECORD_FAMILY))
+    Compression::ALL.iter().any(|packing| is_of(&path.join(packing.file_name(RECORD_FILE)), RECORD_FAMILY))
         || OWN.iter().any(|(file, family)| is_of(&path.join(file), family))
 }
 

@@ -6,8 +6,8 @@ use super::data::{DataOptions, DataSource, Dataset};
 use super::device;
 use super::model_metadata::ModelMetadata;
 use super::model_source::ModelSource;
-use super::optimizer::OptimizerSettings;
 use super::session::LrDecay;
+use crate::record::settings::TrainingSettings;
 use crate::record::{CaptureSettings, Compression, Data, Header, Loss, Run, SCHEMA};
 
 /// A whole run, resolved: nothing is left to guess.
@@ -21,24 +21,14 @@ pub struct Config {
     pub data: DataOptions,
     /// The loss; the usual for the data where left out.
     pub loss: Option<Loss>,
-    /// Optimizer with its settings.
-    pub optimizer: OptimizerSettings,
-    /// Clip the gradient's global L2 norm to this.
-    pub clip_norm: Option<f64>,
-    /// Clip every value of the gradient to this magnitude.
-    pub clip_value: Option<f64>,
+    /// Optimizer, clipping, length and seed.
+    pub training: TrainingSettings,
     /// How the learning rate falls; as it is written and what it means.
     pub lr_decay: Option<(String, LrDecay)>,
-    /// Passes over the training set.
-    pub epochs: u64,
-    /// Epochs without a better dev score after which to stop.
-    pub patience: Option<u64>,
     /// Keep the best parameters, and the state to go on from.
     pub save_model: bool,
     /// Rows of a step.
     pub batch_size: BatchSize,
-    /// Seed of everything that is drawn.
-    pub seed: i64,
     /// Where to run.
     pub device: Device,
     /// Threads; by the size of the work where left out.
@@ -63,10 +53,31 @@ pub enum BatchSize {
 }
 
 impl Config {
+    /// Returns the settings of a training of this model on this data, on the CPU in batches of all samples; the rest
+    /// as where no flag is given.
+    pub fn new(model: ModelSource, source: DataSource, training: TrainingSettings) -> Self {
+        Self {
+            model,
+            source,
+            data: DataOptions::default(),
+            loss: None,
+            training,
+            lr_decay: None,
+            save_model: false,
+            batch_size: BatchSize::Full,
+            device: Device::Cpu,
+            threads: None,
+            capture_every: None,
+            packing: Compression::default(),
+            capture: CaptureSettings::default(),
+            command: Vec::new(),
+        }
+    }
+
     /// The learning rate of an epoch.
     pub(super) fn lr(&self, epoch: u64) -> f64 {
-        let start = self.optimizer.lr;
-        self.lr_decay.as_ref().map_or(start, |(_, decay)| decay.lr(start, epoch, self.epochs))
+        let start = self.training.lr;
+        self.lr_decay.as_ref().map_or(start, |(_, decay)| decay.lr(start, epoch, self.training.epochs))
     }
 
     /// Returns the record's first line for this run.
@@ -81,15 +92,7 @@ impl Config {
                 model: self.model.name().to_owned(),
                 format: model.format,
                 loss: dataset.loss,
-                seed: self.seed,
-                epochs: self.epochs,
-                patience: self.patience,
-                optimizer: self.optimizer.name().into(),
-                lr: self.optimizer.lr,
-                momentum: self.optimizer.momentum,
-                weight_decay: self.optimizer.weight_decay,
-                clip_norm: self.clip_norm,
-                clip_value: self.clip_value,
+                training: self.training.clone(),
                 lr_decay: self.lr_decay.as_ref().map(|(text, _)| text.clone()),
                 batch_size: batch,
                 steps_per_epoch: dataset.info.train.div_ceil(batch),

@@ -29,7 +29,7 @@ pub use libtorch::libtorch_version;
 pub use model::{Cell, Changes, Defaults, Model, Norm, ParameterTable, Plan, Sizes, zoo};
 pub use model_source::ModelSource;
 pub use network::{Network, Snapshot};
-pub use optimizer::{OptimizerKind, OptimizerSettings};
+pub use optimizer::OptimizerSettings;
 pub use script::Script;
 pub use session::checkpoint::is_own as is_own_checkpoint;
 pub use session::{

@@ -3,7 +3,8 @@
 use super::data::Dataset;
 use super::model::{Model, Plan};
 use super::script::Loaded;
-use crate::record::{Layer, Run, TORCHSCRIPT};
+use crate::record::settings::{Norm, Setting};
+use crate::record::{Activation, Layer, Run, TORCHSCRIPT};
 
 /// The part of a record's header that describes a model.
 pub struct ModelMetadata {
@@ -11,9 +12,9 @@ pub struct ModelMetadata {
     pub layers: Vec<Layer>,
     pub init: String,
     pub bias: String,
-    pub activation: String,
+    pub activation: Setting<Activation>,
     pub lrelu_slope: f64,
-    pub norm: String,
+    pub norm: Setting<Norm>,
     pub dropout: f64,
     pub takes_token_ids: bool,
 }
@@ -26,9 +27,9 @@ impl ModelMetadata {
             layers: plan.layers.iter().map(|l| l.layer.clone()).collect(),
             init: plan.init_text(|(weight, _)| weight),
             bias: plan.init_text(|(_, bias)| bias),
-            activation: model.activation(),
+            activation: model.activation().into(),
             lrelu_slope: model.lrelu_slope,
-            norm: model.norm(),
+            norm: model.norm().into(),
             dropout: model.dropout(),
             takes_token_ids: plan.vocab_size.is_some(),
         }
@@ -42,7 +43,7 @@ impl ModelMetadata {
             layers: program.layers.clone(),
             init: "as saved".into(),
             bias: "as saved".into(),
-            activation: unknown.activation.clone(),
+            activation: unknown.activation,
             lrelu_slope: unknown.lrelu_slope,
             norm: "unknown".into(),
             dropout: unknown.dropout,

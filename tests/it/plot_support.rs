@@ -51,7 +51,7 @@ impl Scenario {
             ..testing::linear(name, [3, 3], Activation::Relu)
         });
         let mut header = testing::header(layers.collect());
-        header.run.seed = 1;
+        header.run.training.seed = 1;
         header.data.inputs = 2;
         header.data.baseline_loss = std::f64::consts::LN_2;
         Self { record: Record::new(header), flagged: BTreeSet::new() }

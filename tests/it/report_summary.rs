@@ -26,11 +26,11 @@ fn it_reads_back_as_it_was_written() {
 #[test]
 fn a_recorder_that_does_not_know_the_learning_rate_gives_a_summary_that_is_read() {
     let mut record = record();
-    record.header.run.lr = f64::NAN;
+    record.header.run.training.lr = f64::NAN;
     record.epochs[0].lr = f64::NAN;
     let text = Summary::new(&record, &crate::report_support::healthy()).to_json().unwrap();
     let read: Summary = serde_json::from_str(&text).unwrap();
-    assert!(read.epochs[0].lr.is_nan() && read.run.settings.lr.is_nan());
+    assert!(read.epochs[0].lr.is_nan() && read.run.settings.training.lr.is_nan());
 }
 
 #[test]

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 use gradscope::diagnose::{Change, Diagnosis, Finding, NotMeasured, Remedy, Severity, Verdict};
 use gradscope::plot::{Figure, Section, Table};
+use gradscope::record::settings::TrainingSettings;
 use gradscope::record::{
     Activation, ActivationFrequency, Activations, End, Epoch, Header, Layer, LayerCapture, Record, Run,
     TestResult,
@@ -50,11 +51,8 @@ fn header(names: [&str; 2]) -> Header {
     header.command = command.split(' ').map(str::to_owned).collect();
     header.run = Run {
         model: "tiny".into(),
-        epochs: 2,
+        training: TrainingSettings { epochs: 2, seed: 7, lr: 0.1, momentum: 0.9, ..header.run.training },
         steps_per_epoch: 1,
-        seed: 7,
-        lr: 0.1,
-        momentum: 0.9,
         batch_size: 640,
         bias: "-8".into(),
         ..header.run

@@ -139,7 +139,7 @@ impl Session<'_> {
         let run = &record.header.run;
         let progress = match self.quiet {
             true => Progress::hidden(),
-            false => Progress::new(run.epochs, run.steps_per_epoch),
+            false => Progress::new(run.training.epochs, run.steps_per_epoch),
         };
         Live { writer, record, progress }
     }

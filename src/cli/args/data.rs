@@ -5,6 +5,7 @@ use clap::Args;
 use super::number;
 use super::value::one_of;
 use crate::record::Task;
+use crate::record::settings::Named;
 
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Data")]
@@ -17,7 +18,7 @@ pub struct DataArgs {
     #[arg(long, value_name = "COLUMN")]
     pub target: Option<String>,
     /// classification or regression [default: guessed from the target]
-    #[arg(long, value_name = "TASK", value_parser = one_of(&Task::ALL, Task::name))]
+    #[arg(long, value_name = "TASK", value_parser = one_of(Task::ALL))]
     pub task: Option<Task>,
     /// Scale inputs to zero mean and unit variance, as measured on the training rows
     #[arg(long)]

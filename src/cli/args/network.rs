@@ -5,7 +5,7 @@ use clap::Args;
 use super::number;
 use super::value::one_of;
 use crate::record::Activation;
-use crate::record::settings::{Cell, Norm};
+use crate::record::settings::{Cell, Named, Norm};
 
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Network")]
@@ -20,13 +20,13 @@ pub struct NetworkArgs {
     #[arg(long, value_name = "SLOPE", value_parser = number::slope, allow_negative_numbers = true)]
     pub lrelu_slope: Option<f64>,
     /// Normalisation: none, batch-pre, batch-post (before or after the activation), layer
-    #[arg(long, value_name = "NORM", value_parser = one_of(&Norm::ALL, Norm::name))]
+    #[arg(long, value_name = "NORM", value_parser = one_of(Norm::ALL))]
     pub norm: Option<Norm>,
     /// Probability of dropout after hidden layers
     #[arg(long, value_name = "P", value_parser = number::probability, allow_negative_numbers = true)]
     pub dropout: Option<f64>,
     /// Cell of recurrent layers: rnn, lstm, gru
-    #[arg(long, value_name = "CELL", value_parser = one_of(&Cell::ALL, Cell::name))]
+    #[arg(long, value_name = "CELL", value_parser = one_of(Cell::ALL))]
     pub cell: Option<Cell>,
     /// Initialiser of weights, such as xavier-uniform, kaiming-normal or normal:0,0.01
     #[arg(long, value_name = "SCHEME", allow_hyphen_values = true)]
@@ -37,7 +37,6 @@ pub struct NetworkArgs {
 }
 
 fn activation(text: &str) -> Result<Activation, String> {
-    Activation::ALL.into_iter().find(|a| a.name() == text).ok_or_else(|| {
-        format!("no activation is called so; there are {}", Activation::ALL.map(Activation::name).join(", "))
-    })
+    Activation::from_name(text)
+        .ok_or_else(|| format!("no activation is called so; there are {}", Activation::names()))
 }

@@ -7,6 +7,7 @@ use clap::Args;
 use super::number;
 use super::run::RunFlags;
 use super::value::one_of;
+use crate::record::settings::Named;
 use crate::report::sweep::Sort;
 
 #[derive(Debug, Args)]
@@ -28,7 +29,7 @@ pub struct SweepArgs {
     #[arg(long, value_name = "N", value_parser = number::threads, allow_negative_numbers = true)]
     pub jobs: Option<u64>,
     /// Score that the table is sorted by [default: test, where every run has one, else dev, else train]
-    #[arg(long, value_name = "SCORE", value_parser = one_of(&Sort::ALL, Sort::name))]
+    #[arg(long, value_name = "SCORE", value_parser = one_of(Sort::ALL))]
     pub sort: Option<Sort>,
     /// Print the command of every run for another program to execute, and do nothing
     #[arg(long, conflicts_with_all = ["jobs", "sort", "quiet", "json"])]

@@ -10,7 +10,7 @@ use crate::record::{Compression, Loss};
 #[command(next_help_heading = "Training")]
 pub struct TrainingArgs {
     /// bce, mse or cross-entropy [default: by the targets]
-    #[arg(long, value_name = "LOSS", value_parser = one_of(&Loss::TRAINED, Loss::name))]
+    #[arg(long, value_name = "LOSS", value_parser = one_of(Loss::TRAINED))]
     pub loss: Option<Loss>,
     /// sgd, adam, adamw or rmsprop
     #[arg(long, value_name = "NAME")]
@@ -53,7 +53,7 @@ pub struct TrainingArgs {
     #[arg(long, value_name = "WHAT")]
     pub capture: Option<String>,
     /// Compress the record while it is written: none, or zstd for record.jsonl.zst
-    #[arg(long, value_name = "HOW", default_value = "none", value_parser = one_of(&[Compression::None, Compression::Zstd], packing_name))]
+    #[arg(long, value_name = "HOW", default_value = "none", value_parser = one_of(Compression::WRITTEN))]
     pub record_compress: Compression,
 }
 
@@ -71,13 +71,4 @@ pub struct LengthArgs {
     /// (state.safetensors)
     #[arg(long)]
     pub save_model: bool,
-}
-
-/// Returns the name of a packing that records are written with.
-fn packing_name(packing: Compression) -> &'static str {
-    match packing {
-        Compression::None => "none",
-        Compression::Zstd => "zstd",
-        Compression::Gzip => "gzip",
-    }
 }

@@ -2,12 +2,13 @@
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 
+use crate::record::settings::Named;
+
 /// Returns a parser that takes one of these values by its name; help and errors list the names.
-pub fn one_of<T>(values: &'static [T], name: fn(T) -> &'static str) -> impl TypedValueParser<Value = T>
+pub fn one_of<T>(values: &'static [T]) -> impl TypedValueParser<Value = T>
 where
-    T: Copy + Send + Sync + 'static,
+    T: Named + Send + Sync,
 {
-    PossibleValuesParser::new(values.iter().map(|value| name(*value))).try_map(move |text| {
-        values.iter().copied().find(|value| name(*value) == text).ok_or("this is none of the values")
-    })
+    PossibleValuesParser::new(values.iter().map(|value| value.name()))
+        .try_map(|text| T::from_name(&text).ok_or("this is none of the values"))
 }

@@ -1,9 +1,11 @@
 //! Changes that several rules suggest: single ones first, then lists of them.
 
 use super::change::Change;
-use super::facts::{MAX_LEARNING_RATE, TARGET_UPDATE};
+use super::facts::{Initializer, MAX_LEARNING_RATE, TARGET_UPDATE};
 use super::plan::Plan;
 use crate::diagnose::text::two_digits;
+use crate::record::Activation;
+use crate::record::settings::{Norm, OptimizerKind};
 use crate::text::number;
 
 /// RMS of the inputs outside of which they should be standardised; a guess, as the prototype's.
@@ -18,18 +20,18 @@ const DEEP_SIGMOID: usize = 3;
 
 /// Adam, at this learning rate.
 pub fn adam_at(rate: f64) -> [Change; 2] {
-    [Change::Optimizer("adam".into()), Change::LearningRate(rate)]
+    [Change::Optimizer(OptimizerKind::Adam), Change::LearningRate(rate)]
 }
 
 /// ReLU with the initialiser of He and others, which is made for it.
 pub fn relu_with_he() -> [Change; 2] {
-    [Change::Activation("relu".into()), Change::Init("kaiming-normal".into())]
+    [Change::Activation(Activation::Relu), Initializer::Kaiming.into()]
 }
 
 impl Plan<'_> {
     /// A learning rate that makes steps of a healthy size, or one of a hundredth.
     pub fn lower_rate(&mut self) {
-        let lr = self.run.lr;
+        let lr = self.run.training.lr;
         if lr <= 0.0 || !lr.is_finite() {
             return;
         }
@@ -46,7 +48,7 @@ impl Plan<'_> {
     /// The initialiser that suits the activation.
     pub fn fit_init(&mut self, why: &str) {
         if let Some(init) = self.fitting_init() {
-            self.add([Change::Init(init.into())], why);
+            self.add([init.into()], why);
         }
     }
 
@@ -60,24 +62,24 @@ impl Plan<'_> {
     /// The initialiser that suits the activation, then Xavier's, which suits most.
     pub fn initialise(&mut self, why: &str) {
         self.fit_init(why);
-        if !self.run.init.starts_with("xavier") {
-            self.add([Change::Init("xavier-uniform".into())], why);
+        if !Initializer::Xavier.is_family_of(&self.run.init) {
+            self.add([Initializer::Xavier.into()], why);
         }
     }
 
     /// Normalisation of what hidden layers make of their inputs.
     pub fn normalise(&mut self, why: &str) {
         // What a recurrent layer makes of a step is not normalised by a flag.
-        if self.run.norm == "none" && self.q.trunk().next().is_some() {
+        if self.run.norm == Norm::None && self.q.trunk().next().is_some() {
             self.add([Change::Norm(self.fitting_norm())], why);
         }
     }
 
     /// A leaky ReLU in place of a ReLU.
     pub fn leaky(&mut self) {
-        if self.run.activation == "relu" {
+        if self.run.activation == Activation::Relu {
             self.add(
-                [Change::Activation("lrelu".into()), Change::LeakySlope(LARGE_SLOPE)],
+                [Change::Activation(Activation::Lrelu), Change::LeakySlope(LARGE_SLOPE)],
                 "a leaky ReLU passes some gradient where a ReLU is silent; it seldom is enough by itself",
             );
         }
@@ -85,7 +87,7 @@ impl Plan<'_> {
 
     /// Adam at its usual rate.
     pub fn adam(&mut self) {
-        if !(self.is_adaptive() && self.run.lr == 0.001) {
+        if !(self.is_adaptive() && self.run.training.lr == 0.001) {
             self.add(adam_at(0.001), "Adam makes steps of one size, whatever the size of the gradient");
         }
     }
@@ -112,9 +114,9 @@ impl Plan<'_> {
     pub fn growing_with_depth(&mut self) {
         self.fit_init("it keeps the size of signals from layer to layer");
         self.normalise("it keeps the size of signals from layer to layer");
-        if self.run.norm == "none" {
+        if self.run.norm == Norm::None {
             self.add(
-                [Change::Norm("layer".into())],
+                [Change::Norm(Norm::Layer)],
                 "it keeps the size of signals from layer to layer, without looking at a batch",
             );
         }
@@ -126,9 +128,9 @@ impl Plan<'_> {
         self.lower_rate();
         if !self.is_adaptive() {
             self.adam();
-            if self.run.clip_norm.is_none_or(|c| c > 1.0) {
+            if self.run.training.clip_norm.is_none_or(|c| c > 1.0) {
                 self.add(
-                    [Change::ClipNorm(1.0), Change::LearningRate(two_digits(self.run.lr / 10.0))],
+                    [Change::ClipNorm(1.0), Change::LearningRate(two_digits(self.run.training.lr / 10.0))],
                     "it bounds the largest steps, and a tenth of the rate the others",
                 );
             }
@@ -137,7 +139,7 @@ impl Plan<'_> {
 
     /// Against steps that are too small.
     pub fn too_small_steps(&mut self) {
-        let lr = self.run.lr;
+        let lr = self.run.training.lr;
         if self.schedule_ends_it() {
             let fit = self.fitting_rate().unwrap_or(lr).max(lr);
             let why = "the schedule has all but ended the run; a cosine leaves it half of its steps";
@@ -170,9 +172,9 @@ impl Plan<'_> {
                 "it keeps the size of signals from layer to layer, and layers of a few units alive",
             );
         }
-        let act = self.run.activation.as_str();
+        let act = self.run.activation.known();
         let deep = self.q.hidden().count() >= DEEP_SIGMOID;
-        if act == "sigmoid" && deep {
+        if act == Some(Activation::Sigmoid) && deep {
             self.replace_deep_sigmoids();
         } else if self.has_tiny_weights() {
             let why = format!(
@@ -181,40 +183,39 @@ impl Plan<'_> {
                 self.run.init
             );
             self.fit_init(&why);
-        } else if !deep || act != "tanh" {
+        } else if !deep || act != Some(Activation::Tanh) {
             self.fit_init("it keeps the size of gradients from layer to layer");
         }
         self.normalise("it keeps the size of signals from layer to layer");
-        if act == "lrelu" && self.run.lrelu_slope < LARGE_SLOPE {
+        if act == Some(Activation::Lrelu) && self.run.lrelu_slope < LARGE_SLOPE {
             self.add(
                 [Change::LeakySlope(LARGE_SLOPE)],
                 "a larger slope lets more of the gradient through; it eases the decay, it does not remove it",
             );
         }
-        if act == "tanh" && self.q.trunk().next().is_some() {
+        if act == Some(Activation::Tanh) && self.q.trunk().next().is_some() {
             self.add(relu_with_he(), "a ReLU does not saturate");
         }
     }
 
     /// A bias of zero, where pre-activations are below it and only a part of the gradient passes there.
     fn lift_pre_activations(&mut self) {
-        let lopsided = matches!(self.run.activation.as_str(), "lrelu" | "elu" | "gelu" | "silu" | "selu");
+        use Activation::{Elu, Gelu, Lrelu, Selu, Silu};
+        let lopsided = matches!(self.run.activation.known(), Some(Lrelu | Elu | Gelu | Silu | Selu));
         if !lopsided || !self.is_mostly_negative() || self.has_zero_bias() {
             return;
         }
         let why = "with pre-activations below zero every layer passes only its slope's share of the gradient";
         match self.fitting_init().filter(|_| self.has_tiny_weights()) {
-            Some(init) => self.add(
-                [Change::Bias(0.0), Change::Init(init.into())],
-                format!("{why}, and the tiny weights take the rest"),
-            ),
+            Some(init) => self
+                .add([Change::Bias(0.0), init.into()], format!("{why}, and the tiny weights take the rest")),
             None => self.add([Change::Bias(0.0)], why),
         }
     }
 
     fn replace_deep_sigmoids(&mut self) {
         self.add(relu_with_he(), "a sigmoid's slope is at most 1/4, layer after layer; a ReLU's is 1");
-        let tanh = [Change::Activation("tanh".into()), Change::Init("xavier-uniform".into())];
+        let tanh = [Change::Activation(Activation::Tanh), Initializer::Xavier.into()];
         self.add(tanh, "the slope of tanh is 1 at zero");
         self.normalise("it keeps the size of signals from layer to layer");
         self.fit_tiny_init("the weights are tiny; it eases the decay, the sigmoids remain");
@@ -223,7 +224,7 @@ impl Plan<'_> {
     /// Against a run without progress that nothing else explains.
     pub fn no_progress(&mut self) {
         self.standardise();
-        if self.run.activation == "identity" && self.q.hidden().next().is_some() {
+        if self.run.activation == Activation::Identity && self.q.hidden().next().is_some() {
             self.add(
                 relu_with_he(),
                 "without a nonlinearity all layers together are no more than a linear one",

@@ -3,6 +3,7 @@
 use super::change::Change;
 use super::plan::Plan;
 use crate::diagnose::text::{percent, two_digits};
+use crate::record::settings::{Norm, OptimizerKind};
 
 /// A clipping norm below this leaves steps of a hundredth of what an ordinary gradient makes.
 const SMALL_CLIP: f64 = 0.01;
@@ -22,8 +23,10 @@ impl Plan<'_> {
     pub fn release_brakes(&mut self) {
         let run = self.run;
         // Adam and RMSprop divide by the size of the gradient, clipped or not, and add decay to it.
-        let (sgd, decoupled) = (run.optimizer == "sgd", run.optimizer == "adamw");
-        if sgd && run.clip_norm.is_some_and(|c| c < SMALL_CLIP) {
+        let training = &run.training;
+        let (sgd, decoupled) =
+            (training.optimizer == OptimizerKind::Sgd, training.optimizer == OptimizerKind::AdamW);
+        if sgd && training.clip_norm.is_some_and(|c| c < SMALL_CLIP) {
             self.add(
                 [Change::ClipNorm(1.0)],
                 "the gradient is clipped to almost nothing; the usual norm is about 1",
@@ -34,21 +37,21 @@ impl Plan<'_> {
             self.add([Change::Dropout(0.2)], why);
         }
         self.enlarge_batch();
-        if (sgd || decoupled) && run.lr * run.weight_decay > STRONG_DECAY {
+        if (sgd || decoupled) && training.lr * training.weight_decay > STRONG_DECAY {
             let why = format!(
                 "every step takes {} of the weights away; a hundredth of the decay leaves them standing",
-                percent(run.lr * run.weight_decay)
+                percent(training.lr * training.weight_decay)
             );
-            self.add([Change::WeightDecay(two_digits(run.weight_decay / 100.0))], why);
+            self.add([Change::WeightDecay(two_digits(training.weight_decay / 100.0))], why);
         }
     }
 
     fn enlarge_batch(&mut self) {
-        let (norm, batch) = (self.run.norm.as_str(), self.run.batch_size);
-        if norm.starts_with("batch") && (1..=TINY_BATCH).contains(&batch) {
+        let batch = self.run.batch_size;
+        if self.is_batch_normalized() && (1..=TINY_BATCH).contains(&batch) {
             let why = format!("normalised over {batch} rows, a unit tells little of what it has seen");
             self.add([Change::BatchSize(32)], why);
-            self.add([Change::Norm("layer".into())], "layer normalisation does not look at a batch");
+            self.add([Change::Norm(Norm::Layer)], "layer normalisation does not look at a batch");
         }
     }
 }

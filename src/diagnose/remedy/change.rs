@@ -1,26 +1,29 @@
 //! Single changes to the settings of a run.
 
+use crate::record;
+use crate::record::settings::{self, OptimizerKind};
+
 /// A setting of `gradscope run` and the value that it is to have.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Change {
     /// Inputs of zero mean and unit variance.
     Standardize,
-    /// The nonlinearity of hidden layers, by name.
-    Activation(String),
+    /// The nonlinearity of hidden layers.
+    Activation(record::Activation),
     /// The slope of a leaky ReLU below zero.
     LeakySlope(f64),
-    /// The normalisation of hidden layers, by name.
-    Norm(String),
+    /// The normalisation of hidden layers.
+    Norm(settings::Norm),
     /// The share of units that dropout takes from a step.
     Dropout(f64),
-    /// The cell of recurrent layers, by name.
-    Cell(String),
+    /// The cell of recurrent layers.
+    Cell(settings::Cell),
     /// The initialiser of weights, as `gradscope init` reads it.
     Init(String),
     /// The initial value of biases.
     Bias(f64),
-    /// The optimizer, by name.
-    Optimizer(String),
+    /// The optimizer.
+    Optimizer(OptimizerKind),
     /// The learning rate at the first step.
     LearningRate(f64),
     /// The schedule of the learning rate.

@@ -1,7 +1,9 @@
 //! Facts of a run that decide which change fits it.
 
+use super::change::Change;
 use super::plan::Plan;
-use crate::record::Layer;
+use crate::record::settings::{Norm, OptimizerKind, Setting};
+use crate::record::{Activation, Layer};
 use crate::text::number;
 
 /// Update over weight that a learning rate is chosen for. `lr · TARGET / u` at step 0 was the best
@@ -18,6 +20,34 @@ const ENDED: f64 = 1e-2;
 /// The largest learning rate that a run takes.
 pub const MAX_LEARNING_RATE: f64 = 1e6;
 
+/// An initialiser that is suggested.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Initializer {
+    /// Of Glorot and Bengio (2010).
+    Xavier,
+    /// Of He et al. (2015).
+    Kaiming,
+}
+
+impl Initializer {
+    /// Tells whether a scheme is of its family, with whatever distribution.
+    pub fn is_family_of(self, scheme: &str) -> bool {
+        scheme.starts_with(match self {
+            Self::Xavier => "xavier",
+            Self::Kaiming => "kaiming",
+        })
+    }
+}
+
+impl From<Initializer> for Change {
+    fn from(init: Initializer) -> Self {
+        Self::Init(match init {
+            Initializer::Xavier => "xavier-uniform".into(),
+            Initializer::Kaiming => "kaiming-normal".into(),
+        })
+    }
+}
+
 impl Plan<'_> {
     /// Whether a plain recurrent cell, without gates, is among the layers.
     pub fn has_plain_cell(&self) -> bool {
@@ -25,26 +55,25 @@ impl Plan<'_> {
     }
 
     /// The initialiser that suits the activation, unless it is in use.
-    pub fn fitting_init(&self) -> Option<&'static str> {
-        let init = match self.run.activation.as_str() {
-            "sigmoid" | "tanh" | "identity" => "xavier-uniform",
-            _ => "kaiming-normal",
+    pub fn fitting_init(&self) -> Option<Initializer> {
+        let init = match self.run.activation.known() {
+            Some(Activation::Sigmoid | Activation::Tanh | Activation::Identity) => Initializer::Xavier,
+            _ => Initializer::Kaiming,
         };
-        let family = init.split('-').next().unwrap_or(init);
-        (!self.run.init.starts_with(family)).then_some(init)
+        (!init.is_family_of(&self.run.init)).then_some(init)
     }
 
-    /// The name of the normalisation that suits the batches: batch statistics of a single row are undefined,
+    /// The normalisation that suits the batches: batch statistics of a single row are undefined,
     /// and with a lonely last row only LayerNorm will do.
-    pub fn fitting_norm(&self) -> String {
+    pub fn fitting_norm(&self) -> Norm {
         let (rows, batch) = (self.q.record.header.data.train, self.run.batch_size.max(1));
-        if batch == 1 || rows % batch == 1 { "layer".into() } else { "batch-pre".into() }
+        if batch == 1 || rows % batch == 1 { Norm::Layer } else { Norm::BatchPre }
     }
 
     /// The rate at which this run's first update would have been of a healthy size.
     pub fn fitting_rate(&self) -> Option<f64> {
         let u = self.first_update()?;
-        Some(self.run.lr * TARGET_UPDATE / u).filter(|lr| *lr > 0.0 && *lr <= MAX_LEARNING_RATE)
+        Some(self.run.training.lr * TARGET_UPDATE / u).filter(|lr| *lr > 0.0 && *lr <= MAX_LEARNING_RATE)
     }
 
     /// The reason for that rate, in a sentence.
@@ -66,12 +95,23 @@ impl Plan<'_> {
     /// Whether a schedule, other than the gentle cosine, has taken the rate far down.
     pub fn schedule_ends_it(&self) -> bool {
         let steep = self.run.lr_decay.as_ref().is_some_and(|decay| !decay.starts_with("cosine"));
-        steep && self.q.captures.last().is_some_and(|c| c.lr < ENDED * self.run.lr)
+        steep && self.q.captures.last().is_some_and(|c| c.lr < ENDED * self.run.training.lr)
     }
 
-    /// Whether the optimizer is of Adam's kin.
+    /// Whether the optimizer is of Adam's kin; PyTorch has more of them.
     pub fn is_adaptive(&self) -> bool {
-        self.run.optimizer.starts_with("adam")
+        match &self.run.training.optimizer {
+            Setting::Known(kind) => matches!(kind, OptimizerKind::Adam | OptimizerKind::AdamW),
+            Setting::Other(name) => name.starts_with("adam"),
+        }
+    }
+
+    /// Whether hidden layers are normalised over a batch; a script's are called by the kind of their layer.
+    pub fn is_batch_normalized(&self) -> bool {
+        match &self.run.norm {
+            Setting::Known(norm) => norm.is_batch(),
+            Setting::Other(name) => name.starts_with("batch"),
+        }
     }
 
     /// Whether biases begin at zero.

@@ -3,6 +3,7 @@
 use std::fmt::Display;
 
 use super::change::Change;
+use crate::record::settings::Named;
 
 const STANDARDIZE: &str = "--standardize";
 
@@ -15,14 +16,14 @@ fn spell_one(change: &Change) -> String {
     let (flag, value): (&str, &dyn Display) = match change {
         Change::Standardize => return STANDARDIZE.into(),
         Change::Other(words) => return words.clone(),
-        Change::Activation(name) => ("--act", name),
+        Change::Activation(act) => ("--act", &act.name()),
         Change::LeakySlope(slope) => ("--lrelu-slope", slope),
-        Change::Norm(name) => ("--norm", name),
+        Change::Norm(norm) => ("--norm", &norm.name()),
         Change::Dropout(share) => ("--dropout", share),
-        Change::Cell(name) => ("--cell", name),
+        Change::Cell(cell) => ("--cell", &cell.name()),
         Change::Init(scheme) => ("--init", scheme),
         Change::Bias(value) => ("--bias", value),
-        Change::Optimizer(name) => ("--optimizer", name),
+        Change::Optimizer(kind) => ("--optimizer", &kind.name()),
         Change::LearningRate(rate) => ("--lr", rate),
         Change::LearningRateDecay(schedule) => ("--lr-decay", schedule),
         Change::WeightDecay(decay) => ("--weight-decay", decay),
@@ -54,14 +55,14 @@ fn read_flags(text: &str) -> Option<Vec<Change>> {
 
 fn read_one(flag: &str, value: &str) -> Option<Change> {
     Some(match flag {
-        "--act" => Change::Activation(value.into()),
+        "--act" => Change::Activation(Named::from_name(value)?),
         "--lrelu-slope" => Change::LeakySlope(value.parse().ok()?),
-        "--norm" => Change::Norm(value.into()),
+        "--norm" => Change::Norm(Named::from_name(value)?),
         "--dropout" => Change::Dropout(value.parse().ok()?),
-        "--cell" => Change::Cell(value.into()),
+        "--cell" => Change::Cell(Named::from_name(value)?),
         "--init" => Change::Init(value.into()),
         "--bias" => Change::Bias(value.parse().ok()?),
-        "--optimizer" => Change::Optimizer(value.into()),
+        "--optimizer" => Change::Optimizer(Named::from_name(value)?),
         "--lr" => Change::LearningRate(value.parse().ok()?),
         "--lr-decay" => Change::LearningRateDecay(value.into()),
         "--weight-decay" => Change::WeightDecay(value.parse().ok()?),
@@ -89,7 +90,9 @@ mod tests {
 
     #[test]
     fn words_of_another_version_are_kept() {
-        for text in ["remove the softmax", "--lr 1e-3", "--bias none", "--act", "--act  tanh", ""] {
+        for text in
+            ["remove the softmax", "--lr 1e-3", "--norm group", "--bias none", "--act", "--act  tanh", ""]
+        {
             let changes = read(text);
             assert_eq!(spell(&changes), text);
             assert!(text.is_empty() || changes == [Change::Other(text.into())], "{changes:?}");

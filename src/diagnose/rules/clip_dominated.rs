@@ -53,10 +53,10 @@ pub static RULE: Rule = Rule {
 
 fn evaluate(cx: &RuleContext) -> Evaluation {
     let run = &cx.q.record.header.run;
-    if run.clip_norm.is_some_and(f64::is_nan) {
+    if run.training.clip_norm.is_some_and(f64::is_nan) {
         return Err(Unmeasured("the record does not say whether gradients were clipped (clip_norm)"));
     }
-    if run.clip_norm.is_none() && run.clip_value.is_none() {
+    if run.training.clip_norm.is_none() && run.training.clip_value.is_none() {
         return Ok(Vec::new());
     }
     let limit = cx.get(&FACTOR);
@@ -70,7 +70,7 @@ fn evaluate(cx: &RuleContext) -> Evaluation {
     let Some(captures) = captures else { return Ok(Vec::new()) };
     let (first_epoch, last_epoch) = span(captures);
     let value = captures.iter().filter_map(|c| factors.get(&c.epoch)).copied().fold(f64::INFINITY, f64::min);
-    let flag = match (run.clip_norm, run.clip_value) {
+    let flag = match (run.training.clip_norm, run.training.clip_value) {
         (Some(c), _) => format!("--clip-norm {}", number(c)),
         (None, value) => format!("--clip-value {}", number(value.unwrap_or(f64::NAN))),
     };
@@ -110,18 +110,18 @@ fn factor(cx: &RuleContext, capture: &Capture) -> Option<f64> {
     });
     let norm = norm.filter(|n| n.is_finite() && *n > 0.0)?;
     let parameters: u64 = header.layers.iter().map(|l| l.parameters).sum();
-    let by_norm = header.run.clip_norm.map(|c| c / norm);
+    let by_norm = header.run.training.clip_norm.map(|c| c / norm);
     // No value larger than this leaves a norm no larger than that.
-    let by_value = header.run.clip_value.map(|v| v * (parameters as f64).sqrt() / norm);
+    let by_value = header.run.training.clip_value.map(|v| v * (parameters as f64).sqrt() / norm);
     by_norm.into_iter().chain(by_value).reduce(f64::min).map(|f| f.min(1.0))
 }
 
 fn remedies(plan: &mut Plan, _: &RuleMatch) {
     let why = "it then cuts only what sticks out";
-    if let Some(norm) = plan.run.clip_norm {
+    if let Some(norm) = plan.run.training.clip_norm {
         plan.add([Change::ClipNorm(two_digits(usual(norm)))], why);
     }
-    if let Some(value) = plan.run.clip_value {
+    if let Some(value) = plan.run.training.clip_value {
         plan.add([Change::ClipValue(two_digits(usual(value)))], why);
     }
 }
@@ -139,7 +139,7 @@ mod tests {
     fn clipped(norm: Option<f64>, value: Option<f64>) -> Fake {
         let mut fake = Fake::stuck(6);
         (0..5).for_each(|i| fake.set_norms(i, |_| Norms { w: 2.0, g: 0.05, u: 0.0019 * 2.0 }));
-        (fake.record.header.run.clip_norm, fake.record.header.run.clip_value) = (norm, value);
+        (fake.record.header.run.training.clip_norm, fake.record.header.run.training.clip_value) = (norm, value);
         fake
     }
 

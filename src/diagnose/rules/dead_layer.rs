@@ -12,6 +12,7 @@ use crate::diagnose::quantities::Capture;
 use crate::diagnose::remedy::{Change, Plan};
 use crate::diagnose::rule::{Evaluation, OnPrograms, Rule, RuleContext, Scope};
 use crate::diagnose::text;
+use crate::record::settings::Norm;
 use crate::record::{ActivationFrequency, LayerCapture};
 use crate::text::number;
 
@@ -199,7 +200,7 @@ fn dead_by_bias(plan: &mut Plan) {
 /// bias -8 over four seeds and 300 epochs: healthy in 4, 1 and 0 of 4, in this order
 /// (of the second, two more only had a plateau).
 fn dead_by_bias_with_tiny_weights(plan: &mut Plan) {
-    if plan.run.norm == "none" {
+    if plan.run.norm == Norm::None {
         plan.add(
             [Change::Bias(0.0), Change::Norm(plan.fitting_norm())],
             "without the negative bias units fire again, and normalisation makes up for the tiny weights",
@@ -207,7 +208,7 @@ fn dead_by_bias_with_tiny_weights(plan: &mut Plan) {
     }
     if let Some(init) = plan.fitting_init() {
         plan.add(
-            [Change::Bias(0.0), Change::Init(init.into())],
+            [Change::Bias(0.0), init.into()],
             "the weights are tiny as well: larger ones let gradients through, though layers of a few units \
              can still die",
         );

@@ -11,6 +11,7 @@ use crate::diagnose::rule::{Evaluation, Need, OnPrograms, Rule, RuleContext, Sco
 use crate::diagnose::series;
 use crate::diagnose::text::{self, percent, two_digits};
 use crate::record::LayerCapture;
+use crate::record::settings::OptimizerKind;
 use crate::text::number;
 
 const COSINE: Param = Param::limit(
@@ -132,7 +133,7 @@ impl Sign {
 
 fn evaluate(cx: &RuleContext) -> Evaluation {
     let q = cx.q;
-    if q.record.header.run.weight_decay <= 0.0 || q.matrices.is_empty() {
+    if q.record.header.run.training.weight_decay <= 0.0 || q.matrices.is_empty() {
         return Ok(Vec::new());
     }
     if q.captures.iter().all(|c| cosine(cx, c).is_none()) {
@@ -163,7 +164,7 @@ fn describe(cx: &RuleContext, run: &[Capture], sign: Sign, left: f64) -> Option<
     let message = format!(
         "weight decay ({}) outruns the gradient: {} of the weights' norm is left after epoch {last_epoch}, {how} \
          ({}, limit {}), and the loss is hardly better than guessing",
-        number(cx.q.record.header.run.weight_decay),
+        number(cx.q.record.header.run.training.weight_decay),
         percent(left),
         number(value),
         number(limit),
@@ -194,12 +195,12 @@ fn cosine(cx: &RuleContext, capture: &Capture) -> Option<f64> {
 fn balance(cx: &RuleContext, capture: &Capture) -> Option<f64> {
     let run = &cx.q.record.header.run;
     let weights = norm(cx, capture.layers, |l| l.weight_norm());
-    let (taken, given) = if run.optimizer == "adamw" {
+    let (taken, given) = if run.training.optimizer == OptimizerKind::AdamW {
         let step = norm(cx, capture.layers, |l| l.update_norm().map_or(0.0, |u| u.median));
-        (capture.lr * run.weight_decay * weights, step)
+        (capture.lr * run.training.weight_decay * weights, step)
     } else {
         let gradient = norm(cx, capture.layers, |l| l.gradient_norm().map_or(0.0, |g| g.median));
-        (run.weight_decay * weights, gradient)
+        (run.training.weight_decay * weights, gradient)
     };
     Some(taken / given).filter(|b| b.is_finite())
 }
@@ -216,7 +217,7 @@ fn largest_norm(layer: &LayerCapture) -> f64 {
 
 fn remedies(plan: &mut Plan, _: &RuleMatch) {
     plan.add(
-        [Change::WeightDecay(two_digits(plan.run.weight_decay / 100.0))],
+        [Change::WeightDecay(two_digits(plan.run.training.weight_decay / 100.0))],
         "a hundredth of the decay leaves the weights standing",
     );
     plan.add([Change::WeightDecay(0.0)], "without decay only the gradient moves the weights");
@@ -225,12 +226,13 @@ fn remedies(plan: &mut Plan, _: &RuleMatch) {
 #[cfg(test)]
 mod tests {
     use crate::diagnose::test_support::{Fake, Norms};
+    use crate::record::settings::OptimizerKind;
     use crate::stats::Spread;
 
     /// A stuck run with weight decay whose steps shrink the weights, so much of which is left.
     fn decayed(cosine: f64, left: f64) -> Fake {
         let mut fake = Fake::stuck(6);
-        fake.record.header.run.weight_decay = 0.01;
+        fake.record.header.run.training.weight_decay = 0.01;
         for i in 0..5 {
             fake.set_norms(i, |_| Norms { w: 2.0 * left, g: 0.05, u: 0.02 });
             fake.each_capture(i, |_, l| {
@@ -265,17 +267,17 @@ mod tests {
         // The gradient is 0.05 a layer.
         fn balanced(decay: f64, left: f64) -> bool {
             let mut fake = decayed(0.0, left);
-            fake.record.header.run.weight_decay = decay;
+            fake.record.header.run.training.weight_decay = decay;
             fake.finding("decay-dominated").is_some()
         }
         assert!(balanced(0.51 * 0.05 / 0.98, 0.49) && !balanced(0.49 * 0.05 / 0.98, 0.49));
         assert!(!balanced(1.0, 0.51));
         let mut adamw = decayed(0.0, 0.49);
-        adamw.record.header.run.optimizer = "adamw".into();
+        adamw.record.header.run.training.optimizer = OptimizerKind::AdamW.into();
         // Steps of 0.02 at a learning rate of 0.01.
-        adamw.record.header.run.weight_decay = 1.01 * 0.02 / 0.98;
+        adamw.record.header.run.training.weight_decay = 1.01 * 0.02 / 0.98;
         assert_eq!(adamw.finding("decay-dominated"), None);
-        adamw.record.header.run.weight_decay = 101.0 * 0.51 * 0.02 / 0.98;
+        adamw.record.header.run.training.weight_decay = 101.0 * 0.51 * 0.02 / 0.98;
         assert!(adamw.finding("decay-dominated").is_some());
     }
 
@@ -284,7 +286,7 @@ mod tests {
         // A decay that takes next to nothing of what the gradient gives.
         fn gone(left: f64) -> bool {
             let mut fake = decayed(0.0, left);
-            fake.record.header.run.weight_decay = 1e-9;
+            fake.record.header.run.training.weight_decay = 1e-9;
             fake.finding("decay-dominated").is_some()
         }
         assert!(gone(0.9e-3) && !gone(1.1e-3));
@@ -293,7 +295,7 @@ mod tests {
     #[test]
     fn without_the_direction_of_steps_decay_is_not_measured() {
         let mut fake = Fake::stuck(6);
-        fake.record.header.run.weight_decay = 1.0;
+        fake.record.header.run.training.weight_decay = 1.0;
         assert!(fake.diagnose().not_measured.iter().any(|n| n.rule == "decay-dominated"));
     }
 

@@ -10,6 +10,7 @@ use crate::diagnose::remedy::{Change, Plan, adam_at};
 use crate::diagnose::rule::{Evaluation, NO_GRADIENTS, Need, OnPrograms, Rule, RuleContext, Scope};
 use crate::diagnose::series::{self, Point, RunningMedian};
 use crate::diagnose::text;
+use crate::record::settings::Cell;
 use crate::text::number;
 
 const JUMP: Param = Param::limit("jump", 30.0, "times the running median, far above what batches do to it");
@@ -243,7 +244,7 @@ fn remedies(plan: &mut Plan, found: &RuleMatch) {
     if plan.has_plain_cell() {
         let [adam, rate] = adam_at(0.005);
         plan.add(
-            [Change::Cell("lstm".into()), Change::Init("default".into()), adam, rate],
+            [Change::Cell(Cell::Lstm), Change::Init("default".into()), adam, rate],
             "the gates of an LSTM pass on what a plain recurrent layer multiplies by its weights at every step",
         );
     }

@@ -142,7 +142,7 @@ fn relatively<'c>(cx: &'c RuleContext, layer: usize) -> Option<Still<'c>> {
 /// With a learning rate of 0 nothing moves, by intent.
 fn is_allowed(cx: &RuleContext, capture: &Capture) -> bool {
     // One that is unknown is none of these.
-    capture.lr != 0.0 || cx.q.record.header.run.lr == 0.0
+    capture.lr != 0.0 || cx.q.record.header.run.training.lr == 0.0
 }
 
 /// Whether the layer is cut off from the gradient or from the optimizer, which is in the code and so from the

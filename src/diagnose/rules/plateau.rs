@@ -66,7 +66,7 @@ fn evaluate(cx: &RuleContext) -> Evaluation {
     let (Some(first), Some(last)) = (first, run.last()) else { return Ok(Vec::new()) };
     let tail = cx.q.captures.iter().rev().take(TREND_CAPTURES).map(|c| c.loss);
     // Of a run that is still going on nobody can tell whether it will leave it.
-    let wanted = cx.q.record.header.run.epochs;
+    let wanted = cx.q.record.header.run.training.epochs;
     let going_on = cx.q.record.end.is_none() && last.epoch + 1 < wanted;
     let leaving = going_on || falling(&tail.collect::<Vec<_>>()) >= cx.get(&TREND);
     let message = format!(
@@ -151,7 +151,7 @@ mod tests {
     fn a_plateau_is_one_when_the_run_is_over() {
         let mut fake = Fake::stuck(8);
         assert_eq!(fake.finding("plateau").unwrap().severity, Severity::Warning);
-        fake.record.header.run.epochs = 9;
+        fake.record.header.run.training.epochs = 9;
         assert_eq!(fake.finding("plateau").unwrap().severity, Severity::Info);
     }
 

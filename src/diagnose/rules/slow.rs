@@ -84,7 +84,7 @@ fn stretch(cx: &RuleContext, from: u64) -> Option<Stretch> {
 /// captured epochs are half of all or more.
 fn ended<'c>(cx: &'c RuleContext) -> Option<(Stretch, &'c [Capture<'c>])> {
     let all = &cx.q.captures;
-    let low = cx.get(&SCHEDULE) * cx.q.record.header.run.lr;
+    let low = cx.get(&SCHEDULE) * cx.q.record.header.run.training.lr;
     let run = cx.trailing_run(all.len().div_ceil(2), |c| c.at_baseline && c.lr < low)?;
     let before = all[..all.len() - run.len()].last()?;
     Some((stretch(cx, before.step + 1)?, run))
@@ -201,7 +201,7 @@ mod tests {
                     u: if (e as usize) < at { 0.02 } else { 2e-5 },
                 })
             });
-            let lr = fake.record.header.run.lr;
+            let lr = fake.record.header.run.training.lr;
             fake.record.epochs[at..].iter_mut().for_each(|e| e.lr = share * lr);
             fake.finding("slow").map(|f| f.first_epoch)
         }
@@ -220,7 +220,7 @@ mod tests {
         ] {
             let mut fake = creeping(1e-5, 8);
             fake.record.header.run.lr_decay = Some(decay.into());
-            fake.record.epochs[7].lr = left * fake.record.header.run.lr;
+            fake.record.epochs[7].lr = left * fake.record.header.run.training.lr;
             assert_eq!(fake.finding("slow").unwrap().remedies[0].changes, changes, "{decay} {left}");
         }
     }

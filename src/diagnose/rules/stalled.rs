@@ -53,7 +53,7 @@ fn evaluate(cx: &RuleContext) -> Evaluation {
         return Ok(Vec::new());
     }
     Need::Updates.check(q)?;
-    let top_rate = captures.iter().map(|c| c.lr).chain([q.record.header.run.lr]).fold(0.0, f64::max);
+    let top_rate = captures.iter().map(|c| c.lr).chain([q.record.header.run.training.lr]).fold(0.0, f64::max);
     let low_rate = cx.get(&SCHEDULE) * top_rate;
     if never_updated(cx) && captures.last().is_some_and(|c| is_free(c, low_rate)) {
         return Ok(vec![describe_never(cx)]);
@@ -186,7 +186,7 @@ mod tests {
     fn a_learning_rate_that_nobody_told_is_not_taken_for_a_schedule() {
         let mut fake = still(0.9e-6);
         fake.record.epochs.iter_mut().for_each(|e| e.lr = f64::NAN);
-        fake.record.header.run.lr = f64::NAN;
+        fake.record.header.run.training.lr = f64::NAN;
         assert!(fake.finding("stalled").is_some());
     }
 
@@ -217,7 +217,7 @@ mod tests {
         assert!(d.findings[0].root && d.findings[0].message.ends_with("although gradients arrived"));
         assert_eq!(d.findings[0].remedies[0].changes, [Change::LearningRate(10.0)]);
         let mut once = still(0.0);
-        once.record.header.run.lr = 0.0;
+        once.record.header.run.training.lr = 0.0;
         once.record.epochs.iter_mut().for_each(|e| e.lr = 0.0);
         assert_eq!(once.finding("stalled").unwrap().remedies[0].changes, [Change::LearningRate(0.01)]);
         let mut learning = still(0.0);

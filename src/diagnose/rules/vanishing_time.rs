@@ -12,6 +12,7 @@ use crate::diagnose::quantities::Capture;
 use crate::diagnose::remedy::{Change, Plan, adam_at};
 use crate::diagnose::rule::{Evaluation, Need, OnPrograms, Rule, RuleContext, Scope, Unmeasured};
 use crate::diagnose::text;
+use crate::record::settings::Cell;
 use crate::text::number;
 
 const SHARE: Param = Param::limit(
@@ -121,7 +122,7 @@ fn describe(cx: &RuleContext, run: &[Capture], limit: f64) -> Option<RuleMatch> 
 fn remedies(plan: &mut Plan, _: &RuleMatch) {
     let [adam, rate] = adam_at(0.005);
     plan.add(
-        [Change::Cell("gru".into()), Change::Bias(1.0), adam, rate],
+        [Change::Cell(Cell::Gru), Change::Bias(1.0), adam, rate],
         "a GRU whose gates begin half open keeps what it holds from step to step",
     );
     if plan.has_plain_cell() {

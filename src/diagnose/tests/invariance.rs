@@ -24,8 +24,9 @@ fn with_loss_times(mut record: Record, c: f64) -> Record {
     record.header.data.baseline_loss *= c;
     let run = &mut record.header.run;
     // Whatever the gradient is compared with or joined by has its scale.
-    (run.lr, run.weight_decay) = (run.lr / c, run.weight_decay * c);
-    (run.clip_norm, run.clip_value) = (run.clip_norm.map(|n| n * c), run.clip_value.map(|v| v * c));
+    (run.training.lr, run.training.weight_decay) = (run.training.lr / c, run.training.weight_decay * c);
+    (run.training.clip_norm, run.training.clip_value) =
+        (run.training.clip_norm.map(|n| n * c), run.training.clip_value.map(|v| v * c));
     for s in &mut record.steps {
         times(&mut s.loss);
         times(&mut s.grad_l2);

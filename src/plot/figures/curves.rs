@@ -1,5 +1,6 @@
 //! Loss and score over epochs.
 
+use crate::record::settings::Named;
 use crate::record::{Epoch, Task};
 
 use crate::plot::context::PlotContext;

@@ -6,6 +6,8 @@ use std::io::{self, BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use crate::record::settings::Named;
+
 /// Effort of zstd: its default, at which it keeps up with any run.
 const LEVEL: i32 = 3;
 /// Memory that a file may ask for to be unpacked, as a power of two: what zstd allows by default.
@@ -28,9 +30,22 @@ pub enum Compression {
     Gzip,
 }
 
+impl Named for Compression {
+    /// In the order in which a directory is searched.
+    const ALL: &'static [Self] = &[Self::None, Self::Zstd, Self::Gzip];
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Zstd => "zstd",
+            Self::Gzip => "gzip",
+        }
+    }
+}
+
 impl Compression {
-    /// All of them, in the order in which a directory is searched.
-    pub const ALL: [Compression; 3] = [Compression::None, Compression::Zstd, Compression::Gzip];
+    /// Those that records are written with.
+    pub const WRITTEN: &'static [Self] = &[Self::None, Self::Zstd];
 
     /// Of a file with this name.
     pub fn from_path(path: &Path) -> Self {
@@ -51,14 +66,14 @@ impl Compression {
         }
     }
 
-    /// A name with the suffix.
-    pub fn name(self, name: &str) -> String {
+    /// Returns the name of a file with the suffix.
+    pub fn file_name(self, name: &str) -> String {
         format!("{name}{}", self.suffix())
     }
 
     /// The record of this name in a directory, compressed or not; the plain name where there is none.
     pub fn find(directory: &Path, name: &str) -> PathBuf {
-        let mut paths = Self::ALL.map(|packing| directory.join(packing.name(name))).into_iter();
+        let mut paths = Self::ALL.iter().map(|packing| directory.join(packing.file_name(name)));
         paths.find(|path| path.is_file()).unwrap_or_else(|| directory.join(name))
     }
 }

@@ -10,8 +10,15 @@ const MAX_LAYERS: usize = 100_000;
 /// Says what no run can have, in a sentence.
 pub fn implausible(header: &Header) -> Option<String> {
     let (run, data) = (&header.run, &header.data);
-    let counts =
-        [run.epochs, run.batch_size, run.steps_per_epoch, data.train, data.dev, data.test, data.inputs];
+    let counts = [
+        run.training.epochs,
+        run.batch_size,
+        run.steps_per_epoch,
+        data.train,
+        data.dev,
+        data.test,
+        data.inputs,
+    ];
     if counts.iter().any(|n| *n > MAX_COUNT) {
         return Some("a count in it is too large to be true".into());
     }

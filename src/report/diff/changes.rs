@@ -82,7 +82,7 @@ impl RunInShort {
         Self {
             source: source.into(),
             model: summary.run.settings.model.clone(),
-            seed: summary.run.settings.seed,
+            seed: summary.run.settings.training.seed,
             epochs_done: summary.run.epochs_done,
             verdict: summary.verdict,
             headline: summary.headline.clone(),

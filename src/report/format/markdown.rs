@@ -62,7 +62,7 @@ fn text(subject: &Subject) -> Result<String, ReportError> {
         "Model {} on {}, seed {}, {}.",
         plain(&run.settings.model),
         plain(&run.data),
-        run.settings.seed,
+        run.settings.training.seed,
         counted(run.epochs_done, "epoch")
     );
     Ok(text)

@@ -99,7 +99,7 @@ fn context(variants: &[Variant]) -> Vec<String> {
         models.dedup();
         context.push(models.join(", "));
         context.push(header.data.name.clone());
-        context.push(format!("seed {}", header.run.seed));
+        context.push(format!("seed {}", header.run.training.seed));
     }
     context.iter().map(|text| clean(text)).collect()
 }

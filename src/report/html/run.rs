@@ -24,8 +24,8 @@ pub(super) fn context(record: &Record, summary: &Summary) -> [Vec<String>; 2] {
         format!("{}, {}", run.settings.model, counted(summary.layers.len() as u64, "layer")),
         counted(run.parameters, "parameter"),
         run.data.clone(),
-        format!("{} lr {}", run.settings.optimizer, known(run.settings.lr)),
-        format!("seed {}", run.settings.seed),
+        format!("{} lr {}", run.settings.training.optimizer, known(run.settings.training.lr)),
+        format!("seed {}", run.settings.training.seed),
     ];
     let mut how = vec![counted(run.epochs_done, "epoch")];
     if let Some(wall) = run.wall_s {
@@ -53,7 +53,7 @@ pub(super) fn notice(summary: &Summary) -> Option<String> {
     Some(format!(
         "This run ended early: {how} after {} of {}, {}. Everything below is of the part that was recorded.",
         count(run.epochs_done),
-        counted(run.settings.epochs, "epoch"),
+        counted(run.settings.training.epochs, "epoch"),
         counted(run.steps_done, "step"),
     ))
 }
@@ -65,7 +65,7 @@ fn stopped_early(run: &RunSummary, stop: EarlyStop) -> String {
         counted(stop.patience, "epoch"),
         count(stop.best_epoch),
         count(run.epochs_done),
-        counted(run.settings.epochs, "epoch"),
+        counted(run.settings.training.epochs, "epoch"),
     )
 }
 

@@ -2,6 +2,7 @@
 
 use super::run::known;
 use super::text::{clean, duration};
+use crate::record::settings::Named;
 use crate::record::{Activation, Record, Task};
 use crate::report::Summary;
 use crate::text::{count, counted, number};
@@ -41,7 +42,7 @@ fn facts_of_weights(record: &Record, summary: &Summary) -> Vec<(&'static str, St
 /// The model and the data.
 fn model_facts(summary: &Summary) -> Vec<(&'static str, String)> {
     let (run, settings) = (&summary.run, &summary.run.settings);
-    let slope = if settings.activation == Activation::Lrelu.name() {
+    let slope = if settings.activation == Activation::Lrelu {
         format!(" (slope {})", number(settings.lrelu_slope))
     } else {
         String::new()
@@ -70,16 +71,17 @@ fn model_facts(summary: &Summary) -> Vec<(&'static str, String)> {
 /// The optimizer, the batches and how long they went on.
 fn training_facts(summary: &Summary) -> [(&'static str, String); 3] {
     let (run, settings) = (&summary.run, &summary.run.settings);
-    let mut optimizer = format!("{}, learning rate {}", settings.optimizer, number(settings.lr));
-    for (name, value) in [("momentum", settings.momentum), ("weight decay", settings.weight_decay)] {
+    let training = &settings.training;
+    let mut optimizer = format!("{}, learning rate {}", training.optimizer, number(training.lr));
+    for (name, value) in [("momentum", training.momentum), ("weight decay", training.weight_decay)] {
         if value != 0.0 {
             optimizer += &format!(", {name} {}", known(value));
         }
     }
-    if let Some(clip) = settings.clip_norm {
+    if let Some(clip) = training.clip_norm {
         optimizer += &format!(", gradient clipped to L2 {}", known(clip));
     }
-    if let Some(clip) = settings.clip_value {
+    if let Some(clip) = training.clip_value {
         optimizer += &format!(", gradient values clipped to {}", number(clip));
     }
     if let Some(decay) = &settings.lr_decay {
@@ -91,13 +93,13 @@ fn training_facts(summary: &Summary) -> [(&'static str, String); 3] {
         counted(settings.batch_size, "row"),
         counted(settings.steps_per_epoch, "step")
     );
-    let patience = settings.patience.map_or(String::new(), |n| {
+    let patience = training.patience.map_or(String::new(), |n| {
         format!(", to stop after {} without a better dev score", counted(n, "epoch"))
     });
     let length = format!(
         "{} of {} done, {}{patience}",
         count(run.epochs_done),
-        counted(settings.epochs, "epoch"),
+        counted(training.epochs, "epoch"),
         counted(run.steps_done, "step"),
     );
     [("optimizer", optimizer), ("batches", batches), ("length", length)]
@@ -110,7 +112,7 @@ fn machine_facts(summary: &Summary) -> Vec<(&'static str, String)> {
     let version = format!("gradscope {} (commit {}){libtorch}", summary.gradscope, run.commit);
     let mut facts = vec![
         ("measured", format!("--capture {}", settings.capture.as_deref().unwrap_or("all"))),
-        ("seed", settings.seed.to_string()),
+        ("seed", settings.training.seed.to_string()),
         ("device", format!("{}, {}", settings.device, counted(settings.threads, "thread"))),
     ];
     facts.extend(run.wall_s.map(|wall| ("time", duration(wall))));

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::record::settings::Named;
+
 /// A flag and the values that it took.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Axis {
@@ -23,12 +25,10 @@ pub enum Sort {
     Train,
 }
 
-impl Sort {
-    /// All of them, in the order in which they are listed.
-    pub const ALL: [Sort; 3] = [Sort::Test, Sort::Dev, Sort::Train];
+impl Named for Sort {
+    const ALL: &'static [Self] = &[Sort::Test, Sort::Dev, Sort::Train];
 
-    /// In a word.
-    pub fn name(self) -> &'static str {
+    fn name(self) -> &'static str {
         match self {
             Sort::Test => "test",
             Sort::Dev => "dev",

@@ -8,6 +8,7 @@ use super::cell::{Cell, CellOutcome};
 use super::grid::{Axis, Sort};
 use super::settings::{absent, label, natural, varied};
 use crate::diagnose::Verdict;
+use crate::record::settings::Named;
 use crate::report::ReportError;
 use crate::text::{count, counted, number};
 

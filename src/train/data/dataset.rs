@@ -3,6 +3,7 @@
 use tch::{Device, Kind, Tensor};
 
 use super::split::Split;
+use crate::record::settings::Named;
 use crate::record::{Data, Loss, Task};
 use crate::train::TrainError;
 

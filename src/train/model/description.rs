@@ -3,6 +3,7 @@
 use super::layer_options::{LayerOptions, Norm};
 use super::layers::LayerSpec;
 use super::plan::Sizes;
+use crate::record::settings::Named;
 use crate::record::{Activation, Loss};
 use crate::train::{Dataset, Scheme, TrainError};
 

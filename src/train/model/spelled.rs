@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
 use crate::record::Activation;
+use crate::record::settings::Named;
 
 /// Names of nonlinearities.
 pub struct Act;
@@ -15,7 +16,7 @@ impl JsonSchema for Act {
     }
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "enum": Activation::ALL.map(Activation::name) })
+        json_schema!({ "enum": Activation::ALL.iter().map(|act| act.name()).collect::<Vec<_>>() })
     }
 }
 
@@ -28,8 +29,7 @@ impl JsonSchema for Loss {
     }
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        use crate::record::Loss::{Bce, CrossEntropy, Mse};
-        let names = [Bce, Mse, CrossEntropy].map(|loss| loss.name());
-        json_schema!({ "enum": names })
+        let losses = crate::record::Loss::TRAINED.iter();
+        json_schema!({ "enum": losses.map(|loss| loss.name()).collect::<Vec<_>>() })
     }
 }

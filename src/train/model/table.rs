@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::plan::{Plan, Step};
+use crate::record::settings::Named;
 
 /// Bytes of a float32.
 const BYTES: u64 = 4;

@@ -4,6 +4,7 @@ use super::zoo::ZOO;
 use super::*;
 use crate::record::Activation;
 use crate::record::Layer;
+use crate::record::settings::Named;
 use crate::train::TrainError;
 
 fn plan(text: &str, sizes: Sizes) -> Result<Plan, TrainError> {

@@ -3,5 +3,5 @@
 mod settings;
 mod update;
 
-pub use settings::{OptimizerKind, OptimizerSettings};
+pub use settings::OptimizerSettings;
 pub use update::Optimizer;

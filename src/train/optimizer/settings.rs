@@ -1,51 +1,12 @@
-//! Optimizers and their settings, as flags spell them.
+//! The settings of an optimizer.
 
-use std::str::FromStr;
-
+use crate::record::settings::{Named, OptimizerKind, Setting, TrainingSettings};
 use crate::train::TrainError;
-
-/// Which rule turns gradients into updates.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum OptimizerKind {
-    /// Stochastic gradient descent, with momentum if asked for.
-    Sgd,
-    /// Adam (Kingma and Ba, 2014).
-    Adam,
-    /// Adam with decoupled weight decay (Loshchilov and Hutter, 2017).
-    AdamW,
-    /// RMSprop (Tieleman and Hinton, 2012).
-    RmsProp,
-}
-
-impl OptimizerKind {
-    /// PyTorch's default: only AdamW decays weights unasked.
-    pub fn default_weight_decay(self) -> f64 {
-        if self == Self::AdamW { 0.01 } else { 0.0 }
-    }
-}
-
-impl FromStr for OptimizerKind {
-    type Err = TrainError;
-
-    fn from_str(text: &str) -> Result<Self, TrainError> {
-        Ok(match text {
-            "sgd" => Self::Sgd,
-            "adam" => Self::Adam,
-            "adamw" => Self::AdamW,
-            "rmsprop" => Self::RmsProp,
-            other => {
-                return Err(TrainError::Settings(format!(
-                    "no optimizer is called {other:?}; there are sgd, adam, adamw, rmsprop"
-                )));
-            }
-        })
-    }
-}
 
 /// An optimizer and its settings.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct OptimizerSettings {
-    /// Which one.
+    /// The rule.
     pub kind: OptimizerKind,
     /// Learning rate.
     pub lr: f64,
@@ -56,27 +17,27 @@ pub struct OptimizerSettings {
 }
 
 impl OptimizerSettings {
-    /// As `--optimizer` spells it.
-    pub fn name(&self) -> &'static str {
-        match self.kind {
-            OptimizerKind::Sgd => "sgd",
-            OptimizerKind::Adam => "adam",
-            OptimizerKind::AdamW => "adamw",
-            OptimizerKind::RmsProp => "rmsprop",
-        }
-    }
-
-    /// Refuses a momentum where there is none to set.
+    /// Takes the optimizer's part out of the settings of a training.
     ///
     /// # Errors
-    /// [`TrainError::Settings`].
-    pub fn check(&self) -> Result<(), TrainError> {
-        if self.momentum > 0.0 && matches!(self.kind, OptimizerKind::Adam | OptimizerKind::AdamW) {
+    /// [`TrainError::Settings`] for an optimizer that there is not, or a momentum where there is none to set.
+    pub fn new(training: &TrainingSettings) -> Result<Self, TrainError> {
+        let &TrainingSettings { lr, momentum, weight_decay, .. } = training;
+        let kind = match &training.optimizer {
+            Setting::Known(kind) => *kind,
+            Setting::Other(name) => {
+                return Err(TrainError::Settings(format!(
+                    "no optimizer is called {name:?}; there are {}",
+                    OptimizerKind::names()
+                )));
+            }
+        };
+        if momentum > 0.0 && !kind.takes_momentum() {
             return Err(TrainError::Settings(format!(
                 "--momentum is for sgd and rmsprop; {} has its own running means",
-                self.name()
+                kind.name()
             )));
         }
-        Ok(())
+        Ok(Self { kind, lr, momentum, weight_decay })
     }
 }

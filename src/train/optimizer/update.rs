@@ -5,7 +5,8 @@
 
 use tch::{COptimizer, Device, Tensor};
 
-use super::settings::{OptimizerKind, OptimizerSettings};
+use super::settings::OptimizerSettings;
+use crate::record::settings::OptimizerKind;
 use crate::train::TrainError;
 
 /// Adam's default decay rates of its two running means.

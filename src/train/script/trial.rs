@@ -5,6 +5,7 @@ use tch::{Device, Kind, Tensor};
 
 use super::program::{Loaded, Script, is_about_memory, said};
 use crate::record::Loss;
+use crate::record::settings::Named;
 use crate::train::network::{Mode, Objective};
 use crate::train::{Dataset, TrainError};
 

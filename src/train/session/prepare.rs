@@ -9,6 +9,7 @@ use crate::train::model::{Model, Plan};
 use crate::train::model_metadata::ModelMetadata;
 use crate::train::model_source::ModelSource;
 use crate::train::network::{Network, Objective};
+use crate::train::optimizer::OptimizerSettings;
 use crate::train::script::{Loaded, Trial};
 
 /// Names that a message lists, at most.
@@ -20,6 +21,7 @@ pub struct Prepared {
     /// Samples of a step.
     pub batch: i64,
     pub model: PreparedModel,
+    pub optimizer: OptimizerSettings,
 }
 
 /// A model that is ready to be built.
@@ -65,8 +67,8 @@ pub fn listed(names: &[String]) -> String {
 
 /// Reads the data, lays out the network, and checks that the one fits the other.
 pub fn prepare(config: &Config) -> Result<Prepared, TrainError> {
-    config.optimizer.check()?;
-    let dataset = config.source.dataset(&config.data, config.loss, config.seed, config.device)?;
+    let optimizer = OptimizerSettings::new(&config.training)?;
+    let dataset = config.source.dataset(&config.data, config.loss, config.training.seed, config.device)?;
     let rows = dataset.train.len();
     let batch = match config.batch_size {
         BatchSize::Full => rows,
@@ -88,7 +90,7 @@ pub fn prepare(config: &Config) -> Result<Prepared, TrainError> {
             PreparedModel::Program { loaded, probabilities, unreached }
         }
     };
-    Ok(Prepared { dataset, batch, model })
+    Ok(Prepared { dataset, batch, model, optimizer })
 }
 
 /// Refuses to save what cannot be read, and so neither kept nor gone on with.
@@ -106,7 +108,7 @@ fn check_can_be_saved(config: &Config, program: &Loaded) -> Result<(), TrainErro
 
 /// Early stopping goes by the dev set.
 fn check_patience(config: &Config, dataset: &Dataset) -> Result<(), TrainError> {
-    if config.patience.is_none() || dataset.dev.is_some() {
+    if config.training.patience.is_none() || dataset.dev.is_some() {
         return Ok(());
     }
     Err(TrainError::Settings(format!(

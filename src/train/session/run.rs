@@ -48,16 +48,16 @@ fn run(
     observer: &mut dyn Observer,
     stop: Stop,
 ) -> Result<Outcome, TrainError> {
-    let Prepared { dataset, batch, model } = prepare(config)?;
+    let Prepared { dataset, batch, model, optimizer } = prepare(config)?;
     let metadata = model.metadata(&dataset);
     let objective = model.objective(&dataset);
     note_unreached(&model, observer);
-    tch::manual_seed(config.seed);
+    tch::manual_seed(config.training.seed);
     let network = model.build(config.device, batch);
     let threads = config.threads.unwrap_or_else(|| device::threads_for(network.macs(), batch as u64));
     tch::set_num_threads(threads as i32);
     let header = config.header(&dataset, metadata, batch as u64, threads);
-    let mut optimizer = config.optimizer.build(network.variables(), network.device())?;
+    let mut optimizer = optimizer.build(network.variables(), network.device())?;
     let beginning = match earlier {
         None => {
             observer.observe(Line::Header(Box::new(header.clone())))?;
@@ -86,11 +86,7 @@ fn run(
         stop,
         batch,
         threads: threads as usize,
-        meter: StepMeter::new(
-            network.parameters(),
-            config.capture.parameters,
-            config.optimizer.weight_decay,
-        )?,
+        meter: StepMeter::new(network.parameters(), config.capture.parameters, config.training.weight_decay)?,
         cheap_exact_pass: exact_pass::is_cheap(&network, &dataset.train),
         recorder: Recorder::new(settings, recorder),
         best,
@@ -157,7 +153,7 @@ fn check_same_run(config: &Config, header: &Header, record: &Record) -> Result<(
             "{what}, where there is the record of its beginning and here is what its command gives now"
         ));
     }
-    let (was, is) = (record.header.run.epochs, config.epochs);
+    let (was, is) = (record.header.run.training.epochs, config.training.epochs);
     if was != is && config.lr_decay.as_ref().is_some_and(|(_, decay)| decay.depends_on_length()) {
         return fail(format!(
             "its learning rate falls over all of its {was} epochs, and would have been another from the \
@@ -171,14 +167,14 @@ fn check_same_run(config: &Config, header: &Header, record: &Record) -> Result<(
 fn check_something_is_left(config: &Config, progress: &Progress) -> Result<(), TrainError> {
     let done = progress.epochs_done;
     let fail = |reason: String| Err(TrainError::Settings(format!("there is nothing to resume: {reason}")));
-    if done >= config.epochs {
+    if done >= config.training.epochs {
         return fail(format!(
             "the run has done {}; give a larger number, such as --epochs {}",
             counted(done, "epoch"),
             2 * done
         ));
     }
-    match (config.patience, progress.best) {
+    match (config.training.patience, progress.best) {
         (Some(patience), Some(best)) if done > best.epoch + patience => fail(format!(
             "after {}, the run is no better on the dev set since epoch {}, which is the end of --patience \
              {patience}; give a larger --patience",

@@ -56,7 +56,7 @@ impl Scope {
     /// [`TrainError::Settings`] for a run without layers, epochs or steps, or names that occur twice;
     /// [`TrainError::Record`] where the file cannot be written.
     pub fn new(path: &Path, run: Run, data: Data, layers: Vec<TrackedLayer>) -> Result<Self, TrainError> {
-        if layers.is_empty() || run.epochs == 0 || run.steps_per_epoch == 0 {
+        if layers.is_empty() || run.training.epochs == 0 || run.steps_per_epoch == 0 {
             let reason = "a record is of at least one layer, one epoch, and one step an epoch";
             return Err(TrainError::Settings(reason.into()));
         }
@@ -64,7 +64,8 @@ impl Scope {
             layers.into_iter().map(|watched| (watched.layer, watched.parameters)).unzip();
         check_names(&layers)?;
         let capture = CaptureSettings::default();
-        let weight_decay = if run.weight_decay.is_finite() { run.weight_decay } else { 0.0 };
+        let weight_decay =
+            if run.training.weight_decay.is_finite() { run.training.weight_decay } else { 0.0 };
         let meter = StepMeter::new(&parameters, capture.parameters, weight_decay)?;
         let header = Header {
             schema: SCHEMA.into(),
@@ -210,7 +211,7 @@ impl Scope {
         if let Some(capture) = self.recorder.take_capture(self.outlook()) {
             let scores = EpochScores {
                 partial: false,
-                lr: scores.lr.unwrap_or(self.header.run.lr),
+                lr: scores.lr.unwrap_or(self.header.run.training.lr),
                 train_score: scores.train,
                 dev: scores.dev,
                 test: None,
@@ -254,7 +255,11 @@ impl Scope {
     }
 
     fn outlook(&self) -> EpochOutlook {
-        if self.epoch + 1 == self.header.run.epochs { EpochOutlook::Ends } else { EpochOutlook::GoesOn }
+        if self.epoch + 1 == self.header.run.training.epochs {
+            EpochOutlook::Ends
+        } else {
+            EpochOutlook::GoesOn
+        }
     }
 
     /// The plan of the next step.
@@ -287,40 +292,30 @@ mod tests {
     use tch::{Device, Kind};
 
     use super::*;
-    use crate::record::{Compression, Loss, Record, RecordError};
+    use crate::record::settings::{OptimizerKind, TrainingSettings};
+    use crate::record::{Loss, Record, RecordError};
     use crate::train::model_metadata::ModelMetadata;
     use crate::train::network::{Network, Objective};
-    use crate::train::{
-        BatchSize, CaptureSettings, Config, DataOptions, Model, Observer, OptimizerSettings, Plan,
-    };
+    use crate::train::{BatchSize, Config, Model, Observer, OptimizerSettings, Plan};
 
     const MODEL: &str = "hidden = [6, 5]\nact = \"relu\"\n";
     const SEED: i64 = 3;
 
     fn config() -> Config {
-        let model = Model::parse("own", MODEL).unwrap();
-        let optimizer =
-            OptimizerSettings { kind: "sgd".parse().unwrap(), lr: 0.1, momentum: 0.9, weight_decay: 0.01 };
-        Config {
-            model: model.into(),
-            source: "moons".parse().unwrap(),
-            data: DataOptions::default(),
-            loss: None,
-            optimizer,
-            clip_norm: None,
-            clip_value: None,
-            lr_decay: None,
-            epochs: 4,
-            patience: None,
-            save_model: false,
-            batch_size: BatchSize::Samples(32),
+        let training = TrainingSettings {
             seed: SEED,
-            device: Device::Cpu,
+            optimizer: OptimizerKind::Sgd.into(),
+            lr: 0.1,
+            momentum: 0.9,
+            weight_decay: 0.01,
+            clip_norm: None,
+            ..TrainingSettings::unknown(4)
+        };
+        let model = Model::parse("own", MODEL).unwrap();
+        Config {
+            batch_size: BatchSize::Samples(32),
             threads: Some(1),
-            capture_every: None,
-            packing: Compression::None,
-            capture: CaptureSettings::default(),
-            command: Vec::new(),
+            ..Config::new(model.into(), "moons".parse().unwrap(), training)
         }
     }
 
@@ -344,7 +339,9 @@ mod tests {
         let plan = Plan::new(&model, model.sizes_for(&data)).unwrap();
         tch::manual_seed(SEED);
         let network = Network::new(&plan, Device::Cpu);
-        let mut optimizer = config.optimizer.build(network.variables(), network.device()).unwrap();
+        let mut optimizer = OptimizerSettings::new(&config.training)
+            .and_then(|settings| settings.build(network.variables(), network.device()))
+            .unwrap();
         optimizer.set_lr(0.1);
         let objective = Objective::new(data.loss, data.info.task, model.output());
         let run = config.header(&data, ModelMetadata::from_plan(&model, &plan), 32, 1).run;
@@ -360,7 +357,7 @@ mod tests {
             .collect();
         let mut scope = Scope::new(path, run, data.info.clone(), layers).unwrap();
         let rows = data.train.len();
-        for epoch in 0..config.epochs as i64 {
+        for epoch in 0..config.training.epochs as i64 {
             tch::manual_seed(SEED + (epoch + 1) * 1_000_003);
             for rows in Tensor::randperm(rows, (Kind::Int64, Device::Cpu)).split(32, 0) {
                 let mut value = data.train.x.index_select(0, &rows);

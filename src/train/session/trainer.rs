@@ -99,7 +99,7 @@ impl Trainer<'_> {
         if self.progress.epochs_done == 0 {
             self.save_state()?;
         }
-        for epoch in self.progress.epochs_done..self.config.epochs {
+        for epoch in self.progress.epochs_done..self.config.training.epochs {
             let state = self.epoch(epoch)?;
             let (stopped, whole) = (state.stopped, !self.is_partial());
             self.close_epoch(state)?;
@@ -164,9 +164,13 @@ impl Trainer<'_> {
 
     /// Whether the run ends after this epoch, or could: the last one is always captured.
     fn outlook(&self, epoch: u64) -> EpochOutlook {
-        let patience = self.config.patience.zip(self.progress.best);
+        let patience = self.config.training.patience.zip(self.progress.best);
         let is_patient = patience.is_none_or(|(patience, best)| epoch < best.epoch + patience);
-        if epoch + 1 == self.config.epochs || !is_patient { EpochOutlook::Ends } else { EpochOutlook::GoesOn }
+        if epoch + 1 == self.config.training.epochs || !is_patient {
+            EpochOutlook::Ends
+        } else {
+            EpochOutlook::GoesOn
+        }
     }
 
     /// Whether the run was stopped inside the epoch under way.
@@ -179,7 +183,7 @@ impl Trainer<'_> {
         let rows = self.dataset.train.len();
         // A different stream each epoch that no draw before it can shift.
         tch::manual_seed(
-            self.config.seed.wrapping_add((epoch as i64 + 1).wrapping_mul(1_000_003)) & i64::MAX,
+            self.config.training.seed.wrapping_add((epoch as i64 + 1).wrapping_mul(1_000_003)) & i64::MAX,
         );
         (self.batch < rows)
             .then(|| Tensor::randperm(rows, (Kind::Int64, Device::Cpu)).to_device(self.config.device))
@@ -280,10 +284,10 @@ impl Trainer<'_> {
 
     /// Clips the gradients, where that is asked for, and steps.
     fn update(&mut self) {
-        if let Some(max) = self.config.clip_norm {
+        if let Some(max) = self.config.training.clip_norm {
             self.optimizer.clip_grad_norm(max);
         }
-        if let Some(max) = self.config.clip_value {
+        if let Some(max) = self.config.training.clip_value {
             self.optimizer.clip_grad_value(max);
         }
         self.optimizer.step();
@@ -298,7 +302,9 @@ impl Trainer<'_> {
         if let Some((_, score)) = dev.filter(|_| !partial) {
             self.judge(epoch, score);
         }
-        let ends = epoch + 1 == self.config.epochs || state.stopped.is_some() || self.stopped_early.is_some();
+        let ends = epoch + 1 == self.config.training.epochs
+            || state.stopped.is_some()
+            || self.stopped_early.is_some();
         let outlook = if ends { EpochOutlook::Ends } else { EpochOutlook::GoesOn };
         let Some(mut capture) = self.recorder.take_capture(outlook) else { return Ok(()) };
         if let Some(rows) = &state.rows_reached {
@@ -344,7 +350,8 @@ impl Trainer<'_> {
     fn judge(&mut self, epoch: u64, score: f64) {
         match self.progress.best {
             Some(best) if !best.is_beaten_by(score) => {
-                let patience = self.config.patience.filter(|patience| epoch >= best.epoch + patience);
+                let patience =
+                    self.config.training.patience.filter(|patience| epoch >= best.epoch + patience);
                 self.stopped_early = patience.map(|patience| EarlyStop { patience, best_epoch: best.epoch });
             }
             _ => {
@@ -414,7 +421,8 @@ impl Trainer<'_> {
 
     /// Its answers on the plane of its two inputs, where it has two.
     fn boundary(&self, epoch: u64) -> Result<Option<Box<Boundary>>, TrainError> {
-        match boundary::measure(epoch, self.config.seed, self.network, &self.objective, self.dataset) {
+        match boundary::measure(epoch, self.config.training.seed, self.network, &self.objective, self.dataset)
+        {
             // A program that does not take the points of a grid has been trained all the same.
             Err(TrainError::Script(_)) => Ok(None),
             other => other,

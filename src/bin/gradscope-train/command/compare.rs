@@ -103,8 +103,9 @@ fn config(trial: &Trial) -> anyhow::Result<Config> {
 /// That all variants have the same data and seed: curves of different data say nothing side by side.
 fn same_ground(trials: &[Trial], configs: &[Config]) -> anyhow::Result<()> {
     // The same rows, whatever their scale.
-    let ground =
-        |c: &Config| (c.source.to_string(), DataOptions { standardize: false, ..c.data.clone() }, c.seed);
+    let ground = |c: &Config| {
+        (c.source.to_string(), DataOptions { standardize: false, ..c.data.clone() }, c.training.seed)
+    };
     let first = ground(&configs[0]);
     for (trial, config) in trials.iter().zip(configs).skip(1) {
         let (source, options, seed) = ground(config);

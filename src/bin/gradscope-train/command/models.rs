@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use gradscope::cli::output::{self, Listing, exit};
 use gradscope::record::Loss;
+use gradscope::record::settings::Named;
 use gradscope::text::count;
 use gradscope::train::{Plan, zoo};
 use serde::Serialize;

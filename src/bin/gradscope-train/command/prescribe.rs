@@ -48,7 +48,7 @@ pub fn run(args: &PrescribeArgs, colors: Colors) -> anyhow::Result<u8> {
     let how = RunContext { findings: &findings, signals: &signals, quiet: args.output.quiet };
     let force = args.output.force;
     let mut trials = Trials { common, directory, how, force, sides: Vec::new(), flags: Vec::new() };
-    let (prescription, stopped) = trials.run(args.budget as usize, config.seed)?;
+    let (prescription, stopped) = trials.run(args.budget as usize, config.training.seed)?;
     let Trials { directory, sides, .. } = trials;
     let comparison = write(&sides, &[], Some(prescription), None, &directory)?;
     show(&comparison, &directory, &args.output, colors)?;

@@ -2,10 +2,11 @@
 
 use std::path::Path;
 
-use gradscope::cli::args::{DataArgs, NetworkArgs, RunArgs};
+use gradscope::cli::args::{DataArgs, NetworkArgs, RunArgs, RunFlags};
+use gradscope::record::settings::{OptimizerKind, Setting, TrainingSettings};
 use gradscope::train::{
-    BatchSize, CaptureSettings, Changes, Config, DataOptions, DataSource, LrDecay, Model, ModelSource,
-    OptimizerKind, OptimizerSettings, Script, TrainError, choose_device,
+    BatchSize, CaptureSettings, Changes, Config, DataOptions, DataSource, Defaults, LrDecay, Model,
+    ModelSource, OptimizerSettings, Script, TrainError, choose_device,
 };
 
 /// Resolves the flags of a run.
@@ -18,32 +19,19 @@ pub fn config(args: &RunArgs, command: Vec<String>) -> Result<Config, TrainError
     let model = blueprint(name, &args.flags.network)?;
     let training = &args.flags.training;
     let defaults = &model.defaults();
-    let or = |flag: &Option<String>, default: &String| flag.as_ref().unwrap_or(default).clone();
     let source = source(&args.flags.data, &model)?;
-    let batch_size = batch_size(&or(&training.batch_size, &defaults.batch_size))?;
-    let kind: OptimizerKind = or(&training.optimizer, &defaults.optimizer).parse()?;
-    let optimizer = OptimizerSettings {
-        kind,
-        lr: training.lr.unwrap_or(defaults.lr),
-        momentum: training.momentum.unwrap_or(0.0),
-        weight_decay: training.weight_decay.unwrap_or(kind.default_weight_decay()),
-    };
-    let epochs = args.flags.length.epochs.unwrap_or(defaults.epochs);
-    optimizer.check()?;
-    let loss = training.loss.or(defaults.loss);
+    let batch_size = batch_size(training.batch_size.as_ref().unwrap_or(&defaults.batch_size))?;
+    let settings = training_settings(&args.flags, defaults);
+    // What does not go together is said before the data is read.
+    OptimizerSettings::new(&settings)?;
     Ok(Config {
         source,
         data: data_options(&args.flags.data)?,
-        loss,
-        optimizer,
-        clip_norm: training.clip_norm,
-        clip_value: training.clip_value,
+        loss: training.loss.or(defaults.loss),
+        training: settings,
         lr_decay: training.lr_decay.as_deref().map(lr_decay).transpose()?,
-        epochs,
-        patience: args.flags.length.patience,
         save_model: args.flags.length.save_model,
         batch_size,
-        seed: training.seed.unwrap_or(0),
         device: choose_device(&training.device)?,
         threads: training.threads,
         capture_every: training.capture_every,
@@ -52,6 +40,25 @@ pub fn config(args: &RunArgs, command: Vec<String>) -> Result<Config, TrainError
         command,
         model,
     })
+}
+
+/// Returns what the record keeps of the flags about training.
+fn training_settings(flags: &RunFlags, defaults: &Defaults) -> TrainingSettings {
+    let (training, length) = (&flags.training, &flags.length);
+    let optimizer: Setting<OptimizerKind> =
+        training.optimizer.as_ref().unwrap_or(&defaults.optimizer).as_str().into();
+    let usual_decay = optimizer.known().map_or(0.0, OptimizerKind::default_weight_decay);
+    TrainingSettings {
+        seed: training.seed.unwrap_or(0),
+        epochs: length.epochs.unwrap_or(defaults.epochs),
+        patience: length.patience,
+        optimizer,
+        lr: training.lr.unwrap_or(defaults.lr),
+        momentum: training.momentum.unwrap_or(0.0),
+        weight_decay: training.weight_decay.unwrap_or(usual_decay),
+        clip_norm: training.clip_norm,
+        clip_value: training.clip_value,
+    }
 }
 
 /// Reads what is to be measured; inside of a program, activations cannot be seen.

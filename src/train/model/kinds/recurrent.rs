@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use tch::Tensor;
 
+use crate::record::settings::Named;
 use crate::record::{Activation, LayerKind};
 use crate::train::Scheme;
 use crate::train::init::Init;

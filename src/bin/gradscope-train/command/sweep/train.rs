@@ -11,6 +11,7 @@ use gradscope::cli::input::findings::Findings;
 use gradscope::cli::output::Colors;
 use gradscope::cli::output::conclusion::default_directory;
 use gradscope::cli::output::{self, exit};
+use gradscope::record::settings::Named;
 use gradscope::report::OutputDir;
 use gradscope::report::command::quoted;
 use gradscope::report::sweep::{CELLS, Cell, CellOutcome, Sort, Sweep};
@@ -201,7 +202,6 @@ fn fared(sweep: &Path, planned: &Planned, attempt: &Attempt) -> String {
     let cell = read(sweep, planned);
     let time = format!("{} s", number(attempt.seconds));
     let Some(result) = cell.finished() else { return format!("{}, {time}", cell.outcome.name()) };
-    let sorts = Sort::ALL;
-    let score = sorts.into_iter().find_map(|s| result.score(s)).unwrap_or(f64::NAN);
+    let score = Sort::ALL.iter().find_map(|s| result.score(*s)).unwrap_or(f64::NAN);
     format!("{}, {} {}, {time}", result.verdict.name(), result.score_name, number(score))
 }
