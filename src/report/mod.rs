@@ -2,7 +2,7 @@
 //!
 //! Every format of a run's report is a function from a [`RunReport`] to the files it wants written. A new
 //! one is a module and a line in `write`, which puts the files of all formats into place together: all of
-//! them or, on an error, none. [`format`] holds what other programs read of a run, one file each.
+//! them or, on an error, none. [`mod@format`] holds what other programs read of a run, one file each.
 
 pub mod command;
 pub mod compare;

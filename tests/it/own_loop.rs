@@ -1,7 +1,7 @@
 //! A training loop of one's own is recorded, diagnosed and reported as those of the program are.
 
 #[path = "../../examples/own_loop.rs"]
-mod own_loop;
+mod example;
 
 use gradscope::diagnose::Verdict;
 use gradscope::record::Record;
@@ -11,11 +11,11 @@ fn a_loop_that_learns_is_healthy_and_one_that_was_born_dead_says_so() {
     let scratch = tempfile::tempdir().unwrap();
     let verdict = |bias| {
         let path = scratch.path().join(format!("{bias}.jsonl"));
-        own_loop::train(bias, &path).unwrap();
+        example::train(bias, &path).unwrap();
         let (record, warnings) = Record::read(&path).unwrap();
         assert_eq!(warnings, []);
         assert_eq!((record.epochs.len(), record.end.as_ref().unwrap().steps_done), (10, 160));
-        let (diagnosis, page) = own_loop::report(&path, &scratch.path().join(format!("{bias}"))).unwrap();
+        let (diagnosis, page) = example::report(&path, &scratch.path().join(format!("{bias}"))).unwrap();
         assert!(std::fs::read_to_string(page).unwrap().contains("fc2"));
         diagnosis
     };

@@ -4,7 +4,13 @@
 //! `training.rs`, …), the line in `gradscope-train`'s `input/resolve.rs` that takes it over into
 //! `train::Config`, and the code that it is for. Completions, manual pages, `gradscope.toml`, `compare`,
 //! `sweep` and `prescribe` know it by then. A flag with a fixed set of values has the type that the
-//! record keeps, and [`value::one_of`] as its parser.
+//! record keeps, and `value::one_of` as its parser.
+
+#![allow(
+    rustdoc::broken_intra_doc_links,
+    rustdoc::invalid_html_tags,
+    reason = "doc comments of flags are the texts of --help"
+)]
 
 mod cli;
 mod compare;
