@@ -4,11 +4,18 @@
 //! A test changes the fields that it is about.
 
 use crate::record::settings::{OptimizerKind, TrainingSettings};
+use std::path::{Path, PathBuf};
+
 use crate::record::{
     Activation, Activations, Data, End, Epoch, Header, Layer, LayerCapture, LayerKind, Loss, Outcome, Run,
     SCHEMA, Step, StepLayer, Task,
 };
 use crate::stats::Distribution;
+
+/// The path of a file under `fixtures/`.
+pub fn fixture(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures").join(name)
+}
 
 /// Rows of the training set.
 pub const SAMPLES: u64 = 640;

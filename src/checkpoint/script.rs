@@ -225,7 +225,7 @@ mod tests {
 
     #[test]
     fn a_program_says_of_which_class_its_modules_are() {
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures/scripts/odd.pt");
+        let path = crate::testing::fixture("scripts/odd.pt");
         let program = Program::read(&path).unwrap();
         assert_eq!(program.kind("encoder.0"), Some(LayerKind::Conv1d));
         assert_eq!(program.kind("encoder.1"), Some(LayerKind::BatchNorm));

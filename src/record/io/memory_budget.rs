@@ -106,11 +106,10 @@ fn captures(layers: &[LayerCapture]) -> usize {
 #[cfg(test)]
 mod tests {
     use crate::record::Record;
-    use std::path::Path;
 
     #[test]
     fn a_record_beyond_its_bound_keeps_its_ends_and_every_spike() {
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures/records/relu5-dead.jsonl");
+        let path = crate::testing::fixture("records/relu5-dead.jsonl");
         let (small, _) = Record::read(&path).unwrap();
         let mut record = Record::new(small.header.clone());
         let max = 1 << 20;

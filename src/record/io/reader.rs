@@ -278,7 +278,7 @@ mod tests {
 
     #[test]
     fn only_the_first_non_finite_value_is_kept() {
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures/records/relu5-dead.jsonl");
+        let path = crate::testing::fixture("records/relu5-dead.jsonl");
         let (small, _) = Record::read(&path).unwrap();
         let mut record = Record::new(small.header.clone());
         for i in 0..5 {

@@ -100,7 +100,6 @@ pub fn duration(seconds: f64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
 
     use super::*;
     use crate::record::Record;
@@ -113,7 +112,7 @@ mod tests {
 
     #[test]
     fn shortened_names_stay_apart() {
-        let record = Record::read(Path::new("fixtures/records/relu5-dead.jsonl")).unwrap().0;
+        let record = Record::read(&crate::testing::fixture("records/relu5-dead.jsonl")).unwrap().0;
         let mut layers = record.header.layers;
         let middle = |n: usize| format!("{}{n}{}", "a".repeat(40), "b".repeat(40));
         layers.iter_mut().enumerate().for_each(|(i, layer)| layer.name = middle(i % 3));
