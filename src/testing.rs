@@ -149,6 +149,7 @@ pub fn epoch(epoch: u64, step: u64, loss: f64, layers: Vec<LayerCapture>) -> Epo
         dev_score: Some(0.88),
         test_loss: None,
         test_score: None,
+        baseline: None,
         grad_l2: 1.0,
         layers,
     }

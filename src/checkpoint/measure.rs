@@ -160,11 +160,9 @@ pub fn record(paths: &[PathBuf], command: Vec<String>) -> Result<(Record, Vec<St
     let labels = labels(paths);
     for (i, (checkpoint, label)) in checkpoints.iter().zip(labels).enumerate() {
         let mut epoch = Epoch {
-            epoch: i as u64,
-            step: i as u64,
             source: Some(label),
             layers: checkpoint.captures(i.checked_sub(1).map(|before| &checkpoints[before]))?,
-            ..unknown_epoch()
+            ..Epoch::new(i as u64, i as u64)
         };
         if i + 1 < checkpoints.len() && !in_full(i as u64, count) {
             epoch.compact();
@@ -220,24 +218,6 @@ fn unknown_data() -> Data {
         input_rms: f64::NAN,
         target_mean: None,
         target_std: None,
-    }
-}
-
-fn unknown_epoch() -> Epoch {
-    Epoch {
-        epoch: 0,
-        step: 0,
-        source: None,
-        partial: false,
-        lr: f64::NAN,
-        train_loss: f64::NAN,
-        train_score: f64::NAN,
-        dev_loss: None,
-        dev_score: None,
-        test_loss: None,
-        test_score: None,
-        grad_l2: f64::NAN,
-        layers: Vec::new(),
     }
 }
 

@@ -22,8 +22,8 @@ pub use header::{
 };
 pub use io::{Compression, MemoryBudget, Record, RecordError, Warning, Writer, number, prefix};
 pub use line::{
-    Answers, Axis, Boundary, EarlyStop, End, Envelope, Epoch, Line, NonFinite, Outcome, SplitPoints, Step,
-    StepLayer, TestResult,
+    Answers, Axis, Baseline, Boundary, EarlyStop, End, Envelope, Epoch, Line, NonFinite, Outcome,
+    SplitPoints, Step, StepLayer, TestResult,
 };
 pub use merge::{MergeError, RankDifference, Ranks};
 pub use quantity::{

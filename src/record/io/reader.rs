@@ -153,6 +153,9 @@ impl Record {
         if self.epochs.last().is_some_and(|e| e.epoch >= epoch.epoch) {
             return Err(format!("epoch {} is out of order", epoch.epoch));
         }
+        if let Some(baseline) = &epoch.baseline {
+            self.header.data.baseline_loss = baseline.reliable_loss();
+        }
         self.epochs.push(epoch);
         self.held.bound(&mut self.steps, &mut self.epochs);
         Ok(())
@@ -274,7 +277,27 @@ fn json_reason(error: &serde_json::Error) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::record::NonFinite;
+    use crate::record::{Baseline, NonFinite};
+
+    #[test]
+    fn a_baseline_that_was_found_in_the_run_is_taken_until_it_is_withdrawn() {
+        let mut header = crate::testing::header(vec![]);
+        header.data.baseline_loss = f64::NAN;
+        let mut record = Record::new(header);
+        let found =
+            |loss, withdrawn| Some(Baseline { loss, source: "targets".into(), explained: 1.0, withdrawn });
+        let baselines = [None, found(0.5, false), None, found(-1.0, false), found(0.5, true)];
+        let taken: Vec<f64> = (0..)
+            .zip(baselines)
+            .map(|(epoch, baseline)| {
+                let line = Epoch { baseline, ..Epoch::new(epoch, epoch) };
+                record.push(Line::Epoch(line)).unwrap();
+                record.header.data.baseline_loss
+            })
+            .collect();
+        assert_eq!(taken[1..3], [0.5, 0.5]);
+        assert!([0, 3, 4].iter().all(|i| taken[*i].is_nan()), "{taken:?}");
+    }
 
     #[test]
     fn only_the_first_non_finite_value_is_kept() {

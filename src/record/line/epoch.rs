@@ -46,12 +46,41 @@ pub struct Epoch {
     #[serde(default, with = "number::option", skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<number::MaybeFinite>")]
     pub test_score: Option<f64>,
+    /// The baseline loss, from the first epoch on at whose end the recorder had found it in the run itself; the
+    /// header then has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub baseline: Option<Baseline>,
     /// L2 norm of the gradient of all parameters at the captured step, before clipping.
     #[serde(with = "number")]
     #[schemars(with = "number::MaybeFinite")]
     pub grad_l2: f64,
     /// The layers, in the header's order.
     pub layers: Vec<LayerCapture>,
+}
+
+/// The mean loss of the best constant prediction, as a recorder found it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Baseline {
+    /// The loss; NaN where it was withdrawn.
+    #[serde(with = "number")]
+    #[schemars(with = "number::MaybeFinite")]
+    pub loss: f64,
+    /// Where it was found: `targets`, those in the graph of the loss.
+    pub source: String,
+    /// Share of the loss that the terms account for whose targets were read: 1 where nothing is left out.
+    #[serde(with = "number")]
+    #[schemars(with = "number::MaybeFinite")]
+    pub explained: f64,
+    /// Whether it was taken back, as the targets of a later epoch were others.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub withdrawn: bool,
+}
+
+impl Baseline {
+    /// Returns the loss to compare with; NaN where there is none to be relied on.
+    pub fn reliable_loss(&self) -> f64 {
+        if self.withdrawn || !self.loss.is_finite() || self.loss <= 0.0 { f64::NAN } else { self.loss }
+    }
 }
 
 impl Epoch {
@@ -70,6 +99,7 @@ impl Epoch {
             dev_score: None,
             test_loss: None,
             test_score: None,
+            baseline: None,
             grad_l2: f64::NAN,
             layers: Vec::new(),
         }

@@ -11,7 +11,7 @@ mod step_layer;
 pub use boundary::{Answers, Axis, Boundary, SplitPoints};
 pub use end::{EarlyStop, End, Outcome, TestResult};
 pub use envelope::Envelope;
-pub use epoch::Epoch;
+pub use epoch::{Baseline, Epoch};
 pub use kinds::Line;
 pub use step::{NonFinite, Step};
 pub use step_layer::StepLayer;
