@@ -113,8 +113,8 @@ mod tests {
 
     #[test]
     fn shortened_names_stay_apart() {
-        let record = Record::read(Path::new("fixtures/records/relu5-dead.jsonl")).unwrap().0;
-        let mut layers = record.header.layers;
+        let fixture = concat!(env!("CARGO_MANIFEST_DIR"), "/../fixtures/records/relu5-dead.jsonl");
+        let mut layers = Record::read(Path::new(fixture)).unwrap().0.header.layers;
         let middle = |n: usize| format!("{}{n}{}", "a".repeat(40), "b".repeat(40));
         layers.iter_mut().enumerate().for_each(|(i, layer)| layer.name = middle(i % 3));
         layers.truncate(3);
