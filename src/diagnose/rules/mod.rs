@@ -45,6 +45,7 @@ catalogue! {
     decay_dominated,
     plateau,
     overfit,
+    odd_epochs,
     ranks_differ,
     expected_zero,
 }
