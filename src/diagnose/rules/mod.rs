@@ -45,7 +45,6 @@ catalogue! {
     decay_dominated,
     plateau,
     overfit,
-    odd_epochs,
     ranks_differ,
     expected_zero,
 }
