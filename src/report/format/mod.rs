@@ -26,4 +26,5 @@ formats! {
     csv,
     vega,
     json,
+    lines,
 }
