@@ -26,5 +26,4 @@ formats! {
     csv,
     vega,
     json,
-    lines,
 }
