@@ -108,10 +108,6 @@ class Capture:
             measured = self._fetched.distributions.get((index, name))
             if measured is not None:
                 line[name] = measured.wire(DetailLevel.MOMENTS if name == "update" and not is_full else detail)
-        weight = self._fetched.distributions[index, "weight"]
-        if weight.finite:
-            largest = max(abs(weight.low), abs(weight.high))
-            line["weight_abs_max"] = number(largest if is_full else short(largest))
         for name, field in MATRICES.items():
             deviation = self._fetched.row_deviations.get((index, name))
             if deviation is not None and name in line:

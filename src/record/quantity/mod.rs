@@ -16,7 +16,6 @@ mod output_sum;
 mod per_unit;
 mod scalars;
 mod step_norms;
-mod weight_abs_max;
 mod zero_gradient_units;
 
 use schemars::JsonSchema;
@@ -37,7 +36,6 @@ pub use scalars::DIGITS;
 pub(super) use scalars::{OutputGradient, RowDeviation, shortened};
 pub use step_norms::LayerSteps;
 pub(super) use step_norms::NormsOverSteps;
-use weight_abs_max::WeightAbsMax;
 pub use zero_gradient_units::ZeroGradientUnits;
 
 /// One layer at a capture point: after backward and before the optimizer's step.
@@ -60,10 +58,6 @@ pub struct LayerCapture {
     /// ΔW of the step that followed; of weights alone, that since the file before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub update: Option<Distribution>,
-    /// The largest magnitude of a weight; absent where none is finite.
-    #[serde(default, skip_serializing_if = "Option::is_none", with = "number::option")]
-    #[schemars(with = "Option<number::MaybeFinite>")]
-    pub weight_abs_max: Option<f64>,
     /// How far the rows of the weight are from each other: the largest distance of a row from the
     /// rows' mean, over the norm of that mean (0 for equal rows; `None` for a single row).
     #[serde(default, skip_serializing_if = "Option::is_none", with = "number::option")]
@@ -102,7 +96,6 @@ list_quantities!(
         weight_grad: Parameter,
         bias_grad: Parameter,
         update: Update,
-        weight_abs_max: WeightAbsMax,
         weight_row_deviation: RowDeviation,
         grad_row_deviation: RowDeviation,
         activations: Activations,

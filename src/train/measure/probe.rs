@@ -107,18 +107,16 @@ fn capture_layer(
 ) -> LayerCapture {
     let distribution = |t: &Tensor| device_stats::distribution_of(t, threads, detail.parameters);
     let weight_grad = gradient(&parameters.weight);
-    let weight = distribution(&parameters.weight);
     LayerCapture {
         bias: parameters.bias.as_ref().map(distribution),
         weight_grad: weight_grad.as_ref().map(distribution),
         bias_grad: parameters.bias.as_ref().and_then(gradient).as_ref().map(distribution),
-        weight_abs_max: weight.min().zip(weight.max()).map(|(min, max)| min.abs().max(max.abs())),
         weight_row_deviation: if detail.rows { row_deviation(&parameters.weight) } else { None },
         grad_row_deviation: weight_grad.as_ref().filter(|_| detail.rows).and_then(row_deviation),
         activations: activations(layer, seen, weight_grad.as_ref(), detail, threads),
         output_gradient_l2: seen.signal.as_ref().and_then(gradient).as_ref().map(device_stats::l2),
         hidden_state_gradient: hidden_state_gradient(seen),
-        ..LayerCapture::new(weight)
+        ..LayerCapture::new(distribution(&parameters.weight))
     }
 }
 
@@ -218,7 +216,6 @@ pub mod tests {
         assert!((activations.pre_sample_std - (1.25f64 / 2.0).sqrt()).abs() < 1e-9);
         // Rows 1 and 0, mean 0.5.
         assert_eq!(capture.weight_row_deviation, Some(1.0));
-        assert_eq!(capture.weight_abs_max, Some(1.0));
         assert!(capture.bias.is_none() && capture.output_gradient_l2.is_some());
         // How often units fire says more of a ReLU than how much they vary.
         assert!(activations.activity.is_none());
