@@ -143,9 +143,6 @@ pub struct TrainingSettings {
     /// Largest magnitude of a gradient's value that is let through, if clipped.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub clip_value: Option<f64>,
-    /// A note of whoever started it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub note: Option<String>,
 }
 
 impl TrainingSettings {
@@ -161,7 +158,6 @@ impl TrainingSettings {
             weight_decay: f64::NAN,
             clip_norm: Some(f64::NAN),
             clip_value: None,
-            note: None,
         }
     }
 }

@@ -39,9 +39,6 @@ pub struct TrainingArgs {
     /// Seed of everything that is drawn [default: 0]
     #[arg(long, value_name = "N", value_parser = number::seed, allow_negative_numbers = true)]
     pub seed: Option<i64>,
-    /// A note for the record
-    #[arg(long, value_name = "TEXT")]
-    pub note: Option<String>,
     /// auto, cpu, cuda, cuda:N or mps
     #[arg(long, value_name = "DEVICE", default_value = "auto")]
     pub device: String,

@@ -58,7 +58,6 @@ fn training_settings(flags: &RunFlags, defaults: &Defaults) -> TrainingSettings 
         weight_decay: training.weight_decay.unwrap_or(usual_decay),
         clip_norm: training.clip_norm,
         clip_value: training.clip_value,
-        note: training.note.clone(),
     }
 }
 
