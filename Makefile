@@ -13,6 +13,9 @@ SLIM    = --no-default-features
 RUN_TESTS = $(CARGO) $(if $(shell $(CARGO) nextest --version 2>/dev/null),nextest \
 	run,test --lib --bins --tests --examples) --locked
 
+# Modules that a macro declares: `cargo fmt` does not look into it.
+LISTED = src/diagnose/rules/*.rs src/report/format/*.rs
+
 # Packages that judge the report's pages, for tests alone.
 NPM = target/npm
 
@@ -80,7 +83,7 @@ update: libtorch ## write every generated file again: snapshots, schemas, consta
 	$(UPDATE) --lib
 	$(UPDATE) --bins
 	$(UPDATE) --test it
-	$(CARGO) fmt --all
+	@$(MAKE) --no-print-directory fmt
 
 experiments: build ## run every exercise of the README into reports/experiments/
 	@$(CARGO) run --release --locked --quiet --example experiments -- \
@@ -106,7 +109,7 @@ test: test-slim test-train ## check format and lints, run every test, with and w
 
 test-slim: test-tools ## the part of it that needs no libtorch
 	$(CARGO) fmt --all --check
-	rustfmt --edition 2024 --check src/diagnose/rules/*.rs
+	rustfmt --edition 2024 --check $(LISTED)
 	$(CARGO) clippy --all-targets --locked $(SLIM) -- -D warnings
 	$(RUN_TESTS) $(SLIM)
 
@@ -210,7 +213,7 @@ msrv: libtorch ## check that the oldest compiler of Cargo.toml builds it (fetche
 
 fmt: ## format the code
 	$(CARGO) fmt --all
-	rustfmt --edition 2024 src/diagnose/rules/*.rs # declared by a macro, which cargo fmt does not look into
+	rustfmt --edition 2024 $(LISTED)
 
 clean: ## delete what was built
 	$(CARGO) clean

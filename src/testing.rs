@@ -84,35 +84,15 @@ pub fn linear(name: &str, [units, fan_in]: [u64; 2], activation: Activation) -> 
 
 /// A capture of a layer of which nothing but these weights is known.
 pub fn capture(weight: &[f32]) -> LayerCapture {
-    LayerCapture {
-        weight: Distribution::new(weight),
-        bias: None,
-        weight_grad: None,
-        bias_grad: None,
-        update: None,
-        weight_row_deviation: None,
-        grad_row_deviation: None,
-        activations: None,
-        output_gradient_l2: None,
-        hidden_state_gradient: None,
-        zero_gradient_units: None,
-        steps: None,
-    }
+    LayerCapture::new(Distribution::new(weight))
 }
 
 /// The activations of so many units, before and after their nonlinearity.
 pub fn activations(units: u64, pre: &[f32], post: &[f32]) -> Activations {
     Activations {
-        pre: Distribution::new(pre),
-        post: Distribution::new(post),
-        units,
         pre_sample_std: 1.0,
         post_sample_std: 1.0,
-        saturated_fraction: None,
-        activation_frequency: None,
-        activity: None,
-        output_sum: None,
-        per_unit: None,
+        ..Activations::new(Distribution::new(pre), Distribution::new(post), units)
     }
 }
 

@@ -103,18 +103,10 @@ impl Checkpoint {
             let bias = part.bias.map(|b| distribution(&self.tensors[b])).transpose()?;
             let before = earlier.map(|e| &e.tensors[e.parts[i].weight]);
             captures.push(LayerCapture {
-                weight: distribution(weight)?,
                 bias,
-                weight_grad: None,
-                bias_grad: None,
                 update: before.map(|before| change(before, weight)).transpose()?,
                 weight_row_deviation: if compared { row_deviation(weight)? } else { None },
-                grad_row_deviation: None,
-                activations: None,
-                output_gradient_l2: None,
-                hidden_state_gradient: None,
-                zero_gradient_units: None,
-                steps: None,
+                ..LayerCapture::new(distribution(weight)?)
             });
         }
         Ok(captures)

@@ -211,12 +211,7 @@ fn without_activations_what_needs_them_is_not_measured() {
     assert_eq!(missing, ["dead-layer", "dead-units", "output-saturated", "init-scale", "constant-output"]);
 }
 
-/// Rules that say nothing to fix; their own files hold the tests that they fire.
-const NEVER_ROOTS: [&str; 3] = ["dormant-units", "overfit", "expected-zero"];
-/// Rules whose remedy is in the model or its data, out of reach of a flag.
-const OUT_OF_REACH: [&str; 4] = ["target-scale", "output-activation", "layer-frozen", "ranks-differ"];
-
-/// One run for every rule, each with something that fires.
+/// A run for every rule that finds something to fix, in the order of the catalogue: there the rule is the only root.
 fn faulty() -> Vec<(&'static str, Fake)> {
     vec![
         ("non-finite", non_finite()),
@@ -423,7 +418,7 @@ fn ranks_differ() -> Fake {
     fake
 }
 
-/// One run for every other rule.
+/// A run for every rule that says nothing to fix, where it fires.
 fn noted() -> Vec<(&'static str, Fake)> {
     let norms = |_, i: usize| Norms { w: 2.0, g: if i == 0 { 1e-5 } else { 0.05 }, u: 0.02 };
     let mut dormant = Fake::run(&[2, 8, 8, 8, 1], Activation::Gelu, [6, 10], |_| 0.693, norms);
@@ -441,9 +436,7 @@ fn noted() -> Vec<(&'static str, Fake)> {
 
 #[test]
 fn what_is_no_fault_by_itself_is_never_a_root() {
-    let noted = noted();
-    assert!(noted.iter().map(|(rule, _)| *rule).eq(NEVER_ROOTS));
-    for (rule, fake) in &noted {
+    for (rule, fake) in noted() {
         let f = fake.finding(rule).unwrap();
         assert!(!f.root && f.remedies.is_empty() && f.message.is_ascii(), "{rule}");
     }
@@ -451,14 +444,19 @@ fn what_is_no_fault_by_itself_is_never_a_root() {
 
 #[test]
 fn every_rule_fires_and_one_fault_has_one_root() {
-    let faulty = faulty();
-    let roots = rules().map(|r| r.name).filter(|r| !NEVER_ROOTS.contains(r));
-    assert!(roots.eq(faulty.iter().map(|(rule, _)| *rule)));
-    for (rule, fake) in &faulty {
+    let (faulty, noted) = (faulty(), noted());
+    for rule in rules() {
+        let Some((name, fake)) = faulty.iter().find(|(name, _)| *name == rule.name) else {
+            let noted = noted.iter().any(|(name, _)| *name == rule.name);
+            assert!(noted, "{} has no run here, in faulty() or in noted()", rule.name);
+            continue;
+        };
         let d = fake.diagnose();
-        assert_eq!(d.roots().map(|f| f.rule.as_str()).collect::<Vec<_>>(), [*rule], "{:#?}", d.findings);
+        assert_eq!(d.roots().map(|f| f.rule.as_str()).collect::<Vec<_>>(), [*name], "{:#?}", d.findings);
         let root = &d.findings[0];
-        assert_eq!(root.remedies.is_empty(), OUT_OF_REACH.contains(rule), "{rule}");
+        // A layer that is frozen in the code, as here, is out of reach of a flag.
+        let out_of_reach = rule.remedies.is_none() || rule.name == "layer-frozen";
+        assert_eq!(root.remedies.is_empty(), out_of_reach, "{name}");
         assert!(root.message.is_ascii() && d.headline.is_ascii(), "{}", root.message);
         for (i, f) in d.findings.iter().enumerate() {
             assert!(f.caused_by.is_none_or(|c| c < d.findings.len() && c != i));

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use crate::report::format::FORMATS;
+
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Output")]
 pub struct OutputArgs {
@@ -25,8 +27,15 @@ pub struct OutputArgs {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Output")]
 pub struct TargetArgs {
-    /// Write the verdict as junit, github, markdown, gitlab, csv, vega or json, such as
-    /// junit=report.xml; - is standard output, in place of what is otherwise printed; may be repeated
-    #[arg(long, value_name = "FORMAT=PATH")]
+    #[arg(long, value_name = "FORMAT=PATH", help = help())]
     pub output: Vec<OsString>,
+}
+
+fn help() -> String {
+    let names: Vec<&str> = FORMATS.iter().map(|format| format.name).collect();
+    format!(
+        "Write the verdict as one of {}, such as junit=report.xml; - is standard output, in place of what is \
+         otherwise printed; may be repeated",
+        names.join(", ")
+    )
 }

@@ -98,7 +98,7 @@ pub struct MergeArgs {
 
 #[derive(Clone, Copy, Debug, clap::ValueEnum)]
 pub enum SchemaArg {
-    /// summary.json
+    /// The summary of a run, summary.json
     Summary,
     /// Every line of record.jsonl
     Record,

@@ -139,7 +139,8 @@ mod tests {
     fn clipped(norm: Option<f64>, value: Option<f64>) -> Fake {
         let mut fake = Fake::stuck(6);
         (0..5).for_each(|i| fake.set_norms(i, |_| Norms { w: 2.0, g: 0.05, u: 0.0019 * 2.0 }));
-        (fake.record.header.run.training.clip_norm, fake.record.header.run.training.clip_value) = (norm, value);
+        (fake.record.header.run.training.clip_norm, fake.record.header.run.training.clip_value) =
+            (norm, value);
         fake
     }
 
