@@ -59,6 +59,8 @@ class EpochScores(NamedTuple):
     scores: Mapping[str, float]
     #: Whether the run ended inside it.
     is_partial: bool = False
+    #: The loss of the best constant prediction, where it was found.
+    baseline: Line | None = None
 
     def optional(self, name: str) -> Any:
         """Returns a score as a record writes it; ``None`` where there is none."""
@@ -269,6 +271,8 @@ class Recorder:
         for name in ("test_loss", "test_score"):
             if name in scores.scores:
                 line[name] = scores.optional(name)
+        if scores.baseline is not None:
+            line["baseline"] = scores.baseline
         return line
 
 

@@ -8,6 +8,7 @@ from typing import Any, Mapping, NamedTuple
 
 from torch import Tensor
 
+from .baseline.baseline import Baseline
 from .header import FirstStep, Run, header
 from .measure.activations import Conditions
 from .measure.capture import Capture
@@ -59,6 +60,10 @@ class Session:
         self._order = OrderCheck(self._target.parameters, self._target.layers)
         self._passes = Passes(self._target, self._begin_model_pass)
         self._probe = Probe(self._target.layers if sees_activations else [], run.ranks.are_several, self._begin_pass)
+        #: Where nobody has told what guessing costs, the targets are looked at.
+        self._baseline = Baseline(self._target)
+        if run.settings.baseline_loss is None:
+            self._baseline.begin()
         #: Of the step under way, once its first pass has begun.
         self._plan: StepPlan | None = None
         #: ``None`` before the first step.
@@ -72,6 +77,7 @@ class Session:
             if self._started is None:
                 self._started = self._start(loss)
             meter, recorder = self._started.meter, self._started.recorder
+            self._baseline.step(loss)
             recorder.finish_pending()
             inverse = inverse_scale(scaler)
             pending = meter.before_update(plan, self._passes.take_samples(), loss, inverse)
@@ -97,11 +103,13 @@ class Session:
         self._passes.remove()
         self._probe.remove()
         if self._started is None:
+            self._baseline.end()
             return
         recorder = self._started.recorder
         with self._clock:
             if recorder.steps_in_epoch > 0:
                 self._close_epoch(recorder, {}, is_partial=not recorder.has_ended_epoch)
+            self._baseline.end()
             recorder.finish(self._clock.end(outcome))
 
     def _begin_model_pass(self) -> None:
@@ -132,7 +140,8 @@ class Session:
         return plan
 
     def _close_epoch(self, recorder: Recorder, scores: Mapping[str, float], *, is_partial: bool = False) -> None:
-        recorder.close_epoch(EpochScores(self._run.optimizers.largest("lr"), scores, is_partial))
+        baseline = self._baseline.end_epoch(is_last=self._is_closed)
+        recorder.close_epoch(EpochScores(self._run.optimizers.largest("lr"), scores, is_partial, baseline))
         self._probe.end_epoch()
 
     def _start(self, loss: Any) -> Started:
@@ -157,6 +166,9 @@ class Session:
         has_decay = self._run.optimizers.largest("weight_decay") > 0.0
         meter = Meter(layers, self._target.parameters, has_decay)
         writer = Writer(self._run.path, header(self._run, first))
+        if self._run.settings.baseline_loss is not None:
+            # The header says it.
+            self._baseline.end()
         order = [layers.index(layer) for layer in ordered]
         return Started(meter, Recorder(writer, meter, self._run.recorder_settings(), order))
 

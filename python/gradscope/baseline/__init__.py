@@ -1,0 +1,1 @@
+"""What guessing costs: the loss of the best constant prediction, of the targets that a loss is made with."""
