@@ -12,6 +12,7 @@ from torch import nn, optim
 
 import gradscope as recorder
 from gradscope._constants import PROBABILITIES
+from gradscope.baseline import sums as baseline_sums
 from gradscope.measure import activations, device, meter, rows, sums
 from gradscope.measure.activations import UnitMoments
 from gradscope.measure.device import fetched
@@ -427,7 +428,7 @@ def test_the_place_of_the_first_nan_is_named(tmp_path):
 
 def on_a_device(monkeypatch):
     """As on an accelerator, where looking at a number waits: nothing is looked at but where it is fetched."""
-    for module in (activations, device, meter, rows, sums):
+    for module in (activations, baseline_sums, device, meter, rows, sums):
         monkeypatch.setattr(module, "known_at_once", lambda device: False)
 
 
