@@ -33,7 +33,7 @@ pub const EXACT_CAPACITY: usize = 1_024;
 /// square leaves the range of float64 is infinite, as in torch.
 ///
 /// ```
-/// use gradscope::stats::Distribution;
+/// use gradscope_core::stats::Distribution;
 /// let mut d = Distribution::new(&[3.0, -4.0, 0.0, f32::NAN]);
 /// assert_eq!((d.count(), d.zeros(), d.nan()), (4, 1, 1));
 /// d.merge(&Distribution::new(&[12.0]));
@@ -60,7 +60,7 @@ impl Distribution {
     /// pieces of 262,144 values, and one no larger is measured here.
     ///
     /// ```
-    /// use gradscope::stats::Distribution;
+    /// use gradscope_core::stats::Distribution;
     /// let half = [half::bf16::from_f32(0.5); 4];
     /// assert_eq!(Distribution::with_threads(&half, 2), Distribution::new(&[0.5; 4]));
     /// ```

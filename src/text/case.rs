@@ -3,7 +3,7 @@
 /// A text as the beginning of a sentence: with a capital letter.
 ///
 /// ```
-/// assert_eq!(gradscope::text::capitalized("no layer"), "No layer");
+/// assert_eq!(gradscope_core::text::capitalized("no layer"), "No layer");
 /// ```
 pub fn capitalized(text: &str) -> String {
     recased(text, |c| c.to_uppercase().collect())
@@ -12,7 +12,7 @@ pub fn capitalized(text: &str) -> String {
 /// A sentence as part of another: without its capital letter.
 ///
 /// ```
-/// assert_eq!(gradscope::text::uncapitalized("No layer"), "no layer");
+/// assert_eq!(gradscope_core::text::uncapitalized("No layer"), "no layer");
 /// ```
 pub fn uncapitalized(text: &str) -> String {
     recased(text, |c| c.to_lowercase().collect())

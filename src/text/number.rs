@@ -13,7 +13,7 @@ pub(crate) const PLAIN_FROM: f64 = 1e-3;
 /// `1,230`, `1.23e-5`, `NaN`, `inf`, `-inf`. For flags, which read no separators, see [`literal`].
 ///
 /// ```
-/// use gradscope::text::number;
+/// use gradscope_core::text::number;
 /// assert_eq!(number(-0.000_012_345), "-1.23e-5");
 /// assert_eq!(number(1234.0), "1,230");
 /// ```
@@ -24,7 +24,7 @@ pub fn number(value: f64) -> String {
 /// A number with three significant digits as one types it: without thousands separators.
 ///
 /// ```
-/// assert_eq!(gradscope::text::literal(1234.0), "1230");
+/// assert_eq!(gradscope_core::text::literal(1234.0), "1230");
 /// ```
 pub fn literal(value: f64) -> String {
     rounded(value, DIGITS)
@@ -38,7 +38,7 @@ pub fn precise(value: f64) -> String {
 /// A count with thousands separators: `1,000`.
 ///
 /// ```
-/// assert_eq!(gradscope::text::count(1_234_567), "1,234,567");
+/// assert_eq!(gradscope_core::text::count(1_234_567), "1,234,567");
 /// ```
 pub fn count(n: u64) -> String {
     grouped(&n.to_string())
